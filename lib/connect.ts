@@ -8,14 +8,15 @@ import type { Client, ClientOptions, PerAttempt } from "./ws/client.ts";
 import { connect as connectOn } from "./ws/websocket_client.ts";
 
 /**
- * Connects to a WebSocket server, and connects again when the connection is lost. Limits,
- * compression, backpressure and handlers are as in the server. The URL, `headers` and `protocols`
+ * Connects to a WebSocket server, and reconnects when the connection is lost. Limits, compression,
+ * backpressure and handlers are the same as those of the server. The URL, `headers` and `protocols`
  * may be functions, which are called for each attempt. When the client gives up, its `state` is
  * "failed", `error` is the reason, `ended` resolves with it, and `stateChange` is called.
  *
  * @throws {OptionError} `code` "badoption": the URL or an option is invalid.
  * @throws {ConnectError} `code` is the reason: "refused", "timeout", "untrusted", …
- * @throws {HandshakeError} `code` "handshake": the server rejects the WebSocket; `status` is that of its response.
+ * @throws {HandshakeError} `code` "handshake": the server rejects the WebSocket; `status` is the
+ * status of its response.
  *
  * @example Ask an echo server
  * ```ts

@@ -26,8 +26,8 @@ const NAME = ".firn.cookie";
 /**
  * Returns the lines of the cookie file, which is created if it does not exist.
  *
- * @throws {CookieError} `code` "cookiefile": it can be neither read nor created; the message contains the file, the reason
- *   and what to do, and `cause` is the error of the runtime.
+ * @throws {CookieError} `code` "cookiefile": the file can neither be read nor be created. The
+ * message contains the file, the reason and advice; `cause` is the error of the runtime.
  */
 export function cookiesFromFile(given: string | undefined, host: Host): readonly string[] {
   const path = given ?? defaultPath();

@@ -20,18 +20,18 @@ const VARIABLES = [
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Returns options of `Node.start` from environment variables; those that are unset or empty are
- * left out.
+ * Returns options of `Node.start` from environment variables. Unset and empty variables are
+ * ignored.
  *
  * | variable           | option       | for example |
  * |--------------------|--------------|-------------|
  * | `FIRN_NAME`        | `name`       | `web@10.0.0.7:9000` |
- * | `FIRN_COOKIE`      | `cookie`     | one, or several with commas between them: the first is used, all are accepted |
+ * | `FIRN_COOKIE`      | `cookie`     | one cookie, or several with commas between them: the first is used, all are accepted |
  * | `FIRN_COOKIE_FILE` | `cookieFile` | `/run/secrets/firn` |
  * | `FIRN_SEEDS`       | `seeds`      | `*@firn.default.svc:9000`, with commas or spaces between several |
- * | `FIRN_LISTEN`      | `listen`     | `0.0.0.0:9000`, `[::]:9000`, or without a port: that of the name |
+ * | `FIRN_LISTEN`      | `listen`     | `0.0.0.0:9000` or `[::]:9000`; without a port, the port of the name is used |
  *
- * On Deno reading them needs `--allow-env`, for these variables at least.
+ * On Deno, this needs `--allow-env` for at least these variables.
  *
  * @throws {NodeOptionError} `code` "badoption": `FIRN_LISTEN` is not an address.
  *
@@ -46,7 +46,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
  * ```
  */
 export function nodeOptionsFromEnv(env?: Environment): NodeOptions {
-  // Reads the variables one by one, because on Deno each may have its own permission.
+  // Reads the variables one by one, because each may have its own permission on Deno.
   const values = Object.fromEntries(
     VARIABLES.map((name) => [name, (env ?? process.env)[name]?.trim() || undefined]),
   );

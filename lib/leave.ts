@@ -16,20 +16,26 @@ import { CLOSE_CODES } from "./ws/close.ts";
 import { OptionError } from "./ws/options.ts";
 import type { Server, StopOptions } from "./ws/server.ts";
 
-/** The default time limit: a little less than Kubernetes waits after SIGTERM. Milliseconds. */
+/**
+ * The default time limit, a little shorter than the time that Kubernetes waits after SIGTERM.
+ * Milliseconds.
+ */
 const LEAVE_MS = 25_000;
 
 /** Options of `Node.leave`. */
 export interface LeaveOptions extends StopOptions {
   /**
    * Total time limit, in milliseconds. At most half of it is used to move singletons and remote
-   * children. Children that have not moved by then, and sockets still open at the end, are closed.
-   * 0 to 2147483647, about 24 days. Default 25000.
+   * children. Children that have not moved by then are stopped, and sockets that are still open at
+   * the end are closed. 0 to 2147483647, about 24 days. Default 25000.
    */
   readonly timeout?: number | undefined;
   /** The code of the close frames. Default 1012, service restart: clients should connect again. */
   readonly code?: number | undefined;
-  /** The reason in the close frames, a hint to clients; cut to 123 bytes. Default `"reconnect"`. */
+  /**
+   * The reason in the close frames, as a hint to clients. It is cut to 123 bytes. Default
+   * `"reconnect"`.
+   */
   readonly reason?: string | undefined;
 }
 
@@ -44,7 +50,7 @@ export interface LeavingParts {
 
 /**
  * Moves singletons and remote children to other nodes, and closes sockets. Resolves with the
- * milliseconds that remain to stop the node.
+ * milliseconds that remain for stopping the node.
  */
 export async function leave(
   parts: LeavingParts,
@@ -62,14 +68,14 @@ export async function leave(
   const endAt = host.clock.now() + timeout;
   mesh.log.info("leaving: no more children are placed on this node");
   // Peers place children only on nodes that expose their function. They are notified before the
-  // children on this node exit.
+  // children of this node exit.
   remote.spawner.close();
   const moved = Promise.all([global.leave(), homes.leave(), remote.spawner.endOwned()]);
   if (!await isWithin(host, timeout / 2, moved)) {
     mesh.log.warn(`leaving: not all singletons and children moved within ${timeout / 2} ms`);
   }
   const left = (): number => Math.max(0, endAt - host.clock.now());
-  // A quarter of the time remains for actors to exit.
+  // A quarter of the time remains for the actors to exit.
   const drainMs = left() * 0.75;
   const stop = { ...batches, code, reason, timeout: drainMs };
   await isWithin(host, drainMs, Promise.all(servers.map((server) => server.stop(stop))));

@@ -55,9 +55,9 @@ export interface ConnectNodeOptions {
 /** Options of `Node.stop`. */
 export interface NodeStopOptions {
   /**
-   * Milliseconds within which servers and actors must end. Default 20000, less than the 30 seconds
-   * of Kubernetes. `0` kills all at once; `Infinity` waits as long as the children's shutdown rules
-   * permit.
+   * Time limit for servers and actors to end, in milliseconds. Default 20000, less than the 30
+   * seconds of Kubernetes. `0` kills all actors at once. `Infinity` waits as long as the shutdown
+   * rules of the children permit.
    */
   readonly timeout?: number | undefined;
 }
@@ -69,22 +69,22 @@ const STOP_OPTIONS: Readonly<Record<keyof NodeStopOptions, true>> = { timeout: t
 const STOP_MS = 20_000;
 
 /**
- * Maximum time to wait for clients to close their sockets, but at most half of the time limit.
+ * Maximum time to wait for clients to close their sockets. At most half of the time limit is used.
  * Milliseconds.
  */
 const SERVERS_STOP_MS = 5_000;
 
-/** Maximum number of actors that are named in the log because they did not exit in time. */
+/** Maximum number of actors that the log lists because they did not exit in time. */
 const LATE_LOGGED_MAX = 8;
 
 /**
- * Time over which the reconnections of channel clients that are closed together are spread.
+ * Time over which the reconnections of channel clients that are closed together are distributed.
  * Milliseconds.
  */
 const SPREAD_MS = 250;
 
 /**
- * A node: one member of a cluster, with its sessions to the others and its rooms.
+ * A node: one member of a cluster, with its rooms and its sessions with the other nodes.
  *
  * Nodes with the same cookie form a full mesh over TLS 1.3, and authenticate each other by the
  * cookie. There is no global state: a program may run several nodes.
@@ -146,31 +146,34 @@ export class Node {
 
   /**
    * Starts a node, which listens and joins the cluster of its seeds. Resolves when each seed was
-   * dialed once and the global names, groups and peers of the reached ones have been received, or
-   * after `joinTimeout`. So `global.register` and `global.singleton` may be called at once. Seeds
-   * that were not reached are dialed again in the background, with increasing pauses of up to 10
-   * seconds.
+   * dialed once, and the global names, groups and peers of the reached seeds were received; at the
+   * latest after `joinTimeout`. `global.register` and `global.singleton` may then be called at
+   * once. Seeds that were not reached are dialed again in the background, with increasing pauses of
+   * up to 10 seconds.
    *
    * @throws {NodeNameError} `code` "badname": the name or a seed is not `name@host:port`.
-   * @throws {CookieError} `code` "badcookie": empty, or too weak to listen beyond this machine;
-   *   "cookiefile": its file can be neither read nor created.
+   * @throws {CookieError} `code` "badcookie": the cookie is empty, or too weak for a node that
+   * other machines can reach; "cookiefile": the cookie file can neither be read nor be created.
    * @throws {NodeOptionError} `code` "badoption": another option is invalid.
    * @throws {ListenError} `code` of the system: the port is in use, or not permitted.
-   * @throws {NodeConnectError} `code` "nameinuse": a node that was reached while joining is
-   *   connected with another live node of this name.
+   * @throws {NodeConnectError} `code` "nameinuse": a reached node is connected with another live
+   * node of this name.
    */
   static async start(options: NodeOptions = {}): Promise<Node> {
     return new Node(await startNode(options));
   }
 
-  /** Internal, for the simulator: returns the node of parts that were started separately. */
+  /**
+   * Internal, for the simulator: returns the node that consists of parts that were started
+   * separately.
+   */
   static of(parts: Parts): Node {
     return new Node(parts);
   }
 
   /**
-   * Random values: `bytes` is cryptographically secure, `next` is not. In the simulator, both are
-   * determined by its seed.
+   * Random values: `bytes` is cryptographically secure, `next` is not. In the simulator, the seed
+   * determines both.
    *
    * @example
    * ```ts
@@ -194,7 +197,7 @@ export class Node {
   }
 
   /**
-   * Returns milliseconds since 1970, as `Date.now()` does. In the simulator the time is virtual.
+   * Returns milliseconds since 1970, as `Date.now()` does. In the simulator, the time is virtual.
    */
   now(): number {
     return this.#parts.host.clock.wall();
@@ -220,8 +223,8 @@ export class Node {
 
   /**
    * Resolves when this node has joined its cluster: each seed was dialed once, and the global
-   * names, groups and peers of the reached ones have been received. `Node.start` waits for this, up
-   * to `joinTimeout`.
+   * names, groups and peers of the reached seeds were received. `Node.start` waits for this, up to
+   * `joinTimeout`.
    *
    * @example
    * ```ts
@@ -246,7 +249,7 @@ export class Node {
 
   /**
    * Returns counts of membership: known nodes, dials, forgotten nodes, names in use, gossip,
-   * failures of listeners, peers with a wrong clock.
+   * failures of listeners, and peers with a wrong clock.
    *
    * @example
    * ```ts
@@ -265,12 +268,12 @@ export class Node {
   }
 
   /**
-   * Returns information on an actor of this node or another: name, function, supervisor, status,
-   * mailbox, current message, pending calls, links, monitors, timers, names, groups. Contains types
-   * of messages but no contents.
+   * Returns information about an actor of any node: name, function, supervisor, status, mailbox,
+   * current message, pending calls, links, monitors, timers, names and groups. It contains the
+   * types of messages, but not their contents.
    *
-   * @throws {ObserveError} `code` "noproc": it has exited; "denied": its node does not permit
-   *   access; "noconnection", "timeout", "busy": its node does not answer.
+   * @throws {ObserveError} `code` "noproc": the actor has exited; "denied": its node does not
+   * permit access; "noconnection", "timeout", "busy": its node does not answer.
    *
    * @example
    * ```ts
@@ -296,8 +299,9 @@ export class Node {
   }
 
   /**
-   * Returns the actors of a node with the highest numbers, in descending order: waiting messages
-   * ("mailbox"), handler time ("time") or messages ("rate") during a window, timers ("timers").
+   * Returns the actors of a node with the highest numbers, in descending order. The number is one
+   * of these: waiting messages ("mailbox"); handler time ("time") or handled messages ("rate")
+   * within a window; timers ("timers").
    *
    * @throws {ObserveError} As `info`; `code` "badarg": an option is invalid.
    *
@@ -321,8 +325,8 @@ export class Node {
   }
 
   /**
-   * Returns the supervision trees of a node: types, states, restarts, mailboxes. Does not call the
-   * supervisors, so it also works while they are busy.
+   * Returns the supervision trees of a node: types, states, restarts and mailboxes. Does not call
+   * the supervisors, so it also works while they are busy.
    *
    * @throws {ObserveError} As `info`.
    */
@@ -332,7 +336,7 @@ export class Node {
 
   /**
    * Returns statistics of a node: actors, messages, timers, event loop, memory, sessions with
-   * queue, drops and round trip, sockets, rooms, names, warnings.
+   * queue, drops and round trip, sockets, rooms, names and warnings.
    *
    * @throws {ObserveError} As `info`.
    */
@@ -341,9 +345,9 @@ export class Node {
   }
 
   /**
-   * Returns the metrics of this node, for a route that Prometheus scrapes: OpenMetrics text, or
-   * with "prometheus" the older text format of Prometheus. All names begin with `firn_`, all
-   * metrics have the label `node`; the guide "Diagnosing a cluster" lists them.
+   * Returns the metrics of this node, for a route that Prometheus scrapes. The format is
+   * OpenMetrics, or with "prometheus" the older text format of Prometheus. All names begin with
+   * `firn_`, and all metrics have the label `node`. The guide "Diagnosing a cluster" lists them.
    *
    * @example
    * ```ts
@@ -363,7 +367,9 @@ export class Node {
     return metricsText(await this.stats(), format);
   }
 
-  /** Inspects and controls actors, after OTP's `sys`: states, suspension, message traces. */
+  /**
+   * Inspects and controls actors: states, suspension, message traces. Corresponds to OTP's `sys`.
+   */
   get sys(): Sys {
     return this.#parts.observation;
   }
@@ -374,12 +380,13 @@ export class Node {
   }
 
   /**
-   * Connects to a node. Resolves at once if already connected, otherwise when the session is up and
-   * the node's global names and groups have been received, for which it waits up to 5 seconds. The
-   * node is dialed once, before all others that are due. A session that is lost later is restored.
+   * Connects to a node. Resolves at once if already connected. Otherwise resolves when the session
+   * is open and the node's global names and groups were received, which may take up to 5 seconds.
+   * The node is dialed once, before all other nodes that are due. If the session is lost later, it
+   * is restored.
    *
-   * @throws {NodeConnectError} The dial failed: `code` is the reason ("refused", "timeout",
-   *   "untrusted", …), "timeout" after at most `timeout` milliseconds (default 15000).
+   * @throws {NodeConnectError} The dial failed. `code` is the reason: "refused", "untrusted", …, or
+   * "timeout" after at most `timeout` milliseconds (default 15000).
    * @throws {ArgumentError} `code` "badarg": the timeout is negative or above 24 days.
    */
   connect(name: string, options: ConnectNodeOptions = {}): Promise<void> {
@@ -392,17 +399,17 @@ export class Node {
   }
 
   /**
-   * Changes the cookie of a running node. Of several cookies the first is used, and all are
-   * accepted. Sessions stay up. To change the cookie of a cluster, call this on every node, in
-   * three rounds:
+   * Changes the cookie of a running node. If there are several cookies, the first is used, and all
+   * are accepted. Sessions stay open. To change the cookie of a cluster, call this on every node,
+   * in three rounds:
    *
-   * 1. `changeCookie([current, next])`: every node accepts the next one.
-   * 2. `changeCookie([next, current])`: every node uses the next one.
-   * 3. `changeCookie(next)`: the previous one is no longer accepted. Peers that authenticated with
-   *    it must prove that they have the next one; otherwise their session ends with "cookie".
+   * 1. `changeCookie([current, next])`: every node accepts the next cookie.
+   * 2. `changeCookie([next, current])`: every node uses the next cookie.
+   * 3. `changeCookie(next)`: the previous cookie is no longer accepted. Peers that authenticated
+   *    with it must prove that they have the next one; otherwise their sessions end with "cookie".
    *
    * @throws {CookieError} `code` "badcookie": a cookie is invalid, or there are none or more than
-   *   4.
+   * 4.
    *
    * @example
    * ```ts
@@ -424,8 +431,8 @@ export class Node {
   }
 
   /**
-   * Ends the session with a node. Neither side redials automatically. Resolves with false if there
-   * was no session.
+   * Ends the session with a node. Neither side dials the other again automatically. Resolves with
+   * false if there was no session.
    */
   disconnect(name: string): Promise<boolean> {
     const { system, mesh } = this.#parts;
@@ -460,15 +467,16 @@ export class Node {
    *   the same name.
    * - Events of actors: `"spawn"`, `"exit"`, `"crash"`, `"restart"`, `"givenup"`, `"deadletter"`,
    *   `"mailbox"`, and `"warning"` when a limit of the option `warnings` was reached.
-   * - Events of global names: `"name"` when one was registered, moved or freed; `"nameconflict"`
-   *   when an actor of this node has lost one.
+   * - Events of global names: `"name"` when a name was registered, moved or freed; `"nameconflict"`
+   *   when an actor of this node has lost a name.
    *
-   * `signal` removes the listener when it aborts, `once` after its first event. A listener that
-   * throws, or whose promise rejects, is logged; other listeners and the node are not affected.
+   * The listener is removed when `signal` aborts, or with `once` after its first event. If a
+   * listener throws, or its promise rejects, the error is logged; other listeners and the node are
+   * not affected.
    *
-   * @throws {ArgumentError} `code` "badarg": there is no such event.
+   * @throws {ArgumentError} `code` "badarg": the event does not exist.
    */
-  // Spelled out so that the compiler lists the events for an unknown name.
+  // The type is written out so that the compiler lists the events for an unknown name.
   on<Name extends { [Each in keyof NodeEvents]: Each }[keyof NodeEvents]>(
     name: Name,
     listener: (event: NodeEvents[Name]) => unknown,
@@ -479,8 +487,9 @@ export class Node {
   }
 
   /**
-   * Spawns an actor, and returns its pid. It starts after the current turn. Inside an actor use
-   * `self.spawn`, so that its ancestors are known, or `self.spawnLink`, `self.spawnMonitor`.
+   * Spawns an actor, and returns its pid. The actor starts after the current turn. Inside an actor,
+   * use `self.spawn`, `self.spawnLink` or `self.spawnMonitor`, so that the new actor becomes its
+   * child.
    *
    * @example
    * ```ts
@@ -550,9 +559,9 @@ export class Node {
   }
 
   /**
-   * Exposes a function to other nodes, so that they may spawn it: one defined with `remote`, or a
-   * service with a name. Other nodes can spawn exposed functions only. `allow` selects the
-   * permitted nodes. Replaces the function that was exposed under the same name.
+   * Exposes a function, so that other nodes may spawn it: a function that was defined with
+   * `remote`, or a service with a name. Other nodes can spawn only exposed functions. `allow`
+   * selects the permitted nodes. Replaces the function that was exposed under the same name.
    *
    * @throws {ArgumentError} `code` "badarg": the name is empty or longer than 255 bytes.
    *
@@ -572,7 +581,7 @@ export class Node {
     what: Pick<Spawnable<M, A>, "name" | "body">,
     options?: ExposeOptions,
   ): void;
-  /** Exposes a function under a name: others spawn `{ node, fn: name }`. */
+  /** Exposes a function under a name. Other nodes spawn it as `{ node, fn: name }`. */
   expose<M, A extends unknown[]>(
     name: string,
     fn: ActorFunction<M, A>,
@@ -590,7 +599,7 @@ export class Node {
     return this.#parts.remote.spawner.unexpose(name);
   }
 
-  /** Returns the sorted names of functions exposed by this node, or by a connected one. */
+  /** Returns the sorted names of the functions that this node or a connected node exposes. */
   exposed(node: string = this.name): string[] {
     const { mesh, remote } = this.#parts;
     const name = normalName(node);
@@ -600,7 +609,7 @@ export class Node {
   /**
    * Spawns an actor with a name or a bounded mailbox.
    *
-   * @throws {NameError} `code` "taken": another actor has the name; "badname": it is empty.
+   * @throws {NameError} `code` "taken": another actor has the name; "badname": the name is empty.
    * @throws {ArgumentError} `code` "badarg": the maximum length of the mailbox is less than 1.
    */
   spawnWith<M, A extends unknown[]>(
@@ -612,17 +621,17 @@ export class Node {
     return this.#parts.system.spawn(undefined, options, body, args);
   }
 
-  /** Throws `NodeStoppedError` once the node has been stopped. */
+  /** Throws `NodeStoppedError` if the node has been stopped. */
   #checkRuns(): void {
     const { system, mesh } = this.#parts;
     if (system.isStopped) throw new NodeStoppedError(mesh.name, "it cannot spawn actors any more");
   }
 
   /**
-   * Sends a message to an actor, by pid, by name, or by name on a node: `{ name, node }`. It
-   * neither blocks nor throws for a missing receiver: a message that cannot be delivered or sent to
-   * its node is reported as event "deadletter". Inside a node messages are passed by reference, so
-   * do not modify a sent message; to other nodes they are copied.
+   * Sends a message to an actor, by pid, by name, or by name on a node: `{ name, node }`. It never
+   * blocks, and does not throw if the receiver does not exist: a message that cannot be delivered,
+   * or cannot be sent to its node, is reported as event "deadletter". Within a node, messages are
+   * passed by reference, so do not modify a sent message. Messages to other nodes are copied.
    *
    * @throws {ArgumentError} `code` "badarg": `to` is neither a pid nor a name.
    */
@@ -646,21 +655,21 @@ export class Node {
   /**
    * Calls an actor. Resolves with its reply. The actor receives a `Call` and replies to it.
    *
-   * An unawaited rejection is reported as a crash; the process continues. Errors name the caller,
-   * the callee and the request; those of up to 20 calls per 100 ms also have the stack of the
-   * caller.
+   * An unawaited rejection is reported as a crash; the process continues. Errors contain the
+   * caller, the callee and the request. For up to 20 calls per 100 ms, they also contain the stack
+   * of the caller.
    *
    * @throws {CallingSelfError} `code` "calling_self": an actor has called itself.
    * @throws {NodeStoppedError} `code` "stopped": this node has been stopped.
    * @throws {CallTimeoutError} `code` "timeout": no reply within `timeout` (default 5000 ms).
-   * @throws {NoProcError} `code` "noproc": there is no such actor.
-   * @throws {NoConnectionError} `code` "noconnection": there is no session with its node, or it was
-   *   lost.
+   * @throws {NoProcError} `code` "noproc": the actor does not exist.
+   * @throws {NoConnectionError} `code` "noconnection": there is no session with the actor's node,
+   * or it was lost.
    * @throws {TermError} `code` "badarg": the request cannot be sent to another node.
    * @throws {MailboxFullError} `code` "mailboxfull": the request was dropped because the actor's
-   *   mailbox is full.
+   * mailbox is full.
    * @throws {QueueFullError} `code` "queuefull": the request was dropped because the queue to the
-   *   actor's node is full.
+   * actor's node is full.
    * @throws {ArgumentError} `code` "badarg": the timeout is above 24 days, and not `Infinity`.
    * @throws {CallExitError} `code` "exit": the actor exited before it replied, with `reason`.
    */
@@ -690,7 +699,7 @@ export class Node {
     return this.#parts.system.isAlive(pid);
   }
 
-  /** Returns all actors of this node, in order of their spawning. */
+  /** Returns all actors of this node, in the order of their spawning. */
   actors(): Pid[] {
     return this.#parts.system.pids();
   }
@@ -698,15 +707,17 @@ export class Node {
   /**
    * Registers an actor of this node under a name.
    *
-   * @throws {NameError} `code` "taken": the actor `holder` has the name; "badname": it is empty.
-   * @throws {NoProcError} `code` "noproc": there is no such actor.
+   * @throws {NameError} `code` "taken": the actor `holder` has the name; "badname": the name is
+   * empty.
+   * @throws {NoProcError} `code` "noproc": the actor does not exist.
    */
   register(name: string, pid: Pid<never>): void {
     this.#parts.system.names.register(name, pid);
   }
 
   /**
-   * Returns the actor registered under a name on this node. The caller chooses the type of the pid.
+   * Returns the actor registered under a name on this node. The caller specifies the type of the
+   * pid.
    */
   whereis<P extends Pid<never> = Pid>(name: string): P | undefined {
     return this.#parts.system.names.whereis(name) as Pid<never> | undefined as P | undefined;
@@ -717,7 +728,7 @@ export class Node {
     return this.#parts.system.names.unregister(name);
   }
 
-  /** Returns all names on this node, in order of their registration. */
+  /** Returns all names on this node, in the order of their registration. */
   registered(): string[] {
     return this.#parts.system.names.registered();
   }
@@ -743,7 +754,7 @@ export class Node {
   }
 
   /**
-   * Cancels a timer. Returns the remaining milliseconds, or false if it had fired or been
+   * Cancels a timer. Returns the remaining milliseconds, or false if the timer had fired or been
    * cancelled.
    */
   cancelTimer(timer: TimerRef): number | false {
@@ -814,11 +825,11 @@ export class Node {
   }
 
   /**
-   * Leaves the cluster gracefully, and stops. No more children are placed on this node. Singletons
-   * move to other nodes that take part in them, and children of other nodes' supervisors move by
-   * their restart rules. Then the servers' sockets are closed in batches, with code 1012 and the
-   * reason "reconnect". Then actors exit, and the other nodes emit `nodedown` with "shutdown".
-   * Further calls return the promise of the first.
+   * Leaves the cluster gracefully, and stops. First, no more children are placed on this node.
+   * Singletons move to other nodes that take part in them, and children of supervisors on other
+   * nodes move according to their restart rules. Then the servers' sockets are closed in batches,
+   * with code 1012 and the reason "reconnect". Then the actors exit, and the other nodes emit
+   * `nodedown` with "shutdown". Further calls return the promise of the first.
    *
    * With the option `leaveOnSigterm` of `Node.start`, SIGTERM calls this.
    *
@@ -841,7 +852,7 @@ export class Node {
    * ```
    */
   leave(options: LeaveOptions = {}): Promise<void> {
-    // Spreads the reconnections of channel clients over the time until the next batch.
+    // Distributes the reconnections of channel clients over the time until the next batch.
     this.#channelHub?.spread(Math.max(SPREAD_MS, options.batchInterval ?? 0));
     return this.#parts.system.tracked(() =>
       this.#left ??= leave(this.#parts, this.#parts.servers, options)
@@ -856,15 +867,15 @@ export class Node {
   }
 
   /**
-   * Stops the node in order, as OTP's `init:stop` does: its servers; its top-level supervisors in
-   * reverse order of their start, each of which stops its children by their shutdown rules; all
-   * other actors, with the exit signal "shutdown", so that `terminate` of services is called. Then
-   * it ends its sessions, so that other nodes emit `nodedown` with "shutdown", and stops listening.
-   * Resolves when all of this is done.
+   * Stops the node in order, as OTP's `init:stop` does. First it stops its servers. Then it stops
+   * its top-level supervisors in the reverse order of their start; each stops its children
+   * according to their shutdown rules. Then it sends all other actors the exit signal "shutdown",
+   * so that services run `terminate`. Finally it ends its sessions, so that other nodes emit
+   * `nodedown` with "shutdown", and stops listening. Resolves when all of this is done.
    *
-   * An actor that traps exits and has no supervisor must exit within 5 seconds, and is ended
-   * earlier when it waits for messages again. Actors that have not exited within `timeout` are
-   * killed, and logged. Further calls return the promise of the first.
+   * An actor that traps exits and has no supervisor must exit within 5 seconds. If it waits for
+   * messages again earlier, it is ended then. Actors that have not exited within `timeout` are
+   * killed and logged. Further calls return the promise of the first.
    *
    * @throws {ArgumentError} `code` "badarg": the timeout is negative, or not a number.
    *

@@ -19,41 +19,41 @@ import type { Pid } from "./term/pid.ts";
 /** Options of a node. All have defaults: `Node.start()` starts a node on this machine. */
 export interface NodeOptions {
   /**
-   * The node's name, `name@host:port`. Other nodes dial `host:port`. Port 0 chooses a free port.
-   * Default: a random name, on 127.0.0.1, port 0.
+   * The node's name, `name@host:port`. Other nodes dial `host:port`. Port 0 selects a free port.
+   * Default: a random name on 127.0.0.1 with port 0.
    */
   readonly name?: string | undefined;
   /**
-   * The cluster's secret, the same on every node. A node that listens beyond loopback requires a
-   * generated one, for example by `openssl rand -hex 16`: 32 hex digits or 22 characters of base64.
-   * Of several, up to 4, the first is used and all are accepted: see {@linkcode Node.changeCookie}.
-   * Default: the content of `cookieFile`.
+   * The cluster's secret, the same on every node. A node that other machines can reach requires a
+   * generated cookie, for example by `openssl rand -hex 16`: at least 32 hex digits or 22
+   * characters of base64. There may be up to 4 cookies: the first is used, and all are accepted,
+   * see {@linkcode Node.changeCookie}. Default: the content of `cookieFile`.
    */
   readonly cookie?: string | readonly string[] | undefined;
   /**
-   * The file with the cookie, used if `cookie` is not set. Created, readable by its owner only, if
-   * it does not exist. A file with several cookies has one per line. Default: `.firn.cookie` in the
-   * home folder.
+   * The file with the cookie, used if `cookie` is not set. If the file does not exist, it is
+   * created, and only its owner can read it. A file with several cookies has one per line. Default:
+   * `.firn.cookie` in the home folder.
    */
   readonly cookieFile?: string | undefined;
   /**
-   * The address to listen on, if different from that of the name, as behind NAT or in a container.
-   * Required if the host of the name is not loopback, so that a node does not listen on a network
-   * by accident. Default: the address of the name.
+   * The address on which the node listens, if it differs from that of the name, as behind NAT or in
+   * a container. Required if the host of the name is not a loopback address, so that a node does
+   * not listen on a network by accident. Default: the address of the name.
    */
   readonly listen?: { readonly hostname: string; readonly port?: number | undefined } | undefined;
   /**
    * Nodes to join. One running seed is enough to find all nodes. Each is one of:
    *
-   * - `"alpha@10.0.0.7:9000"`, the name of a node: dialed until this node stops;
+   * - `"alpha@10.0.0.7:9000"`, the name of a node, which is dialed until this node stops;
    * - `"*@10.0.0.7:9000"`, the address of a node whose name is not known;
    * - `"*@firn.default.svc:9000"`, a DNS name: the nodes at all of its addresses;
    * - `"*@_firn._tcp.firn.default.svc"`, a DNS service (SRV): the nodes at all of its targets;
-   * - `"file:/etc/firn/seeds"`, a file with one seed a line.
+   * - `"file:/etc/firn/seeds"`, a file with one seed per line.
    *
-   * Alternatively a function that returns or resolves to such a list. All but names are evaluated
-   * every `seedInterval` milliseconds. After a failure, which is logged, the previous result stays
-   * in use.
+   * Alternatively, a function that returns such a list, or a promise of one. All seeds except names
+   * are evaluated every `seedInterval` milliseconds. If an evaluation fails, this is logged, and
+   * the previous result stays in use.
    */
   readonly seeds?: readonly string[] | SeedFunction | undefined;
   /**
@@ -61,8 +61,9 @@ export interface NodeOptions {
    */
   readonly seedInterval?: number | undefined;
   /**
-   * Maximum time that `Node.start` waits for `node.joined`, in milliseconds: for one dial of each
-   * seed, and for the names and groups of the reached ones. 0 does not wait. Default 10000.
+   * Maximum time for which `Node.start` waits for `node.joined`, in milliseconds: for one dial of
+   * each seed, and for the names and groups of the reached seeds. With 0, it does not wait. Default
+   * 10000.
    */
   readonly joinTimeout?: number | undefined;
   /**
@@ -70,14 +71,15 @@ export interface NodeOptions {
    */
   readonly forgetAfter?: number | undefined;
   /**
-   * Returns whether a node may be dialed. Called before each dial with its name and its origin:
-   * "seed", "met" (there was a session with it), "gossip" (a peer is connected with it) or "asked"
-   * (`node.connect`). A denied node is checked again after a minute. Default: permits all.
+   * Returns whether a node may be dialed. Called before each dial with the name and the origin of
+   * the node: "seed", "met" (there was a session with it), "gossip" (a peer is connected with it)
+   * or "asked" (`node.connect`). A denied node is checked again after a minute. Default: all nodes
+   * may be dialed.
    */
   readonly canDial?: ((node: string, origin: PeerOrigin) => boolean) | undefined;
   /**
-   * PEM certificates of your own authority, instead of those derived from the cookie. Default:
-   * those of the cookie.
+   * PEM certificates of your own authority, instead of those derived from the cookie. Default: the
+   * certificates derived from the cookie.
    */
   readonly tls?: OwnTls | undefined;
   /** Milliseconds of silence after which a peer is pinged. Default 5000. */
@@ -92,18 +94,18 @@ export interface NodeOptions {
    */
   readonly messageBytesMax?: number | undefined;
   /**
-   * Maximum length of a mailbox for messages of other nodes, if the actor has no limit of its own.
-   * Further messages are dropped with the event "mailbox", and calls rejected with "mailboxfull".
-   * `Infinity`: no limit. Default 262,144.
+   * Maximum length of an unbounded mailbox for messages from other nodes. Further messages are
+   * dropped with the event "mailbox", and calls are rejected with "mailboxfull". `Infinity`: no
+   * limit. Default 262,144.
    */
   readonly remoteMailboxMax?: number | undefined;
   /**
-   * Returns whether another node is permitted an action: to send an exit signal to the actor
-   * `target`, link with it, spawn the exposed function `target`, or register the global name
-   * `target` on itself. An action is also rejected if the function throws. Rejections are logged
-   * once per node and action: exit signals are dropped, links fail with "noproc", spawns with
-   * "refused", and registrations return false. Use the same rules for names on all nodes. Default:
-   * permits everything, as in Erlang.
+   * Returns whether another node may perform an action: send an exit signal to the actor `target`,
+   * link with it, spawn the exposed function `target`, or register the global name `target` on
+   * itself. If the function throws, the action is rejected. Of rejected actions, exit signals are
+   * dropped, links fail with "noproc", spawns with "refused", and registrations return false; each
+   * is logged once per node and action. Use the same rules for names on all nodes. Default: all
+   * actions are allowed, as in Erlang.
    */
   readonly authorize?:
     | ((
@@ -115,30 +117,30 @@ export interface NodeOptions {
     ) => boolean)
     | undefined;
   /**
-   * Access of other nodes to observation: "none"; "read": `node.info`, `top`, `tree`, `stats` and
-   * `metrics`, which return numbers, names and message types without contents; "control": also
-   * reading states, tracing and suspending actors, and sending exit signals. Such requests use at
-   * most a tenth of this node's time, in portions of a millisecond. Default "read".
+   * How other nodes may observe this node. "none": not at all. "read": with `node.info`, `top`,
+   * `tree`, `stats` and `metrics`, which return numbers, names and message types, but no contents.
+   * "control": they may also read states, trace and suspend actors, and send exit signals. Such
+   * requests use at most a tenth of this node's time, in portions of a millisecond. Default "read".
    */
   readonly observe?: "none" | "read" | "control" | undefined;
   /**
-   * Excludes this node from global names, groups, rooms, gossip, quorums and `peers()` of other
-   * nodes, like a hidden node of Erlang. For tools that observe a cluster. Default false.
+   * Excludes this node from global names, groups, rooms, gossip, quorums and the `peers()` of other
+   * nodes, like a hidden node of Erlang. Intended for tools that observe a cluster. Default false.
    */
   readonly hidden?: boolean | undefined;
   /**
-   * Carries messages of rooms and channels between meshes, or in place of the mesh: see `natsRelay`
+   * Carries messages of rooms and channels between meshes, or instead of the mesh: see `natsRelay`
    * in `@firn/firn/cluster`. Default: none.
    */
   readonly relay?: RelayTransport | undefined;
   /**
    * Creates OpenTelemetry spans of calls, messages, spawns, socket messages and broadcasts, if an
-   * SDK has been registered before: one of npm, or Deno's with `OTEL_DENO=true`. Default true.
+   * SDK was registered earlier: an npm package, or Deno's own with `OTEL_DENO=true`. Default true.
    */
   readonly tracing?: boolean | undefined;
   /**
-   * The file to which the flight recorder is written: a line of JSON for each of its 1000 entries,
-   * on SIGUSR1 and half a second after a crash, at most every 10 seconds. Default: not written;
+   * The file to which the flight recorder is written, on SIGUSR1 and half a second after a crash,
+   * at most every 10 seconds. Each of its 1000 entries is a line of JSON. Default: not written;
    * `node.sys.recent` returns the entries.
    */
   readonly recorderFile?: string | undefined;
@@ -149,7 +151,8 @@ export interface NodeOptions {
   readonly warnings?: WarningLimits | undefined;
   /**
    * Whether the node leaves on SIGTERM: see {@linkcode Node.leave}. When all nodes of the process
-   * have left, and nothing else handles the signal, the process exits with 0. Default false.
+   * have left, the process exits with status 0, unless the program handles the signal too. Default
+   * false.
    */
   readonly leaveOnSigterm?: boolean | LeaveOptions | undefined;
   /** The lowest level that is logged, or "silent". Default "info". */
@@ -227,7 +230,7 @@ export function checkedLimits({ warnings }: NodeOptions): ReturnType<typeof comp
   }
 }
 
-/** Returns the name that the node is started with. Without the option, a random one. */
+/** Returns the name with which the node is started. Without the option, returns a random one. */
 export function nodeName(options: NodeOptions, host: Host): NodeName {
   const chance = Array.from(host.random.bytes(3), (byte) => byte.toString(16).padStart(2, "0"));
   return parseName(normalName(options.name ?? `node-${chance.join("")}@127.0.0.1:0`))!;
@@ -251,7 +254,7 @@ export function listenAddress(
   );
 }
 
-/** Returns the seeds that are names of nodes, and those that must be evaluated at intervals. */
+/** Separates the seeds that are names of nodes from those that must be evaluated periodically. */
 export function readSeeds(options: NodeOptions): Pick<MeshOptions, "seeds" | "discovery"> {
   const { seeds = [], seedInterval: intervalMs = SEED_INTERVAL_MS } = options;
   if (!(intervalMs >= 100 && intervalMs <= 86_400_000)) {
@@ -294,7 +297,10 @@ export function sessionLimits(options: NodeOptions): SessionLimits & { messageBy
   return { quietMs, deadlineMs, queueBytesMax, messageBytesMax };
 }
 
-/** Returns the milliseconds that `Node.start` waits until the node has joined the cluster. */
+/**
+ * Returns the maximum time for which `Node.start` waits until the node has joined the cluster, in
+ * milliseconds.
+ */
 export function joinTimeout({ joinTimeout = JOIN_MS }: NodeOptions): number {
   if (joinTimeout === 0 || (joinTimeout >= 10 && joinTimeout <= 86_400_000)) return joinTimeout;
   throw new NodeOptionError(

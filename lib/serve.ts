@@ -8,8 +8,8 @@ import type { ServeOptions } from "./ws/options.ts";
 import { serve as serveOn, type Server } from "./ws/server.ts";
 
 /**
- * Serves WebSockets, and plain HTTP on the same port. Its rooms are local; those of `node.serve`
- * span the cluster.
+ * Serves WebSockets, and plain HTTP on the same port. The rooms are local to this server; with
+ * `node.serve`, rooms span the cluster.
  *
  * @throws {OptionError} `code` "badoption": an option is invalid.
  * @throws {ListenError} `code` of the system: the port is in use, or not permitted.

@@ -13,16 +13,16 @@ import { ANSI, type Paint, PLAIN, shellJson, shellText } from "./observe/shell_t
 import { ObserveError } from "./observe/error.ts";
 import type { NodeOptions } from "./node_options.ts";
 
-/** Maximum time that the shell waits for a connection to each node. Milliseconds. */
+/** Maximum time for which the shell waits for a connection to each node. Milliseconds. */
 const CONNECT_MS = 5_000;
 
 /** Options of {@linkcode shell}. */
 export interface ShellOptions {
-  /** The first node to connect to: `name@host:port`, or `*@host:port` if its name is not known. */
+  /** The first node to connect to: `name@host:port`, or `*@host:port` if its name is unknown. */
   readonly target: string;
   /** Options of the shell's own node, for example its cookie. Default: the defaults of a node. */
   readonly node?: NodeOptions | undefined;
-  /** Commands to run; the shell then ends. Default: commands are read from `input`. */
+  /** Commands to run, after which the shell ends. Default: commands are read from `input`. */
   readonly commands?: readonly string[] | undefined;
   /** Whether to write each result as one line of JSON. Default false. */
   readonly json?: boolean | undefined;
@@ -40,8 +40,8 @@ export interface ShellOptions {
  * reached.
  *
  * Commands: `nodes`, `use`, `stats`, `tree`, `top`, `info`, `state`, `trace`, `log`, `suspend`,
- * `resume`, `kill`, `leave`, `help`; anything else is a JavaScript expression in which `node` is
- * the shell's own node.
+ * `resume`, `kill`, `leave`, `help`. Any other input is evaluated as a JavaScript expression, in
+ * which `node` is the shell's own node.
  *
  * @example
  * ```ts
@@ -109,7 +109,10 @@ export async function shell(options: ShellOptions): Promise<number> {
   return status;
 }
 
-/** Connects to a node, and to the nodes that it is connected to. Returns its name. */
+/**
+ * Connects to a node, and to the nodes with which that node is connected. Returns the name of the
+ * node.
+ */
 async function join(node: Node, target: string): Promise<string> {
   if (!target.startsWith("*@")) await node.connect(target, { timeout: CONNECT_MS });
   const name = node.peers().find((peer) => peer === target) ?? node.peers()[0];

@@ -2,11 +2,11 @@
  * Runs a whole cluster in one process, with faults, from a seed: `@firn/firn/sim`.
  *
  * The environment of nodes is simulated: time, timers, randomness, the network, and the order in
- * which ready events run. One number therefore replays a whole run, on Deno and on Bun alike.
- * Everything else is real: codec, handshake, sessions, actors, supervisors, names, rooms.
+ * which ready events run. One number, the seed, therefore replays a whole run, on Deno and on Bun
+ * alike. Everything else is real: codec, handshake, sessions, actors, supervisors, names, rooms.
  *
- * Not simulated: TLS (certificates have names and an issuer, and no signature), WebSockets, files,
- * other processes, and execution time: code takes no virtual time.
+ * Not simulated are TLS (certificates have names and an issuer, but no signature), WebSockets,
+ * files, other processes, and execution time: code takes no virtual time.
  *
  * Longer than 400 lines: half of it is the documented interface of a simulation.
  *
@@ -42,7 +42,7 @@ export interface SimulateOptions {
   readonly trace?: boolean | undefined;
   /** Default properties of the path between two machines. */
   readonly link?: LinkOptions | undefined;
-  /** Fails if code uses the real clock, randomness or network. Default true. */
+  /** Makes the run fail if code uses the real clock, randomness or network. Default true. */
   readonly guard?: boolean | undefined;
 }
 
@@ -50,7 +50,10 @@ export interface SimulateOptions {
 export interface SimulationResult<T> {
   /** The value that the body returned or resolved with. */
   readonly value: T;
-  /** A hash of all events. Runs with equal hashes were equal; equal seeds produce equal hashes. */
+  /**
+   * A hash of all events. Runs with equal hashes had equal events. Equal seeds produce equal
+   * hashes.
+   */
   readonly hash: string;
   /** Number of events that ran. */
   readonly steps: number;
@@ -121,50 +124,54 @@ export interface Simulation {
   readonly names: string[];
   /** Returns a node by its short name. Undefined if it is not running. */
   node(short: string): Node | undefined;
-  /** Starts a node on a machine of its own. Its full name is `short@short.sim:9100`. */
+  /** Starts a node on a separate machine. Its full name is `short@short.sim:9100`. */
   start(short: string, options?: NodeOptions): Promise<Node>;
   /** Restarts a node that crashed or was stopped: a new incarnation with the same options. */
   restart(short: string): Promise<Node>;
   /** Stops a node gracefully, as `node.stop` does. */
   stop(short: string): Promise<void>;
-  /** Makes a node leave the cluster, as `node.leave` does, then removes it. */
+  /** Makes a node leave the cluster, as `node.leave` does, and then removes it. */
   leave(short: string, options?: LeaveOptions): Promise<void>;
-  /** Turns the power of a machine off: the node disappears and its peers are not notified. */
+  /** Turns a machine off: the node disappears, and its peers are not notified. */
   crash(short: string): void;
-  /** Kills a node's process: its system closes the connections, so its peers are notified. */
+  /** Kills a node's process. Its system closes the connections, so its peers are notified. */
   kill(short: string): void;
   /** Pauses a node: none of its events run until it is resumed. */
   pause(short: string): void;
   /** Resumes a node: the events that it missed run now. */
   resume(short: string): void;
   /**
-   * Sets how far the wall clock of a machine is ahead, in milliseconds: now, and after a restart.
+   * Sets by how many milliseconds the wall clock of a machine is ahead, from now on and after
+   * restarts.
    */
   skew(short: string, ms: number): void;
   /** Sets the properties of the path between two nodes, in both directions. */
   link(a: string, b: string, options: LinkOptions): void;
-  /** Blocks all data from each node of `from` to each of `to`, and back unless `oneWay`. */
+  /**
+   * Blocks all data from each node of `from` to each node of `to`; without `oneWay`, also in the
+   * other direction.
+   */
   partition(
     some: readonly string[],
     others: readonly string[],
     options?: { readonly oneWay?: boolean },
   ): void;
-  /** Removes all partitions: data that was held is delivered. */
+  /** Removes all partitions. Data that was held is delivered. */
   heal(): void;
   /** Breaks all open connections between two nodes. They may connect again. */
   cut(a: string, b: string): void;
   /** Advances virtual time by `ms` milliseconds. */
   run(ms: number): Promise<void>;
   /**
-   * Advances time until a condition holds. Rejects if that takes longer than `within`. Default: one
-   * minute.
+   * Advances time until a condition is true. Rejects if that takes longer than `within`. Default:
+   * one minute.
    */
   until(
     what: string,
     condition: () => boolean,
     options?: { readonly within?: number },
   ): Promise<void>;
-  /** Adds a line of the body's own to the trace. */
+  /** Adds a line to the trace. */
   note(what: string): void;
 }
 
@@ -204,7 +211,7 @@ class Cluster implements Simulation {
     return this.#members.get(short)?.parts;
   }
 
-  /** Starts a node on a machine of its own. Its full name is `short@short.sim:9100`. */
+  /** Starts a node on a separate machine. Its full name is `short@short.sim:9100`. */
   start(short: string, options: NodeOptions = {}): Promise<Node> {
     const known = this.#members.get(short);
     if (known?.node !== undefined) return Promise.reject(new Error(`${short} is up`));
@@ -229,7 +236,7 @@ class Cluster implements Simulation {
     host.vanish(true);
   }
 
-  /** Makes a node leave the cluster, as `node.leave` does, then removes it. */
+  /** Makes a node leave the cluster, as `node.leave` does, and then removes it. */
   async leave(short: string, options?: LeaveOptions): Promise<void> {
     const member = this.#member(short);
     const { node, host } = member;
@@ -240,12 +247,12 @@ class Cluster implements Simulation {
     host.vanish(true);
   }
 
-  /** Turns the power of a machine off: the node disappears and its peers are not notified. */
+  /** Turns a machine off: the node disappears, and its peers are not notified. */
   crash(short: string): void {
     this.#vanish(short, false, "crashes");
   }
 
-  /** Kills a node's process: its system closes the connections, so its peers are notified. */
+  /** Kills a node's process. Its system closes the connections, so its peers are notified. */
   kill(short: string): void {
     this.#vanish(short, true, "is killed");
   }
@@ -263,7 +270,8 @@ class Cluster implements Simulation {
   }
 
   /**
-   * Sets how far the wall clock of a machine is ahead, in milliseconds: now, and after a restart.
+   * Sets by how many milliseconds the wall clock of a machine is ahead, from now on and after
+   * restarts.
    */
   skew(short: string, ms: number): void {
     this.#note(short, `its clock is off by ${ms} ms`);
@@ -277,7 +285,10 @@ class Cluster implements Simulation {
     this.#network.set(address(a), address(b), options);
   }
 
-  /** Blocks all data from each node of `from` to each of `to`, and back unless `oneWay`. */
+  /**
+   * Blocks all data from each node of `from` to each node of `to`; without `oneWay`, also in the
+   * other direction.
+   */
   partition(
     some: readonly string[],
     others: readonly string[],
@@ -292,7 +303,7 @@ class Cluster implements Simulation {
     }
   }
 
-  /** Removes all partitions: data that was held is delivered. */
+  /** Removes all partitions. Data that was held is delivered. */
   heal(): void {
     this.#note("", "heals");
     this.#network.heal();
@@ -310,8 +321,8 @@ class Cluster implements Simulation {
   }
 
   /**
-   * Advances time until a condition holds. Rejects if that takes longer than `within`. Default: one
-   * minute.
+   * Advances time until a condition is true. Rejects if that takes longer than `within`. Default:
+   * one minute.
    */
   until(
     what: string,
@@ -335,12 +346,12 @@ class Cluster implements Simulation {
     });
   }
 
-  /** Adds a line of the body's own to the trace. */
+  /** Adds a line to the trace. */
   note(what: string): void {
     this.#note("", what);
   }
 
-  /** Called after each event: ends the calls of `until` whose condition holds. Internal. */
+  /** Internal: called after each event. Ends the calls of `until` whose condition is true. */
   happened(): void {
     for (const condition of this.#conditions) {
       if (!condition.isMet()) continue;
@@ -349,7 +360,7 @@ class Cluster implements Simulation {
     }
   }
 
-  /** Stops all running nodes. Internal. */
+  /** Internal: stops all running nodes. */
   async close(): Promise<void> {
     this.#network.heal();
     for (const [short, { host }] of this.#members) {
@@ -429,7 +440,7 @@ export function fullName(short: string): string {
 
 /**
  * Runs `body` in a simulation. Rejects with {@linkcode SimulationError} if `body` throws, if it
- * waits and there are no more events, or if it exceeds a limit.
+ * waits although there are no more events, or if it exceeds a limit.
  *
  * @example A name that outlives its node
  * ```ts

@@ -1,6 +1,6 @@
 /**
- * Starts a node: chooses the host, checks the options, derives the keys, and connects the parts,
- * including the ports by which rooms and actors reach other nodes.
+ * Starts a node: chooses the host, checks the options, derives the keys, creates the parts of the
+ * node, and connects them by the ports of `README.md`.
  *
  * @module
  */
@@ -62,7 +62,7 @@ import type { Pid } from "./term/pid.ts";
 import { Rooms } from "./ws/rooms.ts";
 import type { Server } from "./ws/server.ts";
 
-/** Bytes of a message that are reserved for its receiver. A term has at most the other bytes. */
+/** Number of bytes of a message that are reserved for its receiver. A term may use the others. */
 const ROW_HEAD_BYTES_MAX = 1024;
 
 /** The parts of a running node. */
@@ -83,11 +83,11 @@ export interface Parts {
   readonly servers: Server[];
   readonly homes: Homes;
   /**
-   * Relays messages of rooms and channels through the transport of the option `relay`, if it is
-   * set.
+   * Relays messages of rooms and channels through the transport of the option `relay`. Undefined
+   * without the option.
    */
   readonly link: RelayLink | undefined;
-  /** Changes the cookies of the node: the first is used, all are accepted. */
+  /** Changes the cookies of the node. The first is used, and all are accepted. */
   readonly changeCookie: (cookies: string | readonly string[]) => Promise<void>;
   /**
    * The options with which the node leaves on SIGTERM. Undefined if it does not handle the signal.
@@ -105,7 +105,10 @@ export function systemHost(): Host {
   return "Bun" in globalThis ? new BunHost() : new DenoHost();
 }
 
-/** Starts a node. `derive` replaces the key derivation, and accepts weak cookies. */
+/**
+ * Starts a node. If `derive` is given, it replaces the key derivation, and weak cookies are
+ * accepted.
+ */
 export async function startNode(
   options: NodeOptions,
   host?: Host,
@@ -181,7 +184,7 @@ export async function startNode(
   );
   mesh.attach = (session) => remote.attach(session);
   remote.exposedBy = (node) => mesh.exposedBy(node);
-  // Logs failures of sends: the program does not await sends, so it cannot notice them.
+  // Logs failures of sends. The program does not await sends, so it cannot detect the failures.
   const repeats = new Repeats();
   const unsent = (to: string, words: string): void => {
     const site = callSite();
@@ -294,7 +297,10 @@ export async function startNode(
   return parts;
 }
 
-/** Waits at most `ms` until the node has joined. If joining fails, stops it and rejects. */
+/**
+ * Waits at most `ms` milliseconds until the node has joined. If joining fails, stops the node and
+ * rejects.
+ */
 async function joinWithin({ host, system, mesh, joined, link }: Parts, ms: number): Promise<void> {
   if (ms === 0) return;
   let late!: Timer;
@@ -312,8 +318,8 @@ async function joinWithin({ host, system, mesh, joined, link }: Parts, ms: numbe
 }
 
 /**
- * Writes one log entry for each crash. For a supervised actor, the entry includes what its
- * supervisor does next.
+ * Writes one log entry for each crash. For a supervised actor, the entry includes the supervisor's
+ * next step.
  */
 function logEnds(events: Emitter<NodeEvents>, log: () => Log): void {
   const crashes = new WeakMap<Pid, Crash>();
@@ -338,12 +344,12 @@ function makeLog(options: NodeOptions, host: Host, name: NodeName, recorder: Rec
     );
   }
   const sink = options.log === undefined ? host.log : guardedSink(options.log, host.log);
-  // The flight recorder receives all entries from level "info" up.
+  // The flight recorder receives all entries of level "info" and above.
   const least = level === "silent" ? Infinity : LOG_LEVELS.indexOf(level);
   const all: LogSink = (entry) => {
     const { level, event, message, data } = entry;
     const pid = (data as { pid?: Pid } | undefined)?.pid;
-    // Crash reports contain messages, and the recorder must not. The observation records crashes
+    // Crash reports contain messages, but the recorder must not. The observation records crashes
     // without messages instead.
     const isReport = event === "crash" || event === "restart";
     if (level !== "debug" && !isReport) recorder.record(event, message, pid, level);
@@ -352,7 +358,7 @@ function makeLog(options: NodeOptions, host: Host, name: NodeName, recorder: Rec
   return new Log(all, level === "debug" ? "debug" : "info", formatName(name), wall);
 }
 
-/** Wraps a sink of the user: if it throws or rejects, `spare` receives the entry. */
+/** Wraps the user's sink. If it throws or rejects, `spare` receives the entry. */
 function guardedSink(sink: LogSink, spare: LogSink): LogSink {
   return (entry) => {
     const failed = (error: unknown): void => {

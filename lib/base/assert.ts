@@ -1,13 +1,13 @@
 /**
- * Assertions: conditions that hold unless this library has a bug.
+ * Assertions: conditions that are true unless this library has a bug.
  *
- * They stay enabled in production. A failed assertion is a bug of the library, never of a peer:
- * what a peer can cause is answered with a close, a rejection or an error value.
+ * They stay enabled in production. A failed assertion is always a bug of this library. Faults that
+ * a peer can cause lead to a close, a rejection or an error value instead.
  *
  * @module
  */
 
-/** An assertion of this library failed: a bug of the library. Never caused by input. */
+/** An assertion of this library failed, because the library has a bug. Input never causes it. */
 export class AssertionFailure extends Error {
   /** Name of the error class. */
   override readonly name = "AssertionFailure";
@@ -15,7 +15,7 @@ export class AssertionFailure extends Error {
   readonly code = "assertion";
 }
 
-/** Throws {@linkcode AssertionFailure} unless the condition holds. */
+/** Throws {@linkcode AssertionFailure} unless the condition is true. */
 export function assert(condition: unknown, message: string): asserts condition {
   if (!condition) throw new AssertionFailure(message);
 }

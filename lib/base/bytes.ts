@@ -13,8 +13,8 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
- * Texts of at most this many bytes are converted in a loop, without `TextEncoder` or `TextDecoder`,
- * if they are ASCII.
+ * Texts of at most this many bytes are converted in a loop if they are ASCII, without `TextEncoder`
+ * or `TextDecoder`.
  */
 const SHORT_BYTES_MAX = 256;
 
@@ -130,7 +130,7 @@ export class Reader {
   }
 
   #take(length: number): boolean {
-    // The length is negative if a peer's length field is too small. This is invalid.
+    // The length is negative if a peer's length field is too small. Such a field is invalid.
     if (!this.ok || length < 0 || length > this.left) {
       this.ok = false;
       return false;
@@ -140,7 +140,10 @@ export class Reader {
   }
 }
 
-/** Writes fields in order into a buffer that grows up to `limit` bytes. Writing more is a bug. */
+/**
+ * Writes fields in order into a buffer that grows up to `limit` bytes. Writing more is a bug, and
+ * fails an assertion.
+ */
 export class Writer {
   /** Number of bytes written. */
   length = 0;
@@ -159,7 +162,7 @@ export class Writer {
   }
 
   u16(value: number): this {
-    // The message is only built on failure.
+    // The message is built only on failure.
     if (!(value >= 0 && value <= 0xffff)) assert(false, `not a u16: ${value}`);
     this.#room(2);
     this.#bytes[this.length++] = value;
@@ -202,8 +205,8 @@ export class Writer {
   }
 
   /**
-   * Returns the written bytes as a view. After another write, the view may no longer be the
-   * writer's memory.
+   * Returns the written bytes as a view. The view is only valid until the next write, which may
+   * allocate other memory.
    */
   done(): Uint8Array {
     return this.#bytes.subarray(0, this.length);

@@ -1,10 +1,10 @@
 /**
- * A Map in which single keys may be removed and added again many times, while it has many others.
+ * A Map for many keys, some of which are removed and added again very often.
  *
- * A Map of the engines keeps a removed entry in the chain of its key until the whole table is
- * rebuilt. With 100,000 entries, a key that is added and removed again and again leaves up to
- * 100,000 of them, and each operation on it takes 100 to 400 µs. Here the last removed keys stay in
- * the map, without a value:
+ * The built-in Map keeps a removed entry in the chain of its key until the whole table is rebuilt.
+ * In a map with 100,000 entries, a key that is repeatedly added and removed leaves up to 100,000
+ * removed entries, and each operation on the key takes 100 to 400 µs. In this class, the last
+ * removed keys therefore stay in the map, without a value:
  *
  *     delete(k) ─▶ k stays, as one of the last KEPT removed ─▶ set(k): used again
  *                                 └─ a later one needs its place ─▶ deleted
@@ -16,19 +16,19 @@
 const KEPT = 64;
 
 /**
- * In a map with fewer keys, removed keys do not stay: the engine rebuilds a small table often
- * enough.
+ * In a map with fewer keys, removed keys do not stay, because the engine rebuilds a small table
+ * often enough.
  */
 const SIZE_MIN = 1024;
 
 /**
  * A map of keys to values; `undefined` is not a valid value. A key that is removed and added again
- * may keep its old place in the order of iteration.
+ * may keep its position in the order of iteration.
  */
 export class ChurnMap<K, V extends NonNullable<unknown>> {
-  /** The values by key. `undefined` marks a removed key that stays. */
+  /** The values by key. `undefined` marks a removed key that stays in the map. */
   readonly #map = new Map<K, V | undefined>();
-  /** The removed keys that stay, in the order of removal. */
+  /** The removed keys that stay in the map, in the order of removal. */
   readonly #gone = new Set<K>();
 
   /** The number of values. */
@@ -41,7 +41,7 @@ export class ChurnMap<K, V extends NonNullable<unknown>> {
     return this.#map.get(key);
   }
 
-  /** Whether the key has a value. */
+  /** Returns whether the key has a value. */
   has(key: K): boolean {
     return this.#map.get(key) !== undefined;
   }

@@ -5,7 +5,7 @@
  * @module
  */
 
-/** A started timer. Cancelling it twice, or after it fired, has no effect. */
+/** A started timer. Cancelling it has no effect after it has fired or was cancelled. */
 export interface Timer {
   cancel(): void;
 }
@@ -23,6 +23,9 @@ export interface Clock {
    * `keepsAlive`.
    */
   after(ms: number, task: () => void, keepsAlive?: boolean): Timer;
-  /** Calls `task` every `ms` milliseconds until cancelled. Does not keep the process alive. */
+  /**
+   * Calls `task` every `ms` milliseconds until the timer is cancelled. Does not keep the process
+   * alive.
+   */
   every(ms: number, task: () => void): Timer;
 }

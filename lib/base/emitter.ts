@@ -6,7 +6,7 @@
  */
 
 /**
- * Options of `on`: when the listener is removed. Without any, it stays until the returned function
+ * Options of `on`: when the listener is removed. By default, it stays until the returned function
  * is called.
  */
 export interface ListenOptions {
@@ -25,8 +25,8 @@ export class Emitter<Events extends object> {
   readonly #failed: (name: keyof Events, error: unknown) => void;
 
   /**
-   * Calls `failed` with the error of a listener that threw, or whose promise rejected. Default: the
-   * error is dropped.
+   * Calls `failed` with the error of a listener that has thrown, or whose promise has rejected.
+   * Default: the error is dropped.
    */
   constructor(failed: (name: keyof Events, error: unknown) => void = () => {}) {
     this.#failed = failed;
@@ -56,7 +56,8 @@ export class Emitter<Events extends object> {
   }
 
   /**
-   * Whether an event has listeners. Allows a caller to skip building an event without listeners.
+   * Returns whether an event has listeners. If it has none, a caller need not create the event
+   * object.
    */
   has(name: keyof Events): boolean {
     const listeners = this.#listeners.get(name);
@@ -64,7 +65,8 @@ export class Emitter<Events extends object> {
   }
 
   /**
-   * Calls the listeners. The error of one that throws is reported, and the others are still called.
+   * Calls the listeners. If one of them throws, its error is reported, and the others are still
+   * called.
    */
   emit<Name extends keyof Events>(name: Name, event: Events[Name]): void {
     const listeners = this.#listeners.get(name);

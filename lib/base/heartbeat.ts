@@ -6,8 +6,8 @@
  *       └────────────── any bytes ───────────┘
  *
  * All received bytes count. The owner calls {@linkcode Heartbeat.tick} at a regular interval. If a
- * call comes late (the process was stopped, the machine slept), the delay does not count against
- * the peer, because data that the peer sent in the meantime may still be unread.
+ * call is late because the process was stopped or the machine slept, the delay does not count as
+ * silence of the peer, because data that the peer sent in the meantime may still be unread.
  *
  * @module
  */
@@ -16,7 +16,9 @@
 export interface HeartbeatLimits {
   /** Milliseconds of silence after which a ping is due. */
   readonly quietMs: number;
-  /** Milliseconds of silence after which the peer is dead. More than `quietMs`. */
+  /**
+   * Milliseconds of silence after which the peer is considered dead. Must be more than `quietMs`.
+   */
   readonly deadlineMs: number;
 }
 
@@ -28,8 +30,8 @@ export class Heartbeat {
   readonly #limits: HeartbeatLimits;
   readonly #tickMs: number;
   /**
-   * Whether bytes were received since the last tick. A flag instead of a time, because reading the
-   * clock costs more.
+   * Whether bytes were received since the last tick. This is a flag because reading the clock for
+   * each read would cost more.
    */
   #fresh = false;
   #heardAt: number;

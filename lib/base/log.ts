@@ -27,26 +27,26 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** One entry of a log. */
 export class LogEntry {
-  /** When it was written: milliseconds since 1970, by the machine's clock. */
+  /** The time at which the entry was written: milliseconds since 1970, by the machine's clock. */
   readonly time: number;
   /** The level of the entry. */
   readonly level: LogLevel;
   /** The name of the node, or of the part of a program, that wrote the entry. */
   readonly node: string;
   /**
-   * The subject of the entry: "crash", "restart", "warning", or another event of `NodeEvents`;
-   * "log" if there is no such event.
+   * The event of `NodeEvents` that the entry reports, such as "crash", "restart" or "warning";
+   * otherwise "log".
    */
   readonly event: string;
   /** The text of the entry, one or more lines, without the name of the node. */
   readonly message: string;
   /**
-   * The event that the entry is about, as listeners of `node.on` receive it. For sinks that store
-   * fields.
+   * The event object that listeners of `node.on` receive, for sinks that store its fields.
+   * Undefined if the entry reports no event.
    */
   readonly data: object | undefined;
 
-  /** Used by the runtime. */
+  /** Internal: used by the runtime. */
   constructor(
     time: number,
     level: LogLevel,
@@ -113,13 +113,13 @@ export class Log {
     return new Log(this.#sink, LOG_LEVELS[this.#least]!, speaker, this.#wall);
   }
 
-  /** Writes an entry. `event` and `data` are the event that it is about. */
+  /** Writes an entry. `event` and `data` are the event that the entry reports. */
   write(level: LogLevel, message: string, event?: string, data?: object): void {
     if (LOG_LEVELS.indexOf(level) < this.#least) return;
     try {
       this.#sink(new LogEntry(this.#wall(), level, this.#speaker, message, event, data));
     } catch {
-      // The sink is the user's, and an error in it cannot be logged anywhere else.
+      // The sink belongs to the user. If it throws, the error cannot be logged anywhere else.
     }
   }
 }

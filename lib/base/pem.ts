@@ -1,6 +1,6 @@
 /**
- * Parses certificates and keys in PEM before use: the runtimes would detect an invalid one only in
- * the first handshake, and report it only to the peer.
+ * Parses certificates and keys in PEM before they are used. The runtimes detect an invalid one only
+ * in the first handshake, and report it only to the peer.
  *
  * @module
  */
@@ -18,7 +18,7 @@ export function checkPem(
     try {
       return make(text);
     } catch (error) {
-      // The cause describes the format of the text and does not repeat its content.
+      // The cause describes the format of the text, and does not repeat its content.
       throw fail(`option tls.${name} cannot be read as PEM: ${(error as Error).message}`);
     }
   };

@@ -1,5 +1,6 @@
 /**
- * Randomness as an argument. The host returns cryptographic bytes; the simulator a seeded stream.
+ * Randomness as an argument. The host provides cryptographic random bytes; the simulator provides a
+ * sequence that its seed determines.
  *
  * @module
  */

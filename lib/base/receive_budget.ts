@@ -1,6 +1,6 @@
 /**
- * Memory for messages that have arrived partially. It is limited for all connections together and
- * per remote address, so that one machine with many connections cannot use all of it.
+ * Limits the memory for messages that have arrived partially: for all connections together, and per
+ * remote address. One machine with many connections therefore cannot use all of it.
  *
  * @module
  */
@@ -34,9 +34,9 @@ export class ReceiveBudget {
   }
 
   /**
-   * Sets the number of bytes that a connection holds. If the address or all connections together
-   * then exceed their limit, ends the one among them that holds the most: honest peers send large
-   * messages one after another, so it is probably not honest.
+   * Sets the number of bytes that a connection holds. If the connections of that address, or all
+   * connections together, then exceed their limit, ends the one of them that holds the most memory.
+   * A correct peer sends large messages one after another, so that connection is probably hostile.
    */
   hold(holder: Holder, bytes: number): void {
     const grows = bytes > holder.bytes;

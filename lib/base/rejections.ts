@@ -4,7 +4,10 @@
  * @module
  */
 
-/** Returns whether an unhandled rejection belongs to the registrant, which then handles it. */
+/**
+ * Returns whether an unhandled rejection belongs to the registered system. If so, the system
+ * handles it.
+ */
 export type Claims = (reason: unknown, promise: Promise<unknown>) => boolean;
 
 /** The result of registering {@linkcode Claims} with a host. */

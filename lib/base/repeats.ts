@@ -9,8 +9,8 @@
 const PAUSE_MS = 10_000;
 
 /**
- * Maximum number of different lines that are remembered. Beyond it, the line that was logged
- * longest ago is forgotten.
+ * Maximum number of different lines that are recorded. When it is exceeded, the line that was
+ * logged longest ago is removed.
  */
 const KEYS_MAX = 256;
 
@@ -20,7 +20,7 @@ interface Repeat {
   count: number;
 }
 
-/** Decides whether a line is logged again, and counts the occurrences that were omitted. */
+/** Decides whether a line is logged again, and counts the omitted occurrences. */
 export class Repeats {
   readonly #byKey = new Map<string, Repeat>();
 

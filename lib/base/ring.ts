@@ -1,12 +1,15 @@
 /**
  * A first-in, first-out queue in an array whose length is a power of two, so that an index wraps
- * with one `&`. It grows by doubling and never shrinks. The `shift` of a plain array moves all
- * remaining items.
+ * with one `&`. It grows by doubling and never shrinks. A plain array is not used because its
+ * `shift` moves all remaining items.
  *
  * @module
  */
 
-/** A queue of `T`. `undefined` is not a valid member: `shift` returns it if the queue is empty. */
+/**
+ * A queue of `T`. `undefined` is not a valid item, because `shift` returns it if the queue is
+ * empty.
+ */
 export class Ring<T extends NonNullable<unknown>> {
   #items: (T | undefined)[];
   #head = 0;

@@ -2,17 +2,20 @@
  * Compares names that a program passes with the known names, and suggests corrections.
  * Deterministic.
  *
- * Type checking finds a wrong name before the program runs, but `deno run` does not check types and
- * Bun never does. Without this check, an unknown option would have no effect and an unknown event
- * would never occur.
+ * Type checking finds a wrong name before the program runs, but neither `deno run` nor Bun checks
+ * types. Without this check, an unknown option would have no effect and an unknown event would
+ * never occur.
  *
  * @module
  */
 
-/** A name may differ from a known one by one edit, plus one for every this many letters. */
+/**
+ * A name may differ from a known one by one edit, and by one more for each group of this many
+ * letters.
+ */
 const LETTERS_A_MISTAKE = 6;
 
-/** A name of at least this length also matches a known name that begins with it. */
+/** Minimum length of a name that also matches a known name of which it is the beginning. */
 const BEGINNING_LENGTH_MIN = 3;
 
 /** Names longer than this are not compared. */
@@ -32,7 +35,7 @@ export function checkNames(
   }
 }
 
-/** Returns a message that the name does not exist, with a suggestion if one is similar. */
+/** Returns a message that the name does not exist, with a similar known name if there is one. */
 export function unknownName(
   what: string,
   name: string,
@@ -45,7 +48,7 @@ export function unknownName(
   return `there is no ${what} ${shown}: ${help}`;
 }
 
-/** Returns the most similar known name if it is similar enough. */
+/** Returns the most similar known name, if it is similar enough. */
 function nearest(name: string, names: readonly string[]): string | undefined {
   if (name.length > COMPARED_LENGTH_MAX) return undefined;
   const lower = name.toLowerCase();
@@ -65,8 +68,8 @@ function nearest(name: string, names: readonly string[]): string | undefined {
 }
 
 /**
- * Returns the minimum number of edits that turn one name into another: inserting, deleting or
- * changing a letter, or swapping two neighbours.
+ * Returns the minimum number of edits that change one name into another. An edit inserts, deletes
+ * or changes a letter, or swaps two neighbouring letters.
  */
 function distance(from: string, to: string): number {
   const width = to.length + 1;

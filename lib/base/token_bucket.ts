@@ -13,7 +13,7 @@ export class TokenBucket {
   #tokens: number;
   #at: number;
 
-  /** `per` is in milliseconds, as is `now`, the current time. */
+  /** `per` and `now`, the current time, are in milliseconds. */
   constructor({ events, per = 1_000 }: { events: number; per?: number | undefined }, now: number) {
     this.#events = events;
     this.#per = per;
@@ -21,7 +21,7 @@ export class TokenBucket {
     this.#at = now;
   }
 
-  /** Takes a token. Returns false if there is none. */
+  /** Takes a token. Returns false if the bucket is empty. */
   take(now: number): boolean {
     const filled = this.#tokens + (now - this.#at) / this.#per * this.#events;
     this.#tokens = Math.min(this.#events, filled);

@@ -39,7 +39,7 @@ export type PresenceList<Meta = PresenceMeta> = Readonly<
 export interface ChannelSocket<Data = unknown, State = unknown> {
   /** The topic, such as `"room:42"`. */
   readonly topic: string;
-  /** A number that is unique among all past and present clients of this node. */
+  /** A number that is unique among all clients that this node has had. */
   readonly id: number;
   /** The user, as returned by the option `channelUser` of `serve`. */
   readonly user: string | undefined;
@@ -58,14 +58,17 @@ export interface ChannelSocket<Data = unknown, State = unknown> {
   broadcast(event: string, payload?: unknown): Promise<Position | undefined>;
   /** Sends an event to all clients of the topic except this one. */
   broadcastFrom(event: string, payload?: unknown): Promise<Position | undefined>;
-  /** Adds this client to the topic's presence until it leaves. Replaces its previous entry. */
+  /**
+   * Adds this client to the topic's presence until it leaves the topic. Replaces its previous
+   * entry.
+   */
   track(key: string, meta?: PresenceMeta): void;
   /** Removes this client from the topic's presence. */
   untrack(): void;
   /** Returns the presence of the topic, on all nodes. */
   presence(): PresenceList;
   /**
-   * Removes the client from the topic, and notifies it. Does not call the channel's `leave`
+   * Removes the client from the topic, and notifies the client. Does not call the channel's `leave`
    * handler.
    */
   leave(): void;
@@ -75,7 +78,10 @@ export interface ChannelSocket<Data = unknown, State = unknown> {
 export interface Position {
   /** Identifies the epoch: a sequence of offsets without gaps. */
   readonly epoch: string;
-  /** The number of the message within the topic: one higher than that of the previous message. */
+  /**
+   * The number of the message within the topic. Each message has the number of the previous one
+   * plus 1.
+   */
   readonly offset: number;
 }
 
@@ -101,37 +107,38 @@ export type EventHandler<Data, State> = (
 /** Options of a channel. */
 export interface ChannelOptions<Data, State, Params, On, Events> {
   /**
-   * Called when a client joins a topic. The return value is sent to the client; throw a
-   * {@linkcode ChannelError} to reject the join with a reason. Default: accepts all joins.
+   * Called when a client joins a topic. The return value is sent to the client. To reject the join
+   * with a reason, throw a {@linkcode ChannelError}. Default: accepts all joins.
    */
   join?(socket: ChannelSocket<Data, State>, params: Params): unknown;
   /**
-   * Handlers by event. The client's `push` resolves with the return value; a
-   * {@linkcode ChannelError} rejects it. Any other error is logged, and removes the client from the
-   * topic. The events of one client are handled one after another. An event without a handler is
-   * rejected.
+   * Handlers by event. The client's `push` resolves with the return value of the handler; if the
+   * handler throws a {@linkcode ChannelError}, `push` rejects with it. Any other error is logged,
+   * and removes the client from the topic. The events of one client are handled one after another.
+   * An event without a handler is rejected.
    */
   readonly on?: On & Readonly<Record<string, EventHandler<Data, State>>>;
   /**
-   * Called when a client has left the topic. Reasons: "left" (the client left), "closed" (its
-   * connection was closed), "removed" (by this or another node), "crashed" (a handler threw).
+   * Called when a client has left the topic. Reasons: "left" (the client has left), "closed" (its
+   * connection was closed), "removed" (this or another node has removed the client), "crashed" (a
+   * handler threw).
    */
   leave?(socket: ChannelSocket<Data, State>, reason: LeaveReason): unknown;
   /**
-   * Returns the initial {@linkcode ChannelSocket.state}, or a promise of it. An error rejects the
-   * join, as one of `join` does. Default: undefined.
+   * Returns the initial {@linkcode ChannelSocket.state}, or a promise of it. If it throws, the join
+   * is rejected, as if `join` had thrown. Default: undefined.
    */
   state?(): State | Promise<State>;
-  /** Validates the parameters of joins. Default: any are accepted. */
+  /** Validates the parameters of joins. Default: all parameters are accepted. */
   readonly params?: Schema<Params> | undefined;
-  /** Validates payloads, by event. Default: any payloads are accepted. */
+  /** Validates payloads, by event. Default: all payloads are accepted. */
   readonly schemas?: { readonly [Event in keyof On]?: Schema } | undefined;
   /**
-   * Enables presence. A client that loses its connection stays present for `grace` milliseconds, so
-   * that a quick reconnection is not reported. `true` uses 5 seconds. Default: no presence.
+   * Enables presence. A client that has lost its connection stays present for `grace` milliseconds,
+   * so that a quick reconnection is not reported. `true` means 5 seconds. Default: no presence.
    */
   readonly presence?: boolean | { readonly grace?: number | undefined } | undefined;
-  /** Whether and how to keep messages for clients that reconnect. Default: no history. */
+  /** Keeps messages for clients that reconnect. Default: no history. */
   readonly history?: boolean | HistoryOptions | undefined;
   /**
    * Limits the events that one client may send to one topic: `events` in `per` milliseconds. Events
@@ -139,8 +146,8 @@ export interface ChannelOptions<Data, State, Params, On, Events> {
    */
   readonly rate?: { readonly events: number; readonly per?: number | undefined } | undefined;
   /**
-   * Payload types of sent events, for typed clients: `{} as { message: Message }`. Default: any
-   * events.
+   * The types of payloads of sent events, for typed clients: `{} as { message: Message }`. Default:
+   * any events.
    */
   readonly events?: Events;
 }
@@ -149,9 +156,9 @@ export interface ChannelOptions<Data, State, Params, On, Events> {
  * The reason why a client left a topic. See {@linkcode ChannelOptions.leave}.
  *
  * - `"left"`: the client has left;
- * - `"closed"`: its connection has ended;
- * - `"removed"`: the server has removed it;
- * - `"crashed"`: a handler of it has failed.
+ * - `"closed"`: the client's connection has ended;
+ * - `"removed"`: the server has removed the client;
+ * - `"crashed"`: a handler has failed while it handled the client's message.
  */
 export type LeaveReason = "left" | "closed" | "removed" | "crashed";
 
@@ -183,7 +190,7 @@ const OPTIONS: Readonly<Record<keyof ChannelOptions<never, never, never, never, 
 };
 
 /**
- * Defines a channel. Pass it to `node.serve` as one of `channels`. The pattern is a topic, or a
+ * Defines a channel. Pass it to `node.serve` in the option `channels`. The pattern is a topic, or a
  * prefix of topics followed by `*`.
  *
  * @throws {ChannelError} `code` "badchannel": the pattern or an option is invalid.

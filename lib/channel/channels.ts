@@ -16,8 +16,8 @@ const QUERY_MS = 2_000;
 /** Options of a query to all nodes. */
 export interface QueryOptions {
   /**
-   * Time limit for the answers of other nodes, in milliseconds. Nodes that have not answered by
-   * then are listed as `missing`. Default 2000.
+   * Time limit for the answers of other nodes, in milliseconds. The result lists nodes that have
+   * not answered by then in `missing`. Default 2000.
    */
   readonly timeout?: number | undefined;
 }
@@ -26,7 +26,7 @@ export interface QueryOptions {
 export interface ChannelUser {
   /** Sends an event of a topic to each connection, even to those that have not joined the topic. */
   push(topic: string, event: string, payload?: unknown): void;
-  /** Closes each connection. The code is 1000 or from 3000 to 4999; default 4000. */
+  /** Closes each connection. The code must be 1000 or from 3000 to 4999. Default 4000. */
   disconnect(options?: { readonly code?: number; readonly reason?: string }): void;
   /** Invites each connection to a topic: emits the event "invite" of Firn's client. */
   invite(topic: string): void;
@@ -60,8 +60,8 @@ export class Channels {
   }
 
   /**
-   * Defines channels on this node, so that it can broadcast to them without serving them. `serve`
-   * defines the channels that are passed to it.
+   * Defines channels on this node, so that it can broadcast to their topics without serving them.
+   * `serve` defines the channels that are passed to it.
    *
    * @throws {ChannelError} `code` "badchannel": there is another channel with that pattern.
    */
@@ -71,8 +71,8 @@ export class Channels {
 
   /**
    * Sends an event to all clients of a topic, on all nodes, at most once and in order per sender.
-   * With history it resolves with the event's position when `copies` nodes have stored the event,
-   * and all clients receive events in the same order. Without history it resolves at once.
+   * With history, it resolves with the event's position when `copies` nodes have stored the event,
+   * and all clients receive events in the same order. Without history, it resolves at once.
    *
    * Rejects with {@linkcode ChannelError}: `code` "nochannel" (this node has no channel for the
    * topic), "badtopic", "badpayload" (neither a JSON value nor a `Uint8Array`), "toolarge",
@@ -82,7 +82,9 @@ export class Channels {
     return this.#hub.broadcast(topic, event, payload);
   }
 
-  /** Returns the presence of a topic on all nodes: metadata of each connection or actor, by key. */
+  /**
+   * Returns the presence of a topic on all nodes: the metadata of each connection or actor, by key.
+   */
   presence(topic: string): PresenceList {
     return this.#hub.presence.list(topic);
   }
@@ -91,13 +93,17 @@ export class Channels {
    * Adds an actor of this node to the presence of a topic until it exits or the returned function
    * is called.
    *
-   * @throws {ChannelError} `code` "nochannel", "badchannel" (it has no presence), "toolarge".
+   * @throws {ChannelError} `code` "nochannel", "badchannel" (the channel has no presence),
+   * "toolarge".
    */
   track(topic: string, key: string, meta: PresenceMeta, pid: Pid<never>): () => void {
     return this.#hub.track(topic, key, meta, pid);
   }
 
-  /** Returns the connections of a user, as named by `channelUser` of `serve`, on all nodes. */
+  /**
+   * Returns the connections of a user on all nodes. `id` is a value that `channelUser` of `serve`
+   * has returned.
+   */
   user(id: string): ChannelUser {
     const hub = this.#hub;
     const to = (action: UserAction): void => hub.toUser(id, action);
@@ -179,5 +185,5 @@ export class Channels {
   }
 }
 
-/** The action that only counts the connections of a user. */
+/** An action that only counts the connections of a user. */
 const NO_ACTION = ["count"] as unknown as UserAction;

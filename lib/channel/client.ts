@@ -8,7 +8,7 @@ import type { Member } from "../ws/room.ts";
 /** A client that has joined a topic. */
 export interface TopicClient {
   readonly topic: string;
-  /** A number that is unique among all past and present clients of this node. */
+  /** A number that is unique among all clients that this node has had. */
   readonly id: number;
   readonly user: string | undefined;
   /** The client as a member of rooms. */

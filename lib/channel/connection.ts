@@ -168,8 +168,8 @@ export class ChannelConnection implements ClientConnection {
       if (event === EVENT.HEARTBEAT) this.send(encodeReply(message, "ok", {}));
       return;
     }
-    // Only this message is rejected, because an invalid name is a mistake in one part of the
-    // client's program. The other topics of the connection continue.
+    // An invalid name is a mistake in one part of the client's program. Only this message is
+    // therefore rejected, and the other topics of the connection continue.
     if (!isName(topic)) return this.#reject(message, "unmatched topic");
     if (!isName(event)) return this.#reject(message, "unmatched event");
     if (event === EVENT.JOIN) return this.#join(message);
@@ -183,7 +183,7 @@ export class ChannelConnection implements ClientConnection {
     if (isCurrent(message, socket)) return this.#event(message, socket);
   }
 
-  /** Called when the connection has been closed: the client leaves all topics. */
+  /** Called when the connection was closed. The client then leaves all topics. */
   closed(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
@@ -191,7 +191,7 @@ export class ChannelConnection implements ClientConnection {
     this.hub.left(this);
   }
 
-  /** Removes a client from a topic, and notifies it. */
+  /** Removes a client from a topic, and notifies the client. */
   remove(socket: JoinedSocket, reason: LeaveReason = "removed"): void {
     if (this.#joined.get(socket.topic) !== socket) return;
     this.#left(socket, reason);
@@ -214,7 +214,7 @@ export class ChannelConnection implements ClientConnection {
     try {
       reply = encodeReply(message, "error", { reason, ...details });
     } catch (error) {
-      // The details of a ChannelError are of the application, and may be no JSON values.
+      // The application sets the details of a ChannelError. They may not be JSON values.
       this.hub.failed(`encoding the details of the error ${reason} in ${message.topic}`, error);
       reply = encodeReply(message, "error", { reason });
     }
@@ -252,9 +252,7 @@ export class ChannelConnection implements ClientConnection {
     );
   }
 
-  /**
-   * Answers a join, sends the missed messages, and adds the client to the receivers of later ones.
-   */
+  /** Answers a join, sends the missed messages, and makes the client a receiver of later ones. */
   #enter(
     message: ClientMessage,
     socket: JoinedSocket,
@@ -334,7 +332,7 @@ export class ChannelConnection implements ClientConnection {
   }
 }
 
-/** Returns whether a message belongs to this join, and not to an earlier one. */
+/** Returns whether a message belongs to the current join, rather than to an earlier one. */
 function isCurrent({ joinRef }: ClientMessage, socket: JoinedSocket): boolean {
   return joinRef === null || joinRef === socket.joinRef;
 }

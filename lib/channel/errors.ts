@@ -5,12 +5,12 @@
  */
 
 /**
- * Error of channels. Throw it in a handler to reject a join or an event with a reason that is sent
- * to the client. The runtime throws it with `code` "badchannel" (a definition is invalid),
- * "nochannel" (this node has no channel for the topic), "badtopic" (a topic or event is empty or
- * longer than 255 bytes), "badpayload" (not a JSON value), "toolarge" (presence metadata above 4
- * KiB, or a message above the limit of rooms), "nohome" (no node keeps the history of the topic, or
- * it does not answer).
+ * An error of channels. If a handler throws it, the join or the event is rejected, and the client
+ * receives the reason. The runtime throws it with these values of `code`: "badchannel" (a
+ * definition is invalid), "nochannel" (this node has no channel for the topic), "badtopic" (a topic
+ * or event is empty or longer than 255 bytes), "badpayload" (not a JSON value), "toolarge"
+ * (presence metadata above 4 KiB, or a message above the limit of rooms), "nohome" (no node keeps
+ * the history of the topic, or it does not answer).
  *
  * @example
  * ```ts
@@ -32,8 +32,8 @@ export class ChannelError extends Error {
   readonly details: Readonly<Record<string, unknown>> | undefined;
 
   /**
-   * Creates the error. `message` is the code by default; `details` are sent to the client. Details
-   * that are not JSON values are logged, and the client receives the code alone.
+   * Creates the error. `message` is the code by default; `details` are sent to the client. If the
+   * details are not JSON values, this is logged, and the client receives only the code.
    */
   constructor(
     code: string,

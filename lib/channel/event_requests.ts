@@ -1,6 +1,6 @@
 /**
- * Handles the requests of clients that cannot open a WebSocket. They are authorised like
- * WebSockets: by the origin, and by the application's upgrade hook, which receives the same URL and
+ * Handles the requests of clients that cannot open a WebSocket. They are authorised as WebSockets
+ * are: by the origin, and by the application's upgrade hook. The hook receives the same URL and
  * headers, but the method POST.
  *
  * @module
@@ -53,8 +53,8 @@ export class EventRequests<Data> {
     const most = this.#ports.options.maxConnectionsPerAddress ?? Infinity;
     const refusal = this.#refusal(request);
     if (refusal !== undefined) return refusal;
-    // Sessions are counted per client here, because clients behind a proxy share the proxy's
-    // connections, which are not limited.
+    // Sessions are counted per client here, because the clients behind a proxy share the proxy's
+    // connections, whose number is not limited.
     if (this.#clients.of(remote) >= most) {
       return this.#answer(request, 503, "too many connections from this address");
     }
@@ -66,7 +66,7 @@ export class EventRequests<Data> {
     return this.#accept(request, remote, answer ?? {});
   }
 
-  /** Handles a request with messages of a client, whose session may be on any node. */
+  /** Handles a request with messages of a client. The client's session may be on any node. */
   async send(request: Request): Promise<Response> {
     const refusal = this.#refusal(request);
     if (refusal !== undefined) return refusal;

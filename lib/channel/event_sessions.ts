@@ -10,10 +10,11 @@
  *       [join_ref, ref, …]      a message in JSON, or
  *       AAE…                    a binary message in base64
  *
- * A client has one request in progress at a time, which keeps its messages in order. A request with
- * the number of the last one is answered as that one and not handled again: browsers repeat a
- * request when its connection breaks. A load balancer may send a request to any node: the first
- * part of the id identifies the node of the session, which receives it over the mesh.
+ * A client has one request in progress at a time, which keeps its messages in order. Browsers
+ * repeat a request if its connection breaks. A request with the number of the previous one
+ * therefore gets the same answer, and is not handled again. A load balancer may send a request to
+ * any node. The first part of the id identifies the node of the session, to which the mesh forwards
+ * the request.
  *
  * @module
  */
@@ -25,16 +26,19 @@ import type { Backpressure } from "../ws/backpressure.ts";
 import { EventStream } from "../ws/event_stream.ts";
 import { encodePush, PHOENIX_TOPIC } from "./wire.ts";
 
-/** Maximum number of sessions per node. Further ones are rejected with 503. */
+/** Maximum number of sessions per node. Further requests to open one are rejected with 503. */
 const SESSIONS_MAX = 10_000;
 
 /**
  * Time without a request after which a session is closed, in milliseconds. By default, the client
- * sends a heartbeat every 20 seconds, in a background tab every minute.
+ * sends a heartbeat every 20 seconds, or every minute in a background tab.
  */
 const IDLE_MS = 90_000;
 
-/** Interval of checks for idle sessions, and of comments that keep streams alive. Milliseconds. */
+/**
+ * Interval at which idle sessions are closed, and comments are sent to keep streams alive.
+ * Milliseconds.
+ */
 const BEAT_MS = 20_000;
 
 /**
@@ -54,9 +58,9 @@ export type SendStatus =
   | 204
   /** The request is malformed. */
   | 400
-  /** A request of the session is missing; the session has been closed. */
+  /** A request of the session is missing, so the session was closed. */
   | 409
-  /** There is no such session. */
+  /** The session does not exist. */
   | 410
   /** The node of the session cannot be reached. */
   | 503;
@@ -97,7 +101,10 @@ export class EventSessions {
     this.#ports = ports;
   }
 
-  /** Opens a session. `ended` is called once, at its end. Returns undefined above the limit. */
+  /**
+   * Opens a session. `ended` is called once, when the session has ended. Returns undefined if the
+   * limit of sessions is reached.
+   */
   open(limits: Backpressure, ended: (session: EventSession) => void): EventSession | undefined {
     if (this.#sessions.size >= SESSIONS_MAX) return undefined;
     const ports = this.#ports;
@@ -126,7 +133,10 @@ export class EventSessions {
     return 410;
   }
 
-  /** Handles a request for a session of this node, received by this node or by another. */
+  /**
+   * Handles a request for a session of this node. This node or another one has received the
+   * request.
+   */
   async sent([, id, number, messages]: SendRequest): Promise<SendStatus> {
     const session = this.#sessions.get(id.slice(0, id.lastIndexOf(".")));
     return session === undefined || !equal(session.id, id) ? 410 : await session.take(
@@ -223,7 +233,7 @@ export class EventSession {
     for (const message of messages) {
       if (this.#isOver) return 410;
       try {
-        // JSON arrays begin with a bracket, base64 never does.
+        // A JSON array begins with a bracket, and base64 never does.
         await this.receiver!.received(
           message.startsWith("[") ? message : new Uint8Array(Buffer.from(message, "base64")),
         );
@@ -237,7 +247,7 @@ export class EventSession {
 }
 
 /**
- * Returns the first part of a session's id: the creation number of its node, which is no secret.
+ * Returns the first part of a session's id: the creation number of its node, which is not secret.
  */
 function tagOf(creation: number): string {
   return creation.toString(36);

@@ -40,8 +40,8 @@ const READ_TRIES = 5;
 const KEEP_MS = 30_000;
 
 /**
- * The event with which a client receives its position in the history, if no text message contains
- * it.
+ * The event that contains the client's position in the history. It is sent if no text message
+ * contains the position.
  */
 const POSITION_EVENT = "firn_position";
 
@@ -90,15 +90,17 @@ interface Subscription {
   readonly channel: Channel;
   home: Pid | undefined;
   position: Position | undefined;
-  /** Settles when the current synchronisation with the home ends; undefined if there is none. */
+  /**
+   * Settles when the current synchronisation with the home has ended. Undefined if there is none.
+   */
   syncing: Promise<void> | undefined;
   /** Whether another synchronisation was requested during the current one. */
   isAgain: boolean;
-  /** Messages that arrived during the current synchronisation, and are handled after it. */
+  /** Messages that arrived during the current synchronisation. They are handled after it. */
   held: { home: Pid; epoch: string; entry: LogEntry }[];
   /**
-   * Messages that arrived while missed messages were being read for joining clients, which must
-   * receive these too.
+   * Messages that arrived while missed messages were being read for joining clients. These clients
+   * must receive them too.
    */
   recent: LogEntry[];
   readers: number;
@@ -158,9 +160,9 @@ export class History {
   }
 
   /**
-   * Subscribes to a topic for a client. Calls `enter` with the messages that it missed, which must
-   * add it to the receivers at once: later messages are not included. Does not call it if all
-   * clients have left the topic in the meantime.
+   * Subscribes to a topic for a client. Calls `enter` with the messages that the client missed.
+   * `enter` must make the client a receiver at once, because later messages are not included. It is
+   * not called if all clients have left the topic in the meantime.
    */
   async subscribe(
     topic: string,
@@ -209,8 +211,8 @@ export class History {
         if (answer === undefined || this.#follows(known, answer, generation)) {
           return enter(this.#resumed(known, wish.position, answer));
         }
-        // The home has changed, or messages are still in flight to this node. Synchronises before
-        // the next attempt.
+        // The home has changed, or messages are still in transit to this node. The node
+        // synchronises before the next attempt.
         if (tries === READ_TRIES) return enter(this.#resumed(known, wish.position, undefined));
         this.#sync(known);
       } finally {
@@ -220,7 +222,10 @@ export class History {
     }
   }
 
-  /** Returns whether this node has received, from the same home, all messages up to the answer. */
+  /**
+   * Returns whether this node has received, from the same home, all messages that preceded the
+   * answer.
+   */
   #follows(known: Subscription, answer: HomeAnswer, generation: number): boolean {
     if (known.generation !== generation || known.position === undefined) return false;
     if (!known.home?.equals(answer.home)) return false;
@@ -255,7 +260,7 @@ export class History {
     return this.#copies.get(topic)?.log.state(this.#ports.now());
   }
 
-  /** Called when an actor has exited: subscribes again to the topics that it was the home of. */
+  /** Called when an actor has exited. Subscribes again to the topics whose home that actor was. */
   down(pid: Pid): void {
     this.#monitored.delete(pid.key);
     for (const known of this.#subscriptions.values()) {
@@ -302,8 +307,8 @@ export class History {
         const request: HomeRequest = ["subscribe", this.#ports.me, known.position];
         const answer = await this.#ports.call<HomeAnswer>(channel, topic, request);
         if (known.isOver) {
-          // If clients have joined the topic again, the subscription is kept, because a home has
-          // only one per node.
+          // If clients have joined the topic again, the subscription is kept: a home has only one
+          // subscription per node.
           if (this.#subscriptions.has(topic)) return;
           return this.#ports.cast(answer.home, ["unsubscribe", this.#ports.me]);
         }
@@ -317,7 +322,7 @@ export class History {
       } catch (error) {
         if (tries === 0) this.#ports.warn(`${topic}: no home yet: ${(error as Error).message}`);
         if (tries === 0 && known.position === undefined) {
-          // Retries in the background, because joins must not wait for it.
+          // Retries in the background, because joins must not wait for the retries.
           return void this.#ports.after(RETRY_MS, () => !known.isOver && this.#sync(known));
         }
         await new Promise<void>((wake) => this.#ports.after(RETRY_MS, wake));
@@ -350,10 +355,10 @@ export class History {
       known.held.push({ home, epoch, entry });
       return;
     }
-    // A replaced home that does not know of its replacement yet has sent the message.
+    // The sender is an earlier home that does not know yet that it was replaced.
     if (!known.home?.equals(home)) return this.#ports.cast(home, ["unsubscribe", this.#ports.me]);
     if (position === undefined || entry.offset <= position.offset) return;
-    // Messages are missing: the queue between the nodes was full.
+    // Messages are missing, because the queue between the nodes was full.
     if (entry.offset > position.offset + 1) return this.#sync(known);
     this.#deliver(known, epoch, entry);
   }
@@ -429,7 +434,9 @@ export class History {
     this.#sweep ??= this.#ports.after(60_000, () => this.#expire());
   }
 
-  /** Drops the copies that have received no message for twice the retention time of their topic. */
+  /**
+   * Drops the copies that have not received a message for twice the retention time of their topic.
+   */
   #expire(): void {
     this.#sweep = undefined;
     const now = this.#ports.now();
@@ -442,14 +449,14 @@ export class History {
   }
 }
 
-/** Returns whether an error is that of a home that exited because a later epoch exists. */
+/** Returns whether an error comes from a home that exited because a later epoch exists. */
 function isStale(error: unknown): boolean {
   const { reason } = error as { reason?: unknown };
   return typeof reason === "object" && reason !== null &&
     (reason as { shutdown?: unknown }).shutdown === STALE;
 }
 
-/** Reads what a joining client requests. Malformed parts are ignored. */
+/** Reads the request of a joining client. Ignores malformed parts. */
 function wishOf(details: unknown): { position: Position | undefined; recent: number } {
   if (typeof details !== "object" || details === null) return { position: undefined, recent: 0 };
   const { epoch, offset, recent } = details as Record<string, unknown>;

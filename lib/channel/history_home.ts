@@ -3,9 +3,9 @@
  *
  *     publish ─▶ offset ─▶ copies on other nodes ─▶ acknowledged ─▶ subscribed nodes, publisher
  *
- * A message is delivered after all copies have acknowledged it. Each copy therefore has all
- * messages that any client has received, and a node that takes over continues after the last one. A
- * copy that does not acknowledge in time is replaced, if there is another node.
+ * A message is delivered after all copies have acknowledged it. Each copy therefore contains all
+ * messages that any client has received. A node that takes over continues after the last message of
+ * its copy. A copy that does not acknowledge in time is replaced, if there is another node.
  *
  * @module
  */
@@ -16,25 +16,28 @@ import type { Pid, Ref } from "../term/pid.ts";
 import type { Position } from "./channel.ts";
 import { aged, isAhead, type LogEntry, type LogState, TopicLog } from "./topic_log.ts";
 
-/** Milliseconds after which a copy that has not acknowledged a message is replaced. */
+/** Time after which a copy that has not acknowledged a message is replaced. Milliseconds. */
 const COPY_MS = 2_000;
 
 /**
- * Milliseconds after which a copy that has not acknowledged a message, and cannot be replaced, is
- * sent the whole state again.
+ * Time after which the whole state is sent again to a copy that has not acknowledged a message and
+ * cannot be replaced. Milliseconds.
  */
 const RESEND_MS = 10_000;
 
-/** Milliseconds within which other nodes must send their copies when the actor starts. */
+/** Time limit for other nodes to send their copies when the actor starts. Milliseconds. */
 const COLLECT_MS = 2_000;
 
-/** Maximum number of unacknowledged messages. Further ones are rejected. */
+/** Maximum number of unacknowledged messages. Further messages are rejected. */
 const UNCOMMITTED_MAX = 10_000;
 
 /** Requests of hubs to the actor of a topic, which keeps the topic's history. */
 export type HomeRequest =
   | readonly ["publish", frame: string | Uint8Array, except: LogEntry["except"]]
-  /** Subscribes the hub to the messages after `position`. Default: after the last one. */
+  /**
+   * Subscribes the hub to the messages after `position`. Without a position, subscribes after the
+   * last message.
+   */
   | readonly ["subscribe", hub: Pid, position: Position | undefined]
   /** Reads the messages after a position, or the last messages, for a client. */
   | readonly ["read", position: Position | undefined, recent: number];
@@ -65,7 +68,7 @@ export type HomeMessage =
 /** Messages of hubs to the actor. */
 export type HomeCast =
   | readonly ["copied", hub: Pid, last: number]
-  /** Reports that the hub knows a later epoch. */
+  /** Reports that the hub has data of a later epoch. */
   | readonly ["stale", hub: Pid, epoch: number]
   | readonly ["unsubscribe", hub: Pid]
   | readonly ["keep"];
@@ -81,7 +84,9 @@ export interface HomePorts {
   newId(): string;
   /** Returns the hubs of other nodes, which may have a copy of a topic. */
   hubs(): readonly Pid[];
-  /** Returns the hubs of other nodes with the topic's channel, in order of preference. */
+  /**
+   * Returns the hubs of other nodes that have defined the topic's channel, in order of preference.
+   */
   keepers(topic: string): readonly Pid[];
   /** Returns the copy of a topic that this node keeps. */
   ownCopy(topic: string): LogState | undefined;
@@ -96,8 +101,8 @@ interface Copy {
   /** Offset of the last message that this copy has acknowledged. */
   last: number;
   /**
-   * Time at which this node began to wait for the copy's acknowledgement; undefined if it does not
-   * wait.
+   * The time at which this node began to wait for the copy's acknowledgement. Undefined if it does
+   * not wait.
    */
   since: number | undefined;
 }
@@ -264,7 +269,7 @@ class HistoryHome {
 
   /**
    * Replaces the copies that have not acknowledged a message in time. If no other node can take
-   * over, the copy stays, and messages wait for it, because its node is still connected.
+   * over, the copy stays and messages wait for it, because its node is still connected.
    */
   #check(): void {
     this.#isChecking = false;
@@ -280,7 +285,7 @@ class HistoryHome {
         continue;
       }
       owes = true;
-      // A message to this copy may have been dropped, so the whole state is sent again.
+      // A message to this copy may have been dropped. The whole state is therefore sent again.
       if (lateMs >= RESEND_MS) this.#sendState(copy);
     }
     this.#commit();
@@ -292,7 +297,10 @@ class HistoryHome {
     return this.#ports.keepers(this.#topic).filter(({ node }) => !this.#copies.has(node));
   }
 
-  /** Returns the time until which other hubs are preferred to this one, or 0 if it is not slow. */
+  /**
+   * Returns the time until which other hubs are preferred to this one. Returns 0 if the hub was not
+   * slow.
+   */
   #slowUntil({ node }: Pid): number {
     const until = this.#slow.get(node) ?? 0;
     return until > this.#ports.now() ? until : 0;
@@ -325,7 +333,7 @@ class HistoryHome {
 }
 
 /**
- * The exit reason `{ shutdown: STALE }` of an actor that was replaced: another node knows a later
+ * The exit reason of a replaced actor is `{ shutdown: STALE }`: another node has data of a later
  * epoch.
  */
 export const STALE = "stale";
@@ -337,9 +345,9 @@ const CHECK = "check";
 export const HAND_OVER = "hand over";
 
 /**
- * Runs in the actor, and returns its message handler. `handed`: the state of the previous home.
- * Without it, the actor collects the copies of other nodes and uses the one that is furthest ahead.
- * Begins a new epoch.
+ * Runs in the actor, and returns its message handler. `handed` is the state of the previous home.
+ * Without it, the actor requests the copies of other nodes, and uses the most advanced one. Begins
+ * a new epoch.
  */
 export function historyHome(
   self: Self<unknown>,

@@ -6,7 +6,7 @@
  *                └─▶ the hub of each node that has clients in the topic ─▶ its clients
  *
  * The hub is an actor. It joins a process group for each topic and each user with clients on its
- * node, so that other nodes send it only messages for these.
+ * node. Other nodes therefore send it only messages for these topics and users.
  *
  * Longer than 400 lines: it is one actor, with a handler for each message of clients and of other
  * nodes.
@@ -43,7 +43,7 @@ const SCOPE = {
 } as const;
 
 /**
- * Number of bytes that are reserved in each frame for its position, and for its address between
+ * Number of bytes that are reserved in each frame for its position, and for its receiver between
  * nodes.
  */
 const OVERHEAD_BYTES = 2_048;
@@ -55,8 +55,7 @@ const SEND_MS = 60_000;
 export const TOPICS_MAX = 1000;
 
 /**
- * Factor that spreads consecutive numbers: the multiples of the golden ratio, modulo 1, are evenly
- * distributed.
+ * The fraction of the golden ratio. The multiples of this number, modulo 1, are evenly distributed.
  */
 const GOLDEN = 0.618033988749895;
 
@@ -67,7 +66,7 @@ const HUBS = "hubs";
 export interface ListedClient {
   /** The node that the client is connected to. */
   readonly node: string;
-  /** Unique among all past and present clients of that node. */
+  /** A number that is unique among all clients that the node has had. */
   readonly id: number;
   /** The client's user, if `channelUser` of `serve` returned one. */
   readonly user?: string | undefined;
@@ -107,7 +106,8 @@ export interface HubPorts {
 }
 
 /**
- * The hub of one node: knows the clients of each topic on the node, and broadcasts to other hubs.
+ * The hub of one node. Stores the clients of each topic on the node, and sends broadcasts to other
+ * hubs.
  */
 export class Hub {
   readonly rooms: Rooms;
@@ -227,7 +227,7 @@ export class Hub {
     };
   }
 
-  /** Adds a channel. Adding the same one again has no effect. Throws `ChannelError`. */
+  /** Adds a channel. Adding the same channel again has no effect. Throws `ChannelError`. */
   define(channel: Channel): void {
     if (this.#channels.includes(channel)) return;
     if (this.#channels.some(({ pattern }) => pattern === channel.pattern)) {
@@ -243,8 +243,8 @@ export class Hub {
   }
 
   /**
-   * Returns whether this node receives the events of other meshes for its mesh: the first node by
-   * name does.
+   * Returns whether this node receives the events of other meshes for its mesh. The first node by
+   * name does so.
    */
   #isFirst(): boolean {
     const { node } = this.system.home;
@@ -259,12 +259,12 @@ export class Hub {
     } else this.log.warn(`an event of another mesh was dropped: no history for topic ${topic}`);
   }
 
-  /** Returns the channel of a topic, if any. */
+  /** Returns the channel of a topic, or undefined. */
   find(topic: string): Channel | undefined {
     return this.#channels.find(({ pattern }) => matches(pattern, topic));
   }
 
-  /** Returns the channel of a topic. Throws `ChannelError` if there is none. */
+  /** Returns the channel of a topic. Throws `ChannelError` if no channel matches. */
   channelOf(topic: string): Channel {
     if (!isName(topic)) {
       throw new ChannelError(
@@ -326,7 +326,7 @@ export class Hub {
     return NOTHING;
   }
 
-  /** Sends an event to other meshes once this one has stored it. */
+  /** Sends an event to other meshes after this mesh has stored it. */
   async #passOn(
     published: Promise<Position>,
     topic: string,
@@ -354,8 +354,8 @@ export class Hub {
   }
 
   /**
-   * Adds a client to a topic. Calls `enter` when the client may receive messages; if there is a
-   * history, with the messages that it missed.
+   * Adds a client to a topic. Calls `enter` when the client may receive messages. With history,
+   * `enter` receives the messages that the client missed.
    */
   async subscribe(
     socket: TopicClient,
@@ -374,7 +374,9 @@ export class Hub {
     else await this.history.subscribe(topic, details, enter);
   }
 
-  /** Removes a client from a topic. With the last client, the hub leaves the group of the topic. */
+  /**
+   * Removes a client from a topic. If it was the last one, the hub leaves the group of the topic.
+   */
   unsubscribe(socket: TopicClient): void {
     const { topic } = socket;
     this.rooms.leave(topic, socket.member);
@@ -387,7 +389,8 @@ export class Hub {
   }
 
   /**
-   * Adds the connection of a client. With the first of a user, the hub joins the group of the user.
+   * Adds the connection of a client. If it is the first of a user, the hub joins the group of the
+   * user.
    */
   entered(connection: ClientConnection): void {
     this.#connections.add(connection);
@@ -402,8 +405,8 @@ export class Hub {
   }
 
   /**
-   * Tells each client how long to wait before it reconnects, once its connection is closed:
-   * different times of at most `ms` milliseconds.
+   * Sends each client a delay of at most `ms` milliseconds, after which it reconnects when its
+   * connection was closed. The delays are different.
    */
   spread(ms: number): void {
     let count = 0;
@@ -413,8 +416,8 @@ export class Hub {
   }
 
   /**
-   * Removes the connection of a client. With the last of a user, the hub leaves the group of the
-   * user.
+   * Removes the connection of a client. If it was the last of a user, the hub leaves the group of
+   * the user.
    */
   left(connection: ClientConnection): void {
     this.#connections.delete(connection);
@@ -432,7 +435,10 @@ export class Hub {
     return this.#topics.get(topic)?.get(id);
   }
 
-  /** Returns the hubs that have clients in a topic or of a user, including this one. */
+  /**
+   * Returns the hubs with clients in a topic, or with connections of a user. This hub may be one of
+   * them.
+   */
   members(what: "topics" | "users", key: string): Pid[] {
     return this.#groups.members(SCOPE[what], key);
   }
@@ -467,7 +473,7 @@ export class Hub {
   }
 
   /**
-   * Adds an actor of this node to a topic's presence until it exits or the returned function is
+   * Adds an actor of this node to a topic's presence, until it exits or the returned function is
    * called.
    */
   track(topic: string, key: string, meta: object, pid: Pid<never>): () => void {
@@ -565,7 +571,7 @@ export class Hub {
     }
   }
 
-  /** Returns the first `most` clients of this node in a topic. */
+  /** Returns at most `most` clients of this node in a topic. */
   clients(topic: string, most: number): ListedClient[] {
     const { node } = this.system.home;
     const clients: ListedClient[] = [];
@@ -599,9 +605,8 @@ function rank({ pattern }: Channel): number {
 }
 
 /**
- * Returns the time between 0 and `ms` after which the client with this number reconnects. The times
- * of clients with consecutive numbers, such as those of a batch that is closed at once, are evenly
- * distributed.
+ * Returns the delay, from 0 to `ms`, after which the client with this number reconnects. Clients
+ * with consecutive numbers, such as those of one batch, have evenly distributed delays.
  */
 export function reconnectTime(number: number, ms: number): number {
   return Math.round(ms * (number * GOLDEN % 1));

@@ -1,6 +1,7 @@
 /**
- * Adds channels to a server: WebSockets at `/socket/websocket` use the channel protocol, and so do
- * POST requests of clients that cannot open a WebSocket. All others are passed to the application.
+ * Adds channels to a server. WebSockets at `/socket/websocket` use the channel protocol, and so do
+ * POST requests of clients that cannot open a WebSocket. All other requests are passed to the
+ * application.
  *
  * @module
  */
@@ -16,7 +17,7 @@ import type { Hub } from "./hub.ts";
 
 /** Options of `node.serve` about channels. */
 export interface ChannelServeOptions<Data> {
-  /** The channels that clients may join. Default: none. */
+  /** The channels that clients may join. Default: no channels. */
   readonly channels?: readonly Channel[] | undefined;
   /**
    * The path at which clients connect, without the suffix `/websocket` that Phoenix's and Firn's
@@ -132,7 +133,7 @@ export function mountChannels<Data>(
   return { options: mounted, responses: () => requests.sessions };
 }
 
-/** Returns the response to a request whose WebSocket headers a proxy has removed. */
+/** Returns the response to a request whose WebSocket headers were removed by a proxy. */
 function noUpgrade(): Response {
   const words = "this is the path of WebSockets, and the request has no header Upgrade: " +
     "a proxy in between must pass on the headers Upgrade and Connection";

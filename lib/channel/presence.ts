@@ -1,11 +1,11 @@
 /**
- * Implements presence: every node stores in memory which clients and actors are in each topic, on
- * all nodes.
+ * Implements presence. Every node stores in memory which clients and actors are present in each
+ * topic, on all nodes.
  *
- * Each node owns the entries of its own clients and actors, and sends only those: all of them when
- * a peer connects, then numbered changes. A peer that detects a gap requests all entries again. The
- * entries of a lost node or client stay for a grace period, or until the same key is present
- * elsewhere.
+ * Each node owns the entries of its own clients and actors, and sends only these. When a peer
+ * connects, the node sends all entries, and then numbered changes. A peer that detects a gap
+ * requests all entries again. The entries of a lost node or client stay for a grace period, or
+ * until another node has an entry with the same key.
  *
  *     track ─▶ own entry ─┬─▶ local clients: presence_diff
  *                         └─▶ peers ─▶ their replica ─▶ their clients
@@ -30,12 +30,12 @@ const PORTION_COUNT = 500;
  */
 const DIGEST_MS = 5_000;
 
-/** An entry on the wire: topic, key, ref, grace period, metadata. */
+/** An entry in its encoded form: topic, key, ref, grace period, metadata. */
 export type PresenceRow = readonly [string, string, string, number, PresenceMeta];
 
 /** Messages between nodes about presence. */
 export type PresenceMessage =
-  /** Numbered change: added entries, and topics and refs of removed ones. */
+  /** A numbered change: the added entries, and the topics and refs of the removed ones. */
   | readonly ["presence", number, readonly PresenceRow[], readonly (readonly [string, string])[]]
   /** A part of all entries. The last part has the number of the last included change. */
   | readonly ["presences", readonly PresenceRow[], number | undefined]
@@ -66,13 +66,13 @@ export interface PresenceEntry {
   departure: { cancel(): void } | undefined;
 }
 
-/** What this node knows about the changes of one peer. */
+/** What this node has received from one peer. */
 interface Peer {
-  /** Number of its last received change. Undefined until all entries were received. */
+  /** Number of the last received change. Undefined until all entries were received. */
   number: number | undefined;
   /**
-   * The refs that the peer has sent since this node last requested all entries; undefined once all
-   * have arrived.
+   * The refs that the peer has sent since this node last requested all entries. Undefined when all
+   * entries have arrived.
    */
   seen: Set<string> | undefined;
 }
@@ -92,7 +92,7 @@ export class Presence {
   readonly #byNode = new Map<string, Map<string, PresenceEntry>>();
   readonly #peers = new Map<string, Peer>();
   readonly #diffs = new Map<string, Diff>();
-  /** Changes of this node's entries that were not sent to peers yet. */
+  /** Changes of this node's entries that have not been sent to peers. */
   #joins = new Map<string, PresenceRow>();
   #leaves: [string, string][] = [];
   #isFlushing = false;
@@ -159,13 +159,13 @@ export class Presence {
     return list;
   }
 
-  /** Called when a node with channels is connected: sends it all entries of this node. */
+  /** Called when a node with channels was connected. Sends it all entries of this node. */
   up(node: string): void {
     this.#peers.set(node, { number: undefined, seen: new Set() });
     this.#sendAll(node);
   }
 
-  /** Called when a node is lost. Its entries stay for their grace periods. */
+  /** Called when a node was lost. Its entries stay for their grace periods. */
   down(node: string): void {
     if (!this.#peers.delete(node)) return;
     const byGrace = new Map<number, PresenceEntry[]>();
@@ -178,7 +178,7 @@ export class Presence {
       const departure = this.#port.after(grace, () => {
         for (const entry of entries) if (entry.departure === departure) this.#remove(entry);
       });
-      // All entries of the lost node with this grace period share one timer, which is therefore not
+      // All entries of the lost node with this grace period share one timer. It is therefore not
       // cancelled when one of them is removed.
       const shared = departure;
       for (const entry of entries) entry.departure = shared;
@@ -253,7 +253,7 @@ export class Presence {
     if (keys === undefined) this.#topics.set(entry.topic, keys = new Map());
     let entries = keys.get(entry.key);
     if (entries === undefined) keys.set(entry.key, entries = new Map());
-    // The client has returned: its entries that are in their grace period are removed.
+    // The client has returned, so its entries that are in their grace period are removed.
     const stale = [...entries.values()].filter(({ departure }) => departure !== undefined);
     entries.set(entry.ref, entry);
     let own = this.#byNode.get(entry.node);
@@ -358,7 +358,7 @@ function listOf(entries: ReadonlyMap<string, PresenceEntry>): PresenceList {
   return list;
 }
 
-/** Sets a property under any key, including `__proto__`. */
+/** Sets a property. The key may be any string, including `__proto__`. */
 function define<Value>(record: Record<string, Value>, key: string, value: Value): void {
   Object.defineProperty(record, key, {
     value,

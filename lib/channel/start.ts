@@ -21,8 +21,8 @@ import { Hub, type HubRequest } from "./hub.ts";
 import type { LogState } from "./topic_log.ts";
 
 /**
- * Minimum time for which the history of an unused topic is kept; it is also kept for at least twice
- * its `ttl`. Milliseconds.
+ * Minimum time for which the history of an unused topic is kept. It is kept longer if twice its
+ * `ttl` is more. Milliseconds.
  */
 const QUIET_MS = 120_000;
 
@@ -83,7 +83,8 @@ export function startHub(parts: ChannelParts): Hub {
     return homes.offer(`channel ${channel.pattern}`, {
       start: (self: Self, topic, { state }) =>
         self.spawnLink(historyHome, topic, ports, state as LogState | undefined),
-      // No time limit is needed here: if the actor does not answer in time, the kind stops it.
+      // No time limit is needed here: if the actor does not answer in time, the actor of the kind
+      // stops it.
       handover: (pid) =>
         system.call(pid as unknown as Pid<Call<unknown, unknown>>, HAND_OVER, {
           timeout: Infinity,

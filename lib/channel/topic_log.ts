@@ -2,9 +2,9 @@
  * Stores the log of a topic: its recent messages, and the epochs that their positions belong to.
  *
  * Offsets increase by one. An epoch is the range of offsets that one home has assigned. A node that
- * takes over begins a new epoch after the last message of its copy. A client that has received
- * messages of the old epoch after that offset, which the copy never received, is therefore
- * recognised as diverged.
+ * takes over begins a new epoch after the last message of its copy. A client may have received
+ * messages of the old epoch after that offset, which the copy never received. Its position then
+ * shows that it has diverged.
  *
  *     epochs     a: 1 … 57         b: 58 … 60
  *     position   (a, 40): 41 … 60 are missing    (a, 58): diverged    (c, 7): lost
@@ -26,12 +26,14 @@ const EPOCHS_MAX = 64;
 export interface LogEntry {
   readonly offset: number;
   /**
-   * Time of the append by the clock of this node; between nodes, the age is sent instead.
-   * Milliseconds.
+   * The time at which the entry was appended, by the clock of this node. Milliseconds. Between
+   * nodes, the age is sent instead.
    */
   readonly at: number;
   readonly frame: string | Uint8Array;
-  /** The client that does not receive the message: the node of its hub, and its number there. */
+  /**
+   * The client that does not receive the message: the node of its hub, and its number on that node.
+   */
   readonly except: readonly [node: string, id: number] | undefined;
 }
 
@@ -74,7 +76,7 @@ export class TopicLog {
   #bytes = 0;
   #last: number;
 
-  /** `now` is the time of this node in milliseconds. */
+  /** `now` is the current time of this node in milliseconds. */
   constructor(state: LogState, { size, ttl }: { size: number; ttl: number }, now: number) {
     this.#size = size;
     this.#ttl = ttl;
@@ -84,7 +86,7 @@ export class TopicLog {
     for (const { frame } of this.#entries) this.#bytes += frame.length;
   }
 
-  /** Returns the offset of the last message, or 0 if there was none. */
+  /** Returns the offset of the last message, or 0 if there are no messages. */
   get last(): number {
     return this.#last;
   }
@@ -126,7 +128,7 @@ export class TopicLog {
     this.#trim(now);
   }
 
-  /** Returns the messages after a position, up to `to`. */
+  /** Returns the messages after a position, up to the offset `to`. */
   after({ epoch, offset }: Position, to: number, now: number): LogAnswer {
     this.#trim(now);
     const at = this.#epochs.findIndex(({ id }) => id === epoch);
@@ -138,13 +140,13 @@ export class TopicLog {
     return { recovered: true, missed: this.slice(offset, to) };
   }
 
-  /** Returns the last `count` messages up to `to`. */
+  /** Returns the last `count` messages up to the offset `to`. */
   recent(count: number, to: number, now: number): readonly LogEntry[] {
     this.#trim(now);
     return this.slice(Math.max(0, to - count), to);
   }
 
-  /** Returns the messages after an offset, up to `to`. */
+  /** Returns the messages after an offset, up to the offset `to`. */
   slice(offset: number, to: number): readonly LogEntry[] {
     const first = this.#entries[0]?.offset ?? this.#last + 1;
     return this.#entries.slice(Math.max(0, offset + 1 - first), Math.max(0, to + 1 - first));
@@ -167,13 +169,16 @@ export class TopicLog {
   }
 }
 
-/** Returns whether `one` is ahead of `other`: by epoch number, then by last offset. */
+/**
+ * Returns whether `one` is ahead of `other`. The epoch numbers are compared first, and then the
+ * last offsets.
+ */
 export function isAhead(one: LogState, other: LogState): boolean {
   const [a, b] = [one.epochs.at(-1)?.number ?? 0, other.epochs.at(-1)?.number ?? 0];
   return a === b ? one.last > other.last : a > b;
 }
 
-/** Converts times to ages and ages to times, because clocks of nodes differ. */
+/** Converts times to ages, or ages to times, because the clocks of nodes differ. */
 export function aged(entries: readonly LogEntry[], now: number): LogEntry[] {
   return entries.map((entry) => ({ ...entry, at: now - entry.at }));
 }

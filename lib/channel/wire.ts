@@ -14,7 +14,8 @@
 import { concat, utf8 } from "../base/bytes.ts";
 
 /**
- * Maximum length of a topic or an event, in bytes of UTF-8. The binary form has one byte for it.
+ * Maximum length of a topic or an event, in bytes of UTF-8. The binary form has one byte for this
+ * length.
  */
 export const TOPIC_BYTES_MAX = 255;
 
@@ -39,13 +40,13 @@ const KIND = { PUSH: 0, REPLY: 1, BROADCAST: 2 } as const;
 export interface ClientMessage {
   /** The `ref` of the join that the message belongs to. */
   readonly joinRef: string | null;
-  /** The number of the message, repeated by its reply. */
+  /** The number of the message. The reply repeats it. */
   readonly ref: string | null;
   readonly topic: string;
   readonly event: string;
   /** A JSON value, or bytes. */
   readonly payload: unknown;
-  /** The position to resume from. Only Firn's client sends it. */
+  /** The position from which the client resumes. Only Firn's client sends it. */
   readonly details: unknown;
 }
 
@@ -110,7 +111,7 @@ export function encodeReply(
   return JSON.stringify(row);
 }
 
-/** Encodes a message to all clients of a topic, once for all of them. */
+/** Encodes a message to all clients of a topic. It is encoded once for all of them. */
 export function encodeBroadcast(
   topic: string,
   event: string,

@@ -1,7 +1,8 @@
 // deno-lint-ignore-file no-console -- reports mistakes of the program to the programmer
 /**
- * The client for channels, for browsers, Deno, Bun and Node. It has no imports, only classes and
- * types at its top level, so that `clientSource` can serve it to pages without a build step.
+ * The client for channels, for browsers, Deno, Bun and Node. It has no imports, and its top level
+ * contains only classes and types, so that `clientSource` can serve it to pages without a build
+ * step.
  *
  * Longer than 400 lines: it has no imports, so that a browser can load it as one file.
  *
@@ -9,7 +10,7 @@
  */
 
 /**
- * Type of a server's channel, from which a typed client infers its types: `typeof room` of
+ * The type of a server's channel, from which a typed client infers its types: `typeof room` of
  * `const room = channel(…)`.
  */
 export interface TypedChannel {
@@ -52,19 +53,19 @@ export type Present = Readonly<Record<string, unknown>> & { readonly phx_ref: st
 /**
  * The states of a {@linkcode Socket}.
  *
- * - `"connecting"`: an attempt to connect is under way;
- * - `"open"`: it is connected;
- * - `"waiting"`: it waits for the next attempt;
- * - `"closed"`: it was closed, and does not connect again.
+ * - `"connecting"`: an attempt to connect is in progress;
+ * - `"open"`: the socket is connected;
+ * - `"waiting"`: the socket waits for the next attempt;
+ * - `"closed"`: the socket was closed, and does not connect again.
  */
 export type SocketState = "connecting" | "open" | "waiting" | "closed";
 
 /**
  * The states of a {@linkcode ClientChannel}.
  *
- * - `"joining"`: the join is not answered yet, or there is no connection;
+ * - `"joining"`: the server has not answered the join yet, or there is no connection;
  * - `"joined"`: the server has accepted the join;
- * - `"rejected"`: the server has rejected it;
+ * - `"rejected"`: the server has rejected the join;
  * - `"left"`: the channel was left.
  */
 export type ClientChannelState = "joining" | "joined" | "rejected" | "left";
@@ -72,15 +73,15 @@ export type ClientChannelState = "joining" | "joined" | "rejected" | "left";
 /** Events of a socket. */
 export interface SocketEvents {
   /**
-   * The socket is connected. Its channels join after this. `transport` is "events" if messages are
-   * received as server-sent events and sent with HTTP requests, because a WebSocket cannot be
-   * opened, for example behind a proxy that blocks it.
+   * The socket is connected. Its channels join afterwards. `transport` is "events" if a WebSocket
+   * cannot be opened, for example because a proxy blocks it. Messages are then received as
+   * server-sent events, and sent with HTTP requests.
    */
   open: { readonly url: string; readonly transport: "websocket" | "events" };
   /**
-   * The connection was closed, or an attempt has failed; `reason` then begins with the status of
-   * the response, such as "401 the token has expired". `retryIn` is the number of milliseconds
-   * until the next attempt.
+   * The connection was closed, or an attempt to connect has failed. After a failed attempt,
+   * `reason` begins with the status of the response, such as "401 the token has expired". `retryIn`
+   * is the number of milliseconds until the next attempt.
    */
   close: {
     readonly code: number;
@@ -94,7 +95,7 @@ export interface SocketEvents {
 /** Events of the channel itself, in addition to those of the application. */
 export interface ChannelEvents {
   /**
-   * The channel has joined or rejoined. `recovered`: whether no message was lost; undefined without
+   * The channel has joined or rejoined. `recovered`: whether no message was lost. Undefined without
    * history.
    */
   joined: { readonly response: unknown; readonly recovered: boolean | undefined };
@@ -114,13 +115,13 @@ export interface ChannelEvents {
 export interface SocketOptions {
   /**
    * Query parameters of the URL, such as credentials. A function is called for each attempt.
-   * Default: none.
+   * Default: no parameters.
    */
   readonly params?:
     | Record<string, string>
     | (() => Record<string, string> | Promise<Record<string, string>>)
     | undefined;
-  /** Timeout of a connection attempt, a join or a push, in milliseconds. Default 10000. */
+  /** Time limit of a connection attempt, a join or a push, in milliseconds. Default 10000. */
   readonly timeout?: number | undefined;
   /**
    * Milliseconds between two heartbeats. Default 20000. More than 80000 is too long where
@@ -128,12 +129,13 @@ export interface SocketOptions {
    */
   readonly heartbeat?: number | undefined;
   /**
-   * Maximum pause between two attempts to connect, in milliseconds. The first is at most 250.
+   * Maximum pause between two attempts to connect, in milliseconds. The first pause is at most 250.
    * Default 10000.
    */
   readonly maxDelay?: number | undefined;
   /**
-   * Maximum number of pushes that wait for the connection. Further ones are rejected. Default 1000.
+   * Maximum number of pushes that wait for the connection. Further pushes are rejected. Default
+   * 1000.
    */
   readonly buffer?: number | undefined;
 }
@@ -163,8 +165,8 @@ export class ChannelClientError extends Error {
   /**
    * The reason from the server, or "timeout" (no reply in time), "disconnected" (the connection was
    * lost after the message was sent, so it may have been handled), "left" (the channel was left),
-   * "full" (too many pushes are waiting), "badpayload" (it cannot be encoded), "badparams" (the
-   * function that returns the parameters of the join threw).
+   * "full" (too many pushes are waiting), "badpayload" (the payload cannot be encoded), "badparams"
+   * (the function that returns the parameters of the join threw).
    */
   readonly code: string;
   /** Further fields that the server sent with the reason. */
@@ -192,7 +194,10 @@ interface Place {
   readonly offset: number;
 }
 
-/** The parts of a WebSocket that are used. Also implemented with HTTP requests. */
+/**
+ * The parts of a WebSocket that this client uses. There is another implementation with HTTP
+ * requests.
+ */
 interface Wire {
   binaryType?: string;
   onopen: (() => void) | null;
@@ -233,15 +238,18 @@ export class Socket {
   readonly #listeners = new Map<string, Set<(detail: never) => void>>();
   readonly #pending = new Map<string, Pending>();
   #socket: Wire | undefined;
-  /** Whether a WebSocket of this client has ever received a message. */
+  /** Whether any WebSocket of this client has received a message. */
   #hasWorked = false;
-  /** Whether to start without a WebSocket, because none has worked and a stream of events has. */
+  /**
+   * Whether to connect without a WebSocket, because no WebSocket has worked and a stream of events
+   * has.
+   */
   #isBlocked = false;
   #refs = 0;
   #attempts = 0;
   /**
-   * The delay before the next attempt, in milliseconds, that a stopping server has requested so
-   * that not all of its clients reconnect at once.
+   * The delay before the next attempt, in milliseconds. A stopping server sends a different delay
+   * to each client, so that they do not reconnect at the same time.
    */
   #after: number | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -249,7 +257,8 @@ export class Socket {
 
   /**
    * `url` is the server's channel endpoint, such as `"https://example.org/socket"`, or `"/socket"`
-   * in a page. If there are several, the next one is tried when one cannot be reached.
+   * in a page. If there are several URLs, the client tries the next one when a server cannot be
+   * reached.
    */
   constructor(url: string | URL | readonly (string | URL)[], options: SocketOptions = {}) {
     const here = typeof location === "undefined" ? undefined : location.href;
@@ -273,8 +282,8 @@ export class Socket {
 
   /**
    * Joins a topic, and rejoins it after each reconnection. Returns the existing channel if the
-   * topic is already joined. `recent` is the number of earlier messages to receive first, if the
-   * topic has history.
+   * topic is already joined. If the topic has history, the client first receives the last `recent`
+   * messages.
    */
   channel<C extends TypedChannel = TypedChannel>(
     topic: string,
@@ -323,8 +332,8 @@ export class Socket {
     socket.binaryType = "arraybuffer";
     let late: ReturnType<typeof setTimeout> | undefined = undefined;
     let works = false;
-    // A WebSocket counts as working when its first message arrives: some proxies let it open, but
-    // pass no messages.
+    // A WebSocket counts as working when its first message has arrived: some proxies let a
+    // WebSocket open, but pass no messages.
     const working = (): void => {
       works = true;
       this.#attempts = 0;
@@ -334,13 +343,13 @@ export class Socket {
     const over = (closeCode: number, reason: string): void => {
       clearTimeout(late);
       if (this.#socket !== socket) return;
-      // Runtimes report different codes for a failed attempt; 1006 is used for all of them.
+      // Runtimes report different codes for a failed attempt. Here, all of them become 1006.
       const code = this.state === "open" ? closeCode : 1006;
       this.#lost();
       if (!works) {
         this.#isBlocked = false;
-        // Tries once with HTTP requests, to check whether only WebSockets are blocked. A single
-        // failure after a success does not cause this, because the server may have been stopped.
+        // Tries once with HTTP requests, to find out whether only WebSockets are blocked. A single
+        // failure after a success is not a reason, because the server may have been stopped.
         if (code === 1006 && !usesEvents && (this.#attempts > 0 || !this.#hasWorked)) {
           return void this.#connect(true);
         }
@@ -459,7 +468,7 @@ export class Socket {
         Promise.resolve().then(flush).catch(failed);
       },
       close() {
-        // Earlier messages are sent first, if they can be sent soon.
+        // Earlier messages are sent first, if that is possible soon.
         if (isBusy) closing = setTimeout(() => end(1000, ""), 1_000);
         else end(1000, "");
       },
@@ -471,7 +480,8 @@ export class Socket {
   #retry(code: number, reason: string): void {
     if (this.state === "closed") return;
     this.state = "waiting";
-    // Random delays, so that clients that were disconnected together do not reconnect together.
+    // The delays are random, so that clients that were disconnected at the same time do not
+    // reconnect at the same time.
     const { maxDelay = 10_000 } = this.#options;
     const most = Math.min(maxDelay, 250 * 2 ** this.#attempts++);
     const retryIn = this.#after ?? most * (1 + Math.random()) / 2;
@@ -481,7 +491,7 @@ export class Socket {
     this.#emit("close", { code, reason, retryIn });
   }
 
-  /** Called when the connection was lost: rejects pending pushes, and stops the heartbeat. */
+  /** Called when the connection was lost. Rejects pending pushes, and stops the heartbeat. */
   #lost(): void {
     this.#socket = undefined;
     clearInterval(this.#beat);
@@ -558,12 +568,13 @@ export class Socket {
       this.#pending.delete(ref);
       clearTimeout(pending.timer);
       const { status, response } = payload;
-      // A joining channel must know its position before it receives the next message.
+      // The channel must have its position before it receives the next message.
       if (status === "ok") this.#channels.get(topic)?.answered(ref, details);
       if (status === "ok") pending.resolve({ response, details } as never);
       else {
         const error = new ChannelClientError(response?.reason ?? "error", response, pending.what);
-        // Logged, because the fault is in the program, which often does not await the reply.
+        // This is logged because it is a mistake of the program, which often does not await the
+        // reply.
         if (error.code.startsWith("unmatched")) console.warn(error.message);
         pending.reject(error);
       }
@@ -685,8 +696,9 @@ export class ClientChannel<C extends TypedChannel = TypedChannel> {
   }
 
   /**
-   * Sends an event, and resolves with the handler's reply. Waits while there is no connection.
-   * Rejects with {@linkcode ChannelClientError}; an unawaited rejection is ignored.
+   * Sends an event, and resolves with the handler's reply. Without a connection, the event waits.
+   * Rejects with {@linkcode ChannelClientError}. If the promise is not awaited, the rejection is
+   * ignored.
    */
   push<E extends PushEvent<C>>(
     event: E,
@@ -774,7 +786,7 @@ export class ClientChannel<C extends TypedChannel = TypedChannel> {
   answered(ref: string, reply: unknown): void {
     const details = reply as JoinDetails | undefined;
     if (ref !== this.#joinRef || this.state === "joined" || details === undefined) return;
-    // Missed messages that follow carry their own positions.
+    // If missed messages follow, they contain their own positions.
     if (details.missed === 0) this.#position = { epoch: details.epoch, offset: details.offset };
     else if (details.recovered !== true) this.#position = undefined;
   }

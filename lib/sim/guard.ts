@@ -1,7 +1,7 @@
 /**
- * Detects code that bypasses the simulation: that uses the real clock, randomness or network. The
- * call still succeeds, but the run stops at the end of the event, and reports the location and what
- * to use in its place.
+ * Detects code that bypasses the simulation because it uses the real clock, randomness or network.
+ * The call still succeeds, but the run stops at the end of the event, and reports the location and
+ * the simulated function to use instead.
  *
  * @module
  */
@@ -12,7 +12,7 @@ export interface Violation {
   readonly what: string;
   /** The simulated function to use instead. */
   readonly replacement: string;
-  /** The lines of the stack that show where it was used. */
+  /** The lines of the stack that show where the function was used. */
   readonly where: string;
 }
 

@@ -1,9 +1,9 @@
 /**
- * A simulated network, whose faults are decided by the seed or by the simulation's body.
+ * A simulated network. The seed and the simulation's body determine its faults.
  *
- * A connection is reliable and ordered, like TCP: data that is blocked waits and is delivered
- * later, unless the connection has been closed by then. There is no TLS: nothing is encrypted, and
- * a client verifies only the issuer of the listener's certificate.
+ * A connection is reliable and ordered, as with TCP. Blocked data waits and is delivered later,
+ * unless the connection was closed in the meantime. There is no TLS: data is not encrypted, and a
+ * client verifies only the issuer of the listener's certificate.
  *
  * @module
  */
@@ -27,7 +27,9 @@ export interface LinkOptions {
   readonly delay?: number | undefined;
   /** Maximum random addition to the latency, in milliseconds. Default 1. */
   readonly jitter?: number | undefined;
-  /** Bytes that the path carries per millisecond; further data waits. Default: no limit. */
+  /**
+   * Number of bytes that the path carries per millisecond. Further data waits. Default: no limit.
+   */
   readonly bandwidth?: number | undefined;
 }
 
@@ -42,7 +44,7 @@ export interface SimListener {
 export interface Machine extends Place {
   /** The address of the machine, which is also its host name. */
   readonly hostname: string;
-  /** Whether the machine is off, without having notified its peers. */
+  /** Whether the machine is off and its peers were not notified. */
   readonly isOff: boolean;
   readonly flushPoint: { dirty(stream: Flushable): void };
   /** Returns the listener on a port. */
@@ -68,7 +70,7 @@ interface Link {
   jitter: number;
   bandwidth: number;
   isBlocked: boolean;
-  /** Virtual time at which the path will have sent all data that it was given so far. */
+  /** Virtual time at which the path will have sent all data that it has received so far. */
   freeAt: number;
   /** Deliveries that are held until the path is unblocked. */
   waiting: (() => void)[];
@@ -82,7 +84,7 @@ export class Network {
   readonly #machines = new Map<string, Machine>();
   readonly #connections = new Set<SimStream>();
 
-  /** `usual` are the options of paths for which `set` was not called. */
+  /** `usual` are the properties of paths for which `set` was not called. */
   constructor(world: World, usual: LinkOptions = {}) {
     this.#world = world;
     this.#usual = usual;
@@ -112,7 +114,7 @@ export class Network {
     for (const send of link.waiting.splice(0)) send();
   }
 
-  /** Unblocks all paths: data that was held is delivered. */
+  /** Unblocks all paths. Data that was held is delivered. */
   heal(): void {
     for (const key of [...this.#links.keys()]) {
       const [from, to] = key.split(">") as [string, string];
@@ -132,7 +134,7 @@ export class Network {
     return count;
   }
 
-  /** Removes all connections of a machine. With `told`, the other ends are notified. */
+  /** Removes all connections of a machine. If `told` is true, the other ends are notified. */
   vanish(machine: Machine, told: boolean): void {
     for (const stream of [...this.#connections]) {
       if (stream.machine !== machine) continue;
@@ -305,7 +307,8 @@ export class SimStream implements Stream {
     const what = `from ${this.machine.label}: ${bytes.length} bytes ${hashOf(bytes)}`;
     this.#network.carry(this.machine.hostname, this.far, bytes.length, what, (far) => {
       far.arrive((handler) => handler.data(bytes));
-      // Notifies this end that the other one has received the data: there is room for more.
+      // Notifies this end that the other end has received the data, so that there is space for
+      // more.
       this.#network.carry(far.machine.hostname, this, 0, "", (near) => near.#sent(bytes.length));
     });
   }

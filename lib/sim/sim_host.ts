@@ -1,6 +1,6 @@
 /**
  * The host of one simulated node, for one incarnation of its machine: time, randomness and sockets.
- * After the machine is off, nothing that it scheduled runs.
+ * When the machine is off, nothing that it has scheduled runs any more.
  *
  * @module
  */
@@ -35,7 +35,7 @@ export class SimHost implements Host, Machine {
   readonly flushPoint: FlushPoint = new FlushPoint(queueMicrotask);
   isGone = false;
   isHeld = false;
-  /** Whether the machine is off, without having notified its peers. */
+  /** Whether the machine is off and its peers were not notified. */
   isOff = false;
   /** How far the machine's wall clock is ahead of the virtual time. Milliseconds. */
   skewMs = 0;
@@ -104,7 +104,7 @@ export class SimHost implements Host, Machine {
   }
 
   /**
-   * Turns the machine off. With `told`, its kernel notifies the peers, as after the end of a
+   * Turns the machine off. If `told` is true, its kernel notifies the peers, as after the end of a
    * process.
    */
   vanish(told: boolean): void {

@@ -14,7 +14,7 @@ export interface TraceLine {
   readonly what: string;
 }
 
-/** Number of most recent lines that are kept, unless the whole trace is requested. */
+/** Number of most recent lines that are kept, unless the whole trace was requested. */
 const KEPT_MAX = 1_000;
 
 /** Records the events of a simulation, and their hash. */
@@ -48,7 +48,7 @@ export class Trace {
     this.say(at, node, what);
   }
 
-  /** Adds a line that is not part of the hash. */
+  /** Adds a line that does not change the hash. */
   say(at: number, node: string, what: string): void {
     this.length++;
     this.#lines.push({ at, node, what });

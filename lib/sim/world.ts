@@ -1,6 +1,6 @@
 /**
- * Virtual time: all future events in order. Time jumps from one event to the next. The seed decides
- * the order of events at the same time.
+ * Virtual time: a queue of all future events in order. Time advances from one event to the next.
+ * The seed determines the order of events at the same time.
  *
  * @module
  */
@@ -8,8 +8,8 @@ import type { SeededRandom } from "../base/random.ts";
 import type { Trace } from "./trace.ts";
 
 /**
- * The owner of events, such as a machine. After its removal, its events never run; while it is
- * paused, they wait.
+ * The owner of events, such as a machine. After its removal, its events do not run any more; while
+ * it is paused, they wait.
  */
 export interface Place {
   /** Name of the place in the trace. */
@@ -50,7 +50,7 @@ export class World {
   readonly random: SeededRandom;
   readonly trace: Trace;
   readonly #heap: Entry[] = [];
-  /** Events of paused places that came due, in order. */
+  /** Events of paused places whose time has come, in order. */
   #held: Event[] = [];
   #numbers = 0;
 
@@ -65,8 +65,8 @@ export class World {
   }
 
   /**
-   * Schedules an event of a place in `ms` virtual milliseconds. It does not run if the place has
-   * been removed by then.
+   * Schedules an event of a place in `ms` virtual milliseconds. The event does not run if the place
+   * was removed in the meantime.
    */
   after(ms: number, place: Place | undefined, what: string, run: () => void): Event {
     const event = { at: this.now + Math.max(0, ms), place, what, run };
@@ -79,7 +79,7 @@ export class World {
     event.run = undefined;
   }
 
-  /** Runs the next event. Returns false if there is none. */
+  /** Runs the next event. Returns false if there are no more events. */
   step(): boolean {
     for (let event = this.#pop(); event !== undefined; event = this.#pop()) {
       const { place, run } = event;
@@ -98,7 +98,7 @@ export class World {
     return false;
   }
 
-  /** Resumes a paused place. The events that came due during the pause run next. */
+  /** Resumes a paused place. The events that should have run during the pause run next. */
   release(place: Place): void {
     place.isHeld = false;
     const missed = this.#held.filter((event) => event.place === place);

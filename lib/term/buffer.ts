@@ -6,26 +6,27 @@
  *     └──────────────┴───────────────────────┴─────────────┘
  *     0              start                   at            end
  *
- * The owner writes its own bytes, has the encoder write terms, and takes the result. A taken piece
- * may wait in a socket's queue, so the next piece is written behind it; new memory is allocated
- * when little room is left. The fields are public because the codec writes single bytes.
+ * The owner and the encoder write into the buffer, and the owner takes the result. A taken piece
+ * may wait in a socket's queue, so the next piece is written behind it. If little space is left,
+ * new memory is allocated. The fields are public because the codec writes single bytes.
  *
  * @module
  */
 
 /**
- * First allocation of a buffer, in bytes. Each later allocation is twice as large, up to the
- * maximum.
+ * Size of the first allocation of a buffer, in bytes. Each later allocation is twice as large, up
+ * to the maximum.
  */
 const CHUNK_BYTES_MIN = 4 * 1024;
 const CHUNK_BYTES_MAX = 64 * 1024;
 
-/**
- * A piece of at least this length grows by a quarter instead of doubling, which would waste memory.
- */
+/** A piece of at least this length grows by a quarter, because doubling it would waste memory. */
 const CHUNKY_BYTES_MIN: number = 1024 * 1024;
 
-/** `take` allocates new memory if the room left is smaller than this, or than the taken piece. */
+/**
+ * `take` allocates new memory if the remaining space is smaller than this, or smaller than the
+ * taken piece.
+ */
 const ROOM_BYTES_MIN = 512;
 
 /** A buffer that grows as bytes are written. */
@@ -51,7 +52,7 @@ export class TermBuffer {
     this.end = CHUNK_BYTES_MIN;
   }
 
-  /** Ensures room for `length` bytes. Offsets do not change. */
+  /** Ensures that there is space for `length` bytes. Offsets do not change. */
   reserve(length: number): void {
     if (this.at + length > this.end) this.#grow(this.at + length);
   }

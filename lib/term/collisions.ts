@@ -1,13 +1,13 @@
 /**
- * Counts the collisions of keys of Maps and Sets, so that a term whose keys collide by construction
- * is rejected before it costs more than a multiple of its size.
+ * Counts the collisions of keys of Maps and Sets, so that a term whose keys were chosen to collide
+ * is rejected before it causes too much work.
  *
  * V8 hashes numbers, bigints and strings that are array indices without a secret, so a peer can
- * compute 8,000 integers that share one bucket; each insertion then walks the whole bucket. This
- * file repeats these hash functions and the growth of V8's hash tables (two entries for a bucket),
- * and counts the entries that an insertion has to pass. All other keys have a hash that depends on
- * a secret of the process. No crafted keys are known for JavaScriptCore, and the same terms are
- * valid on all runtimes, so the count is the same everywhere.
+ * compute 8,000 integers that share one bucket. Each insertion would then search the whole bucket.
+ * This file repeats these hash functions and the growth of V8's hash tables (two entries for a
+ * bucket), and counts the entries that an insertion must compare. The hashes of all other keys
+ * depend on a secret of the process. For JavaScriptCore, no such attack is known. The count is the
+ * same on all runtimes, so that they accept the same terms.
  *
  * `tests/term/collisions_test.ts` compares the hash functions with the V8 that it runs on.
  *
@@ -15,15 +15,18 @@
  */
 
 /**
- * Number of collisions that every term may cause, in addition to those allowed for its bytes: about
- * 4 ms of work.
+ * Number of collisions that any term may cause, in addition to those allowed for its bytes. They
+ * take about 4 ms.
  */
 const COLLISIONS_FREE: number = 2 ** 20;
 
-/** Collisions that a term may have for each of its bytes. */
+/** Number of additional collisions that a term may cause for each of its bytes. */
 const COLLISIONS_PER_BYTE = 16;
 
-/** Maps and Sets with fewer keys are not counted: counting costs more than their collisions. */
+/**
+ * Minimum number of keys of a Map or Set whose collisions are counted. In a smaller one, counting
+ * costs more than the collisions.
+ */
 export const COUNTED_FROM_SIZE = 64;
 
 /** Returns the number of collisions allowed in a term of this many bytes. */
@@ -62,7 +65,7 @@ export class KeyTable {
 
 /**
  * Returns the hash that V8 computes for a key, or -1 if it depends on a secret of the process.
- * `scratch` must have room for one number.
+ * `scratch` must have space for one number.
  */
 export function predictableHash(key: unknown, scratch: DataView): number {
   switch (typeof key) {
@@ -94,7 +97,7 @@ function doubleHash(value: number, scratch: DataView): number {
   return longHash(scratch.getUint32(4), scratch.getUint32(0));
 }
 
-/** Only the lowest 64 bits, without the sign, affect the hash. */
+/** V8 hashes only the lowest 64 bits, without the sign. */
 function bigintHash(value: bigint): number {
   const absolute = value < 0n ? -value : value;
   const low = Number(BigInt.asUintN(32, absolute));
@@ -121,8 +124,8 @@ function longHash(low: number, high: number): number {
 }
 
 /**
- * Returns the hash of a string that is an array index (`"0"` to `"4294967294"`), which contains its
- * value. Returns -1 for any other string.
+ * Returns the hash of a string that is an array index (`"0"` to `"4294967294"`); the hash contains
+ * the index. Returns -1 for any other string.
  */
 function indexHash(key: string): number {
   if (key.length > 10) return -1;

@@ -1,16 +1,16 @@
 /**
  * Decodes bytes to terms: the inverse of `term/encode`. `term/tags` describes the layout.
  *
- * Decoding is total. For any input, the result is a value or a {@linkcode ProtocolError}: every
- * length and count is compared with the remaining bytes before memory is allocated for it, nesting
- * is limited, and keys from a peer only become own properties of their object.
+ * Any input results in a value or a {@linkcode ProtocolError}: every length and count is compared
+ * with the remaining bytes before memory is allocated for it, nesting is limited, and keys from a
+ * peer only become own properties of their object.
  *
  * The cost is bounded by the input. Each element takes at least one byte, so all containers of a
  * term together announce at most as many elements as the term has bytes, whatever the nesting. A
  * term of `n` bytes is decoded in O(n) steps and allocates at most {@linkcode
  * ALLOCATED_BYTES_PER_BYTE} times `n` bytes; the worst case is an empty Map, in five bytes.
- * `tests/fuzz/allocations_test.ts` counts both. Keys of Maps and Sets that collide by construction
- * have a limit of their own, see `term/collisions`.
+ * `tests/fuzz/allocations_test.ts` counts both. The number of collisions of keys in Maps and Sets
+ * is limited too: see `term/collisions`.
  *
  * Longer than 400 lines: one loop reads all tags, for speed.
  *
@@ -36,7 +36,7 @@ import { utf16Text, utf8TextOf } from "./text.ts";
 import { TextReader } from "./text_reader.ts";
 import { binaryOf } from "./typed_array.ts";
 
-/** Translates node indexes on the wire, by the node table of the session's receiving side. */
+/** Translates node indexes to nodes, by the node table of the session's receiving side. */
 export interface PidReader {
   /** Returns the pid of an actor, or `undefined` if the node index was not announced. */
   pid(index: number, id: number): Pid | undefined;
@@ -47,9 +47,9 @@ export interface PidReader {
 }
 
 /**
- * A binary of at most this many bytes is a view of memory that it shares with other binaries of the
- * session: as with a `Buffer` of Node, its `buffer` contains other data. Each of them keeps at most
- * one pool alive.
+ * Maximum length of a binary that becomes a view of memory shared with other binaries of the
+ * session. As with a `Buffer` of Node, its `buffer` contains other data. Each such binary keeps at
+ * most one pool alive.
  */
 const POOLED_BYTES_MAX = 128;
 const POOL_BYTES = 4096;
@@ -61,8 +61,8 @@ const EMPTY_POOL = new Uint8Array(0);
 export const ALLOCATED_BYTES_PER_BYTE = 64;
 
 /**
- * Shorter binaries are copied even if the decoder owns its input, so that they do not keep the
- * whole input in memory.
+ * Minimum length of a binary that becomes a view of the input, if the decoder owns its input.
+ * Shorter binaries are copied, so that they do not keep the whole input in memory.
  */
 const GIVEN_BYTES_MIN: number = 64 * 1024;
 
@@ -87,16 +87,16 @@ export class Decoder {
   readonly #shapes: (Shape | undefined)[] = [];
   readonly #text = new TextReader();
   #began = false;
-  /** The bytes of the term, from `#from` to `#end`. */
+  /** The memory that contains the term, from `#from` to `#end`. */
   #bytes: Uint8Array = EMPTY;
   #from = 0;
   #at = 0;
   #end = 0;
-  /** A view of the whole memory behind `#bytes`, replaced only if that memory changes. */
+  /** A view of the whole memory behind `#bytes`. It is replaced only if that memory changes. */
   #view: DataView = new DataView(new ArrayBuffer(0));
   /** Number of errors decoded so far in the current term. */
   #errors = 0;
-  /** Number of elements that the rest of the term may still announce in its containers. */
+  /** Number of elements that the containers in the rest of the term may still announce. */
   #budget = 0;
   /** Number of key collisions that the rest of the term may still cause. */
   #collisions = 0;
@@ -108,8 +108,8 @@ export class Decoder {
   #poolAt = 0;
 
   /**
-   * Without `pids`, a pid is a {@linkcode ProtocolError}. `owns` means that the decoder owns its
-   * input, so that a large binary becomes a view of it instead of a copy.
+   * Without `pids`, a pid causes a {@linkcode ProtocolError}. With `owns`, the decoder owns its
+   * input, and a large binary becomes a view of it instead of a copy.
    */
   constructor(pids?: PidReader, owns = false) {
     this.#pids = pids;
@@ -117,9 +117,9 @@ export class Decoder {
   }
 
   /**
-   * Returns the term encoded by exactly the bytes from `from` to `to`. It shares no memory with
-   * them (short binaries share memory with each other, see {@linkcode POOLED_BYTES_MAX}). Throws a
-   * {@linkcode ProtocolError} if they are invalid; the session must then end.
+   * Returns the term that the bytes from `from` to `to` encode. The term shares no memory with
+   * these bytes, but short binaries share memory with each other: see {@linkcode POOLED_BYTES_MAX}.
+   * Throws a {@linkcode ProtocolError} if the bytes are invalid; the session must then end.
    */
   decode(bytes: Uint8Array, from: number = 0, to: number = bytes.length): unknown {
     assert(from >= 0 && from <= to && to <= bytes.length, "a range within the bytes");
@@ -247,7 +247,7 @@ export class Decoder {
   }
 
   /**
-   * Decodes an object with these keys. It has no prototype until it is complete, so that
+   * Decodes an object with these keys. The object has no prototype until it is complete, so that
    * assignments cannot call inherited setters.
    */
   #spelledOut(keys: readonly string[], depth: number): unknown {
@@ -371,7 +371,7 @@ export class Decoder {
     const bytes = this.#bytes;
     const pool = this.#pool;
     const start = this.#poolAt;
-    // Aligned, so that the next binary can be any kind of array.
+    // The offset is aligned, so that the next binary can be any kind of array.
     this.#poolAt = start + ((length + 7) & ~7);
     for (let i = 0; i < length; i++) pool[start + i] = bytes[from + i]!;
     return new Uint8Array(pool.buffer, start, length);
@@ -385,7 +385,7 @@ export class Decoder {
 
   #copy(length: number): Uint8Array<ArrayBuffer> {
     const from = this.#take(length);
-    // Not `slice()`, because the slice of a Buffer shares its memory.
+    // `slice()` cannot be used, because the slice of a Buffer shares its memory.
     const copy = new Uint8Array(length);
     copy.set(this.#bytes.subarray(from, from + length));
     return copy;
@@ -393,7 +393,7 @@ export class Decoder {
 
   #string(): string {
     const at = this.#at;
-    // At this depth only scalars are accepted.
+    // At this depth, only scalars are accepted.
     const value = this.#value(DEPTH_MAX);
     if (typeof value === "string") return value;
     this.#at = at;
@@ -454,8 +454,8 @@ export class Decoder {
   }
 
   /**
-   * Reduces the budget by `count` announced elements: each needs at least one byte of its own in
-   * the term.
+   * Reduces the budget by `count` announced elements. Each of them takes at least one byte of the
+   * term.
    */
   #announce(count: number): void {
     if (count > this.#end - this.#at) this.#fail(`more than there are: ${count}`);
@@ -489,15 +489,15 @@ export function decodeTerm(bytes: Uint8Array): unknown {
 }
 
 /**
- * If an array index used as a key exceeds the number of keys by more than this, `put` prevents V8
+ * If a key is an array index that exceeds the number of keys by more than this, `put` prevents V8
  * from reserving memory for all lower indices.
  */
 const INDEX_GAP_MAX = 16;
 
 /**
  * Assigns a property. If the name is a high array index, V8 would reserve memory for all lower
- * indices (16 KB for `{ "1000": 1 }`). It does not if the object has a non-writable property, so
- * the property is non-writable at first.
+ * indices: 16 KB for `{ "1000": 1 }`. V8 does not do so if the object has a non-writable property,
+ * so the property is non-writable at first.
  */
 function put(object: Record<string, unknown>, key: string, value: unknown, keys: number): void {
   if (startsWithDigit(key) && Number(key) > keys + INDEX_GAP_MAX) {

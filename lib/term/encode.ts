@@ -1,17 +1,18 @@
 /**
  * Encodes terms to bytes for messages between nodes. `term/tags` describes the layout.
  *
- * A value is traversed once. While the values of an object are written, its keys lead through the
- * tree of shapes; the number of its shape is inserted before the values at the end. If the tree
- * does not contain the keys, they are new: they are written before the values, and get a number.
+ * A value is traversed once. While the values of an object are written, its keys are looked up in
+ * the tree of shapes, one step per key. Afterwards, the number of the shape is inserted before the
+ * values. If the tree does not contain the keys, they are written before the values, and get a
+ * number.
  *
  *     { type: "inc", by: 1 }    1st   f1 e9 0000 02 44"type" 42"by" 43"inc" 81
  *                               2nd   00 43"inc" 81
  *
  * These values can be sent: null, undefined, booleans, numbers, bigints, strings, dates, binary
  * data, errors, pids, references, calls, and arrays, plain objects, maps and sets of these. Of an
- * object, its own enumerable properties with string keys are sent; getters are called. Of an error,
- * name, message, stack and cause are sent. Holes of arrays become undefined. A value that occurs
+ * object, the own enumerable properties with string keys are sent; getters are called. Of an error,
+ * name, message, stack and cause are sent. Holes in arrays become undefined. A value that occurs
  * twice is sent twice, and arrives as two values.
  *
  * Longer than 400 lines: one loop writes all tags, for speed.
@@ -37,31 +38,32 @@ import {
 import { writeText } from "./text.ts";
 import { type Binary, bytesOf, kindOf } from "./typed_array.ts";
 
-/** Maximum number of bytes written for a value before code that reserves room itself. */
+/** Maximum number of bytes that are written for a value without reserving space for them. */
 const HEAD_BYTES_MAX = 16;
 
-/** Number of array lengths that have a tag of their own. */
+/** Number of array lengths that have their own tag. */
 const SHORT_ARRAYS = TAG.SHAPE_WIDE - TAG.ARRAY;
 
-/** Number of shapes that have a tag of their own. */
+/** Number of shapes that have their own tag. */
 const SHORT_SHAPES = TAG.STRING - TAG.SHAPE;
 
 /** Translates pids to node indexes, by the node table of the session's sending side. */
 export interface PidWriter {
   /**
-   * Returns the index of a pid's node, announcing it to the peer if it is new, or `undefined` if
-   * the table is full.
+   * Returns the index of a pid's node, and announces it to the peer if it is new. Returns
+   * `undefined` if the table is full.
    */
   index(home: Home): number | undefined;
   /**
-   * Returns the reply address of `value` if it is a call. Without this method, calls cannot be
+   * Returns the encoded form of `value` if it is a call. If this method is missing, calls cannot be
    * sent.
    */
   transferable?(value: object): TransferableCall | undefined;
 }
 
 /**
- * A call on the wire: the node that waits for the reply, the call's number there, and the request.
+ * The encoded form of a call: the node that waits for the reply, the number of the call on that
+ * node, and the request.
  */
 export interface TransferableCall {
   readonly home: Home;
@@ -74,7 +76,7 @@ export class Encoder {
   readonly #pids: PidWriter | undefined;
   readonly #bytesMax: number;
   readonly #shapes = new ShapeTree();
-  /** Whether the peer knows none of our shapes. The next term then begins with VERSION. */
+  /** Whether the peer has none of this encoder's shapes. The next term then begins with VERSION. */
   #anew = true;
   /** The state before the last term, to which `undo` returns. */
   #before = { shapes: 0, anew: true };
@@ -83,14 +85,15 @@ export class Encoder {
   /** Offset of the start of the term in the buffer. */
   #start = 0;
   /**
-   * The key whose value is being written. At the root of a term, the root of the tree of shapes.
+   * The tree node of the key whose value is being written. At the beginning of a term, the root of
+   * the tree of shapes.
    */
   #above: ShapeNode = this.#shapes.root;
   /** The term that is being encoded. */
   #message: unknown;
   /**
-   * Whether `Object.prototype` has enumerable properties, so that `for in` returns more than own
-   * ones.
+   * Whether `Object.prototype` has enumerable properties. If so, `for in` returns inherited
+   * properties too.
    */
   #polluted = false;
   /** Number of errors encoded so far in the current term. */
@@ -105,8 +108,8 @@ export class Encoder {
   }
 
   /**
-   * Appends a term to `out`. Throws a {@linkcode TermError}, leaving `out` unchanged, if a value
-   * cannot be sent. The same applies if a getter throws.
+   * Appends a term to `out`. Throws a {@linkcode TermError} and leaves `out` unchanged if a value
+   * cannot be sent, or if a getter throws.
    */
   encode(message: unknown, out: TermBuffer): void {
     assert(this.#message === undefined, "a getter must not send");
@@ -130,8 +133,8 @@ export class Encoder {
   }
 
   /**
-   * Reverts the last term, which will not be sent: forgets the shapes that the peer would have
-   * learned from it.
+   * Reverts the encoding of the last term, which will not be sent: removes the shapes that the peer
+   * would have received with it.
    */
   undo(): void {
     this.#shapes.rollBack(this.#before.shapes);
@@ -199,8 +202,8 @@ export class Encoder {
       this.#value(value[key], depth);
     }
     const shape = node.shape;
-    // A number assigned since the traversal began belongs to an object within this one: the peer
-    // does not know it yet.
+    // The shape may have been numbered during this traversal, by an object within this one. The
+    // peer does not have it yet.
     if (shape < 0 || shape >= known) return this.#spellOut(value, depth, start, body, node);
     if (known > SHORT_SHAPES) {
       out.bytes[start] = TAG.SHAPE_WIDE + (shape >> 8);
@@ -209,8 +212,8 @@ export class Encoder {
   }
 
   /**
-   * Writes an object with its keys spelled out. The values of the keys on the path to `node` are
-   * written already: they are moved behind the keys.
+   * Writes an object with its keys. The values of the keys on the path to `node` are already
+   * written, and are moved behind the keys.
    */
   #spellOut(
     value: Record<string, unknown>,
@@ -342,7 +345,7 @@ export class Encoder {
 
   /**
    * Rejects a Map or Set whose keys collide so often that the receiver would reject it. Each key
-   * takes at least two bytes there.
+   * takes at least two bytes in the encoded term.
    */
   #countCollisions(value: ReadonlyMap<unknown, unknown> | ReadonlySet<unknown>): void {
     const table = new KeyTable(value.size);
@@ -368,13 +371,13 @@ export class Encoder {
     if (hasCause) this.#value(cause, depth);
   }
 
-  /** Reserves room for `length` more bytes, within the limit. */
+  /** Reserves space for `length` more bytes, within the limit. */
   #room(length: number): void {
     this.#checkLength(0);
     this.#out.reserve(length);
   }
 
-  /** Throws if the term, extended by `more` bytes, would be too long. */
+  /** Throws if the term would be too long with `more` additional bytes. */
   #checkLength(more: number): void {
     if (this.#out.at - this.#start + more <= this.#bytesMax) return;
     throw new Refusal(this.#message, `is longer than ${this.#bytesMax} bytes`, "system_limit");
@@ -382,7 +385,7 @@ export class Encoder {
 }
 
 /**
- * Encodes one term on its own. Without a session, it cannot contain pids.
+ * Encodes one term for use without a session. It cannot contain pids.
  *
  * @example
  * ```ts
@@ -466,7 +469,7 @@ function writeSpelledOut(out: TermBuffer, keys: number): void {
   out.bytes[out.at++] = keys;
 }
 
-/** Whether a value was created by exactly this constructor, not by a subclass. */
+/** Returns whether a value was created by exactly this constructor, and not by a subclass. */
 function isExactly<T>(value: object, constructor: new () => T): value is T & object {
   return Object.getPrototypeOf(value) === constructor.prototype;
 }

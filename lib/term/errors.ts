@@ -5,8 +5,8 @@
  */
 
 /**
- * A value cannot be sent: it contains a function, a symbol, an instance of a class or a circular
- * reference, or it is nested too deeply or too long. Nothing was sent, and no other message is
+ * A value cannot be sent. It contains a function, a symbol, an instance of a class or a circular
+ * reference, or it is too long or nested too deeply. Nothing was sent, and no other message is
  * lost.
  *
  * @example
@@ -21,9 +21,9 @@
 export class TermError extends Error {
   /** Name of the error class. */
   override readonly name = "TermError";
-  /** Stable code: what is wrong with the value, or which limit it exceeds. */
+  /** Stable code. `"badarg"`: the value cannot be sent; `"system_limit"`: it exceeds a limit. */
   readonly code: "badarg" | "system_limit";
-  /** Path within the value, like `message.users[3].callback`. */
+  /** Path to the invalid part of the value, such as `message.users[3].callback`. */
   readonly path: string;
 
   /** `what` describes the fault and follows the path in the message. */

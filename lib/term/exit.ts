@@ -1,5 +1,5 @@
 /**
- * Exit reasons: why an actor ended, their meaning, and their encoding.
+ * Exit reasons, which describe why an actor has ended: their meaning and their encoding.
  *
  * | tag | reason                        | what follows                              |
  * |----:|-------------------------------|-------------------------------------------|
@@ -16,8 +16,8 @@
  * |  10 | Error                         | the Error as a term                       |
  * |  11 | any other term                | the term                                  |
  *
- * All integers are little-endian. A reason fills all given bytes. An exit must always be reported:
- * a reason that cannot be sent is replaced by a text that states this.
+ * All integers are little-endian. A reason takes all the given bytes. An exit must always be
+ * reported, so a reason that cannot be sent is replaced by a text that describes this.
  *
  * @module
  */
@@ -51,9 +51,9 @@ const TAG = { MESSAGE: 1, LINKED: 3, TEXT: 5, SHUTDOWN: 9, ERROR: 10, TERM: 11 }
  * - `"normal"`: the actor has finished; linked actors do not exit with it;
  * - `"shutdown"`: the actor was stopped gracefully, for example by its supervisor;
  * - `"kill"`: ends any actor, even if it traps exits;
- * - `"killed"`: the reason of an actor that was ended by `"kill"`;
- * - `"noproc"`: there is no such actor;
- * - `"noconnection"`: the session with its node was lost.
+ * - `"killed"`: the exit reason of an actor that `"kill"` has ended;
+ * - `"noproc"`: the actor does not exist;
+ * - `"noconnection"`: the session with the actor's node was lost.
  */
 export type ExitWord =
   | "normal"
@@ -97,15 +97,15 @@ export type ExitReason =
  */
 export const LINKED_DEPTH_MAX = 16;
 
-/** Maximum number of characters of the text that replaces a reason that cannot be sent. */
+/** Maximum number of characters of the text that replaces a reason which cannot be sent. */
 const STAND_IN_LENGTH_MAX = 1000;
 
-/** Whether the exit was orderly: a transient child is then not restarted. */
+/** Returns whether the exit was orderly. If so, a transient child is not restarted. */
 export function isNormal(reason: unknown): boolean {
   return reason === "normal" || reason === "shutdown" || isShutdown(reason);
 }
 
-/** Whether the value is exactly `{ shutdown: … }`. */
+/** Returns whether the value is exactly `{ shutdown: … }`. */
 function isShutdown(reason: unknown): reason is ShutdownReason {
   return isPlain(reason, 1) && Object.hasOwn(reason, "shutdown");
 }
@@ -192,8 +192,8 @@ function writeLong(out: TermBuffer, tag: number, text: string): void {
 }
 
 /**
- * Appends a replacement for a reason that cannot be sent. Keeps whether the exit was orderly and
- * whether the reason is an error.
+ * Appends a replacement for a reason that cannot be sent. It preserves whether the exit was
+ * orderly, and whether the reason is an error.
  */
 function writeStandIn(reason: unknown, { message }: TermError, out: TermBuffer, encoder: Encoder) {
   const text = `unsendable exit reason: ${message}`.slice(0, STAND_IN_LENGTH_MAX).toWellFormed();

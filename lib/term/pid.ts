@@ -6,7 +6,7 @@
  *
  * A pid consists of a node, an incarnation of that node, and a number that is unique in that
  * incarnation. Within a node, a pid refers directly to its actor, without a lookup. On the wire it
- * is the u64 above. Its node index is valid in one session only, and only the session translates
+ * is the u64 above. The node index is valid in one session only, and only that session translates
  * it.
  *
  * @module
@@ -17,15 +17,15 @@ import { assert } from "../base/assert.ts";
 export const LOCAL_ID_MAX: number = 2 ** 40;
 
 /**
- * The origin of a pid or reference: one incarnation of a node, as known to the node that holds the
- * pid.
+ * The origin of a pid or reference: one incarnation of a node, from the perspective of the node
+ * that holds the pid.
  */
 export interface Home {
   /** The name of the node, `name@host:port`. */
   readonly node: string;
   /** The incarnation of the node: differs after each restart of the node. */
   readonly creation: number;
-  /** Whether the pid is of the node that holds it. */
+  /** Whether the actor is on the node that holds the pid. */
   readonly local: boolean;
   /** The system of the node that holds the pid. Internal. */
   readonly system?: object | undefined;
@@ -55,7 +55,7 @@ export class Pid<in Message = never> {
   readonly id: number;
   /** The actor that receives the messages; undefined after it has exited. Internal. */
   target: object | undefined;
-  /** Never set: distinguishes the types of pids by the messages that their actors accept. */
+  /** Never set. Distinguishes the types of pids by the messages that their actors accept. */
   declare readonly accepts: ((message: Message) => void) | undefined;
 
   /** Internal: programs receive pids, and do not construct them. */
@@ -70,24 +70,24 @@ export class Pid<in Message = never> {
     return this.home.node;
   }
 
-  /** A text that is the same for equal pids only: usable as a map key. */
+  /** A text that is equal only for equal pids, so that it can be a map key. */
   get key(): string {
     return `${this.home.node} ${this.id}.${this.home.creation}`;
   }
 
-  /** Whether both identify the same actor. */
+  /** Returns whether both pids identify the same actor. */
   equals(other: unknown): boolean {
     return this === other || (other instanceof Pid && this.id === other.id &&
       this.home.creation === other.home.creation && this.home.node === other.home.node);
   }
 
-  /** Returns `<0.42>` on its own node, `<name@host:port 42.3>` elsewhere. */
+  /** Returns `<0.42>` on the actor's own node, and `<name@host:port 42.3>` on other nodes. */
   toString(): string {
     const { node, creation, local } = this.home;
     return local ? `<0.${this.id}>` : `<${node} ${this.id}.${creation}>`;
   }
 
-  /** Returns the same text as `toString`, because JSON of a pid is read by people. */
+  /** Returns the same text as `toString`, for readable JSON. */
   toJSON(): string {
     return this.toString();
   }
@@ -124,12 +124,12 @@ export class Ref {
     this.id = id;
   }
 
-  /** A text that is the same for equal references only. */
+  /** A text that is equal only for equal references. */
   get key(): string {
     return `${this.home.node} ${this.id}.${this.home.creation}`;
   }
 
-  /** Whether both are the same reference. */
+  /** Returns whether both references are the same. */
   equals(other: unknown): boolean {
     return this === other || (other instanceof Ref && this.id === other.id &&
       this.home.creation === other.home.creation && this.home.node === other.home.node);
@@ -141,13 +141,13 @@ export class Ref {
     return local ? `#Ref<0.${this.id}>` : `#Ref<${node} ${this.id}.${creation}>`;
   }
 
-  /** Returns the same text as `toString`, because JSON of a reference is read by people. */
+  /** Returns the same text as `toString`, for readable JSON. */
   toJSON(): string {
     return this.toString();
   }
 }
 
-// Makes `console.log` print the same text. It would otherwise print the whole system.
+// Makes `console.log` print the same text. Otherwise it would print the whole system.
 for (const { prototype } of [Pid, Ref]) {
   const value = prototype.toString;
   Object.defineProperty(prototype, Symbol.for("nodejs.util.inspect.custom"), { value });

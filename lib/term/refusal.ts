@@ -1,7 +1,7 @@
 /**
- * Describes why a value cannot be sent. The encoder only knows the invalid value; its path is
- * searched for afterwards, because tracking the path of every message would cost more than sending
- * it.
+ * Describes why a value cannot be sent. The encoder stores only the invalid value. Its path is
+ * searched for afterwards, because tracking the path within every message would cost more than
+ * sending it.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { DEPTH_MAX } from "./tags.ts";
 export class Refusal {
   /** The value that cannot be sent. */
   readonly culprit: unknown;
-  /** Describes the fault; comes after the path in the error message. */
+  /** Describes the fault. It follows the path in the error message. */
   readonly what: string;
   /**
    * Whether the value is invalid, exceeds a limit, or is nested too deeply (possibly in a cycle).
@@ -29,11 +29,13 @@ export class Refusal {
 /** A value that is contained in another one, and the step that leads to it. */
 interface Part {
   readonly value: unknown;
-  /** A step like `.users` or `[3]`. */
+  /** A step such as `.users` or `[3]`. */
   readonly step: string;
 }
 
-/** Maximum length of a path in a message, in characters. The middle of a longer one is omitted. */
+/**
+ * Maximum length of a path in a message, in characters. In a longer path, the middle is omitted.
+ */
 const PATH_LENGTH_MAX = 400;
 
 /** Returns the error for the sender of `message`. */
@@ -47,9 +49,9 @@ export function explain(message: unknown, { culprit, what, why }: Refusal): Term
 }
 
 /**
- * Traverses the message like the encoder, up to the invalid value or the place that is nested too
- * deeply. Returns false with an empty path if the value is not found, because a getter may return
- * another value each time.
+ * Traverses the message as the encoder does, to the invalid value or to the part that is nested too
+ * deeply. Returns false with an empty path if it does not find the value, because a getter may
+ * return another value each time.
  */
 function walk(way: Part[], culprit: unknown, deep: boolean): boolean {
   const { value } = way.at(-1)!;

@@ -1,15 +1,16 @@
 /**
  * Numbers the shapes of objects. A shape is the list of an object's keys, in order. Sender and
- * receiver number the shapes of a session in the same way, so that the keys of the second object
- * with the same shape are sent as one number.
+ * receiver number the shapes of a session in the same way. From the second object with the same
+ * shape on, one number is sent instead of the keys.
  *
  * The sender finds the number by walking a tree of keys from the root, one step per key:
  *
  *     root ─ type ┬ by             shape 0: { type, by }
  *                 └ name ─ age     shape 1: { type, name, age }
  *
- * Each tree node caches the child of its last step, which is usually the next one too. The steps
- * from the root vary more, so each key also caches where the walk of its value began.
+ * Each tree node caches the child that was used last, because usually the same child is used next.
+ * The steps from the root vary more. Each node therefore also caches the first step that was used
+ * for an object that is the value of its key.
  *
  * @module
  */
@@ -17,8 +18,8 @@ import { assert } from "../base/assert.ts";
 import { SHAPE_KEY_LENGTH_MAX, SHAPE_KEYS_MAX, SHAPES_MAX } from "./tags.ts";
 
 /**
- * Number of tree nodes at which a sender clears its tree. Reached only if terms with new shapes are
- * repeatedly reverted, because their nodes stay in the tree.
+ * Number of tree nodes at which a sender clears its tree. It is reached only if many terms with new
+ * shapes are reverted, because their nodes stay in the tree.
  */
 const NODES_MAX: number = SHAPES_MAX * SHAPE_KEYS_MAX;
 
@@ -34,8 +35,8 @@ export class ShapeNode {
   /** The child that the previous walk through this node used. */
   last: ShapeNode | undefined;
   /**
-   * The first key, as a tree node, of the last object that was the value of this key or an element
-   * of its array.
+   * The first key, as a tree node, of the last object that was the value of this key, or an element
+   * of an array that was its value.
    */
   inner: ShapeNode | undefined;
   /** All children, if there are at least two. */
@@ -85,12 +86,12 @@ export class ShapeTree {
     return this.#shapes.length;
   }
 
-  /** Whether no more shapes can be numbered. */
+  /** Whether no further shapes can be numbered. */
   get full(): boolean {
     return this.#shapes.length >= SHAPES_MAX || this.#nodes >= NODES_MAX;
   }
 
-  /** Makes these keys a shape. Returns its number, or -1 if they cannot be one. */
+  /** Makes these keys a shape. Returns its number, or -1 if these keys cannot be a shape. */
   define(keys: readonly string[]): number {
     if (this.full || !canBeShape(keys)) return -1;
     let node = this.root;
@@ -124,30 +125,32 @@ export class ShapeTree {
 export interface Shape {
   readonly keys: readonly string[];
   /**
-   * Whether one of the keys is a property of every object by inheritance, so that a decoder must
-   * define it instead of assigning it.
+   * Whether one of the keys is a property that every object inherits. A decoder must then define
+   * the property instead of assigning it.
    */
   readonly inherited: boolean;
 }
 
-/** Returns the shape with these keys, or `undefined` if they cannot be one. */
+/** Returns the shape with these keys, or `undefined` if these keys cannot be a shape. */
 export function shapeOf(keys: readonly string[]): Shape | undefined {
   if (!canBeShape(keys)) return undefined;
   const sample: Record<string, unknown> = Object.create(null);
   for (const key of keys) sample[key] = undefined;
-  // Keys read back from an object are faster to assign than the decoded strings.
+  // Keys that were read from an object can be assigned faster than the decoded strings.
   const own = Object.keys(sample);
   if (own.length < keys.length) return undefined;
   return { keys: own, inherited: own.some((key) => key in Object.prototype) };
 }
 
-/** Whether an object with these keys may be a shape. A leading digit indicates a dictionary. */
+/**
+ * Returns whether these keys may be a shape. A key that begins with a digit indicates a dictionary.
+ */
 function canBeShape(keys: readonly string[]): boolean {
   if (keys.length === 0 || keys.length > SHAPE_KEYS_MAX) return false;
   return keys.every((key) => key.length <= SHAPE_KEY_LENGTH_MAX && !startsWithDigit(key));
 }
 
-/** Whether a key may be an array index. */
+/** Returns whether a key may be an array index. */
 export function startsWithDigit(key: string): boolean {
   const code = key.charCodeAt(0);
   return code >= 0x30 && code <= 0x39;

@@ -1,9 +1,9 @@
 /**
  * The layout of a term on the wire: every tag, one row each.
  *
- * An encoded term is a version byte if the table of shapes restarts, then one value. A value is a
- * tag and its content. All integers are little-endian, except in BIGINT, whose bytes are in the
- * order of its hexadecimal digits.
+ * An encoded term consists of a version byte, if the table of shapes restarts, and one value. A
+ * value is a tag and its content. All integers are little-endian, except in BIGINT, whose bytes are
+ * in the order of its hexadecimal digits.
  *
  * | tag        | name        | what follows                                   | value                          |
  * |------------|-------------|------------------------------------------------|--------------------------------|
@@ -41,12 +41,12 @@
  * | 0xee       | TYPED       | u8 kind, u32 length in bytes, bytes            | see `term/typed_array`         |
  * | 0xef       | PID         | u64, see `term/pid`                            | Pid                            |
  * | 0xf0       | REF         | u64, likewise                                  | Ref                            |
- * | 0xf1       | VERSION     | value. Only in front: shapes begin anew        | the term, in version 1         |
+ * | 0xf1       | VERSION     | value. Only at the start: shapes begin anew    | the term, in version 1         |
  * | 0xf2       | ERROR       | u8 flags, name, message, then as the flags say | Error                          |
  * | 0xf4       | CALL        | u64, as of a Pid, then the request: a value    | a call to be answered          |
  *
- * A key, a name, a message and a stack are values that must be strings. ERROR's flags: 1 if a stack
- * follows, 2 if a cause does, in this order.
+ * A key, a name, a message and a stack are values that must be strings. Flags of ERROR: 1 if a
+ * stack follows, 2 if a cause follows, in this order.
  *
  * Lengths of Map, Set and bytes have four bytes even when they are short. This limits the ratio of
  * decoded to encoded size: a decoder allocates at most about a hundred times the input, in the
@@ -55,7 +55,7 @@
  * @module
  */
 
-/** The tags by name. A range of tags is named by its first one. */
+/** The tags by name. A range of tags has the name of its first tag. */
 export const TAG = {
   SHAPE: 0x00,
   STRING: 0x40,
@@ -96,8 +96,8 @@ export const TAG = {
 } as const;
 
 /**
- * The tag of a call. Separate from the tags above, because a call is meaningful within a session
- * only.
+ * The tag of a call. It is separate from the tags above, because a call is only meaningful within a
+ * session.
  */
 export const CALL_TAG = 0xf4;
 
@@ -111,22 +111,22 @@ export const ERROR_CAUSE = 2;
 export const DEPTH_MAX = 64;
 
 /**
- * Maximum number of shapes that a session numbers. The keys of further shapes are written out in
- * each message.
+ * Maximum number of shapes that a session numbers. The keys of objects with other shapes are sent
+ * in each message.
  */
 export const SHAPES_MAX = 1024;
 
-/** Maximum number of keys of a shape. An object with more is written with its keys. */
+/** Maximum number of keys of a shape. An object with more keys is sent with its keys. */
 export const SHAPE_KEYS_MAX = 64;
 
 /**
- * Maximum length of a key of a shape, in characters. An object with a longer one is written with
- * its keys.
+ * Maximum length of a key of a shape, in characters. An object with a longer key is sent with its
+ * keys.
  */
 export const SHAPE_KEY_LENGTH_MAX = 64;
 
 /**
- * Maximum length of a bigint that can be sent or received: Bun does not support more than 128 KiB.
+ * Maximum length of a bigint that can be sent or received. Bun does not support more than 128 KiB.
  */
 export const BIGINT_BYTES_MAX = 65_536;
 

@@ -15,16 +15,16 @@ import type { TermBuffer } from "./buffer.ts";
 import { TAG } from "./tags.ts";
 
 /**
- * Strings of at least this length are converted by the runtime, which is then faster than a loop.
- * In characters.
+ * Minimum length of strings that the runtime converts, which is then faster than a loop. In
+ * characters.
  */
 const NATIVE_FROM_LENGTH = 40;
 
 /** Methods of Buffer that its types do not declare. `this` may be any Uint8Array. */
 interface NativeText {
   /**
-   * Writes at most `length` bytes at `at`, whole characters only. Returns the number of bytes
-   * written.
+   * Writes at most `length` bytes at `at`, without cutting a character. Returns the number of
+   * written bytes.
    */
   utf8Write(this: Uint8Array, text: string, at: number, length: number): number;
   ucs2Write(this: Uint8Array, text: string, at: number, length: number): number;
@@ -45,7 +45,7 @@ function writeShort(out: TermBuffer, text: string, length: number): void {
   if (out.at + length >= out.end) out.reserve(length + 1);
   const bytes = out.bytes;
   const from = out.at + 1;
-  // Combines the bits of all characters and checks them once at the end, which is faster than one
+  // The bits of all characters are combined and checked once at the end, which is faster than one
   // check per character.
   let bits = 0;
   let i = 0;
@@ -70,11 +70,11 @@ function writeShort(out: TermBuffer, text: string, length: number): void {
   out.at = from + length;
 }
 
-/** Writes the string as ASCII. The number of bytes written shows whether the string was ASCII. */
+/** Writes the string as ASCII. The number of written bytes shows whether the string was ASCII. */
 function writeLong(out: TermBuffer, text: string, length: number): void {
   const from = out.at;
-  // Text that is not ASCII has more bytes than characters. Reserving room for one more character
-  // ensures that more than `length` bytes are then written.
+  // Text that is not ASCII has more bytes than characters. With space for one more character, more
+  // than `length` bytes are then written.
   out.reserve(5 + length + 4);
   writeHead(out, length);
   if (native.utf8Write.call(out.bytes, text, out.at, length + 4) === length) out.at += length;

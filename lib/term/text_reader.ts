@@ -1,13 +1,14 @@
 /**
- * Reads strings that have one byte per character. Creating a string costs a call into the runtime,
- * whatever its length, so neighbouring strings are created at once as a window and sliced from it:
+ * Reads strings that have one byte per character. Creating a string requires a call into the
+ * runtime, regardless of its length. Neighbouring strings are therefore created together, as one
+ * long string, the window, from which they are sliced:
  *
  *     bytes   44 t y p e 42 b y 43 i n c 81 ...
  *                └──────── window ─────────────┘
  *                type       by    inc
  *
- * A string may keep its window alive, so windows are short. The shortest strings recur too often
- * for windows: they are cached, indexed by a hash of their characters.
+ * A string may keep its window in memory, so windows are short. The shortest strings occur so often
+ * that they are cached instead, indexed by a hash of their characters.
  *
  * @module
  */
@@ -17,10 +18,10 @@ import { EMPTY } from "../base/bytes.ts";
 /** Maximum length of a window, in bytes. */
 const WINDOW_BYTES_MAX = 1024;
 
-/** A string of at least this length is created individually, without a window. */
+/** Minimum length of a string that is created individually, without a window. */
 const ALONE_FROM_LENGTH = 256;
 
-/** Strings of at most this many bytes are cached. */
+/** Maximum length of cached strings, in bytes. */
 const REMEMBER_LENGTH_MAX = 8;
 
 /** Number of cached strings; a power of two. */

@@ -1,6 +1,6 @@
 /**
- * Binary data: the constructors that can be sent, by number. Their memory is sent unchanged,
- * little-endian like all supported machines. The received value is a copy.
+ * Binary data: the constructors that can be sent, by number. Their memory is sent unchanged. It is
+ * little-endian, because all supported machines are. The received value is a copy.
  *
  * | kind | constructor       | kind | constructor    |
  * |-----:|-------------------|-----:|----------------|
@@ -12,7 +12,7 @@
  * |    5 | Uint16Array       |   12 | Float16Array   |
  * |    6 | Int32Array        |      |                |
  *
- * A Uint8Array has a tag of its own. A `Buffer` arrives as a Uint8Array.
+ * A Uint8Array has a separate tag. A `Buffer` arrives as a Uint8Array.
  *
  * @module
  */
@@ -56,8 +56,8 @@ export function bytesOf(value: Binary): Uint8Array {
 }
 
 /**
- * Returns a value of the given kind over `memory`. Returns `undefined` if the kind is unknown or
- * the length is not a multiple of its element size.
+ * Returns a value of the given kind whose memory is `memory`. Returns `undefined` if the kind is
+ * unknown, or if the length is not a multiple of the kind's element size.
  */
 export function binaryOf(kind: number, memory: ArrayBuffer): Binary | undefined {
   const constructor = KINDS[kind];
