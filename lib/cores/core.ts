@@ -51,11 +51,12 @@ export async function core(
   const report = (what: WorkerReport): void => {
     process.stdout.write(encodeReport(terms.token, what));
   };
-  // A terminal sends SIGINT to all processes of a group. Only the parent handles it.
+  // A terminal sends SIGINT to all processes of a group. The worker ignores it, because the parent
+  // handles it.
   process.on("SIGINT", () => {});
   process.stdout.on("error", () => {
-    // Ignores the error of writing to a parent that has exited. The end of standard input, handled
-    // elsewhere, shows the exit.
+    // Ignores the error of a write to a parent that has exited. The end of standard input, which is
+    // handled elsewhere, reports the exit.
   });
   systemHost().clock.every(terms.beatMs, () => report({ kind: "beat" }));
   const node = await Node.start({

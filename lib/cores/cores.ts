@@ -50,7 +50,7 @@ export interface CoresOptions {
   readonly blockedAfter?: number | undefined;
   /** Time limit for a worker to become ready. Default 30000 ms. */
   readonly startTimeout?: number | undefined;
-  /** Time limit for a worker to leave: the timeout of `Node.leave`. Default 25000 ms. */
+  /** Time limit for a worker to leave its cluster, passed to `Node.leave`. Default 25000 ms. */
   readonly leaveTimeout?: number | undefined;
   /** Whether this process handles SIGTERM and SIGINT (stop), and SIGHUP (reload). Default true. */
   readonly signals?: boolean | undefined;
@@ -150,7 +150,7 @@ function pathOf(file: string | URL): string {
   return file.startsWith("file:") ? fileURLToPath(file) : file;
 }
 
-/** What the parent stores for one worker number: its current process and its restarts. */
+/** The state of one worker number: its current process, and its restarts. */
 interface Slot {
   readonly core: number;
   readonly backoff: Backoff;
@@ -321,8 +321,8 @@ class CoreGroup implements Cores {
     this.#watchedAt = now;
     const startMs = this.#options.startTimeout ?? 30_000;
     for (const worker of this.#processes) {
-      // This process was paused and could not read reports, so the workers do not count as
-      // silent.
+      // This process was paused and could not read reports, so the silence of the workers does not
+      // count.
       if (pausedMs > this.#beatMs) worker.heardAt = now;
       const { state } = worker;
       if (state === "leaving") {
@@ -346,7 +346,7 @@ class CoreGroup implements Cores {
     for (const slot of this.#slots) {
       if (this.#stopped !== undefined) return;
       const old = slot.worker;
-      // A worker that crashed and will be restarted will run the new program anyway.
+      // A worker that has crashed runs the new program when it is restarted.
       if (old === undefined) continue;
       const next = this.#spawn(slot);
       await this.#ready(next);

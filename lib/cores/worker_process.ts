@@ -1,5 +1,5 @@
 /**
- * One worker process, as seen by the parent.
+ * Starts, observes and ends one worker process. Used by the parent.
  *
  *     starting ──ready──▶ ready ──leave──▶ leaving ──▶ ended
  *        └──────────────────┴── exit, crash, kill ───────▲

@@ -156,7 +156,7 @@ export class AcceptWatchdog {
       this.#failed(error instanceof Error ? error.message : String(error));
       return this.#again(RETRY_MS);
     }
-    // The next check will show whether the listener accepts connections.
+    // Whether the listener accepts connections is found by the next check.
     this.#again(RETRY_MS);
   }
 
@@ -178,8 +178,8 @@ export class AcceptWatchdog {
           return settle("accepted");
         }
         if (++steps < ACCEPT_STEPS) return;
-        // The listener works if it has accepted other connections: the probe is then queued behind
-        // them.
+        // If the listener has accepted other connections, it works, and the probe is queued behind
+        // these.
         if (this.#accepted.size > 0) settle("accepted");
         else settle(this.#probePort === undefined ? "unknown" : "deaf");
       });

@@ -1,5 +1,5 @@
 /**
- * A listener on Bun, with Bun's own sockets.
+ * Implements a listener with Bun's own sockets.
  *
  * @module
  */
@@ -21,8 +21,8 @@ const TLS_1_2 = 0x0303;
 const TLS_1_3 = 0x0304;
 
 /**
- * The part of Bun's API that this file uses. Bun's types are a package, and `lib` has no
- * dependencies.
+ * The part of Bun's API that is used. Declared here, because Bun's types are a package, and `lib`
+ * has no dependencies.
  */
 export interface BunApi {
   listen(options: unknown): RawListener;
@@ -78,8 +78,9 @@ export class BunListener implements Listener {
     this.#address = unix === undefined
       ? { hostname: this.#raw!.hostname, port: this.#raw!.port }
       : { hostname: unix, port: 0 };
-    // Bun's listeners resume accepting on their own, so only the new listener of `secure` needs a
-    // watchdog. On a shared port none is possible: a connection may reach another process.
+    // Bun's listeners resume accepting without help, so the watchdog is needed only because
+    // `secure` opens a new listener, which may fail. A shared port cannot be watched, because a
+    // probe may reach another process.
     if (this.#tls === undefined || this.#options.reusePort) return;
     this.#watchdog = new AcceptWatchdog(this.#clock, {
       address: () => this.#raw && this.#address,
@@ -157,7 +158,7 @@ export class BunListener implements Listener {
     this.#watchdog?.accepted(raw.remotePort);
     const ms = this.#options.handshakeMs ?? HANDSHAKE_MS;
     const timer = this.#clock.after(ms, () => this.#refuse(raw, "TLS handshake timeout"));
-    // Reads the address now, because a closed socket no longer has it.
+    // The address is read now, because a closed socket no longer has one.
     const remote = addressOf(raw);
     this.#shaking.set(raw, { remote, timer });
     const oldest = this.#unproven.add(raw, remote.hostname);
@@ -167,8 +168,8 @@ export class BunListener implements Listener {
   #shaken(raw: RawSocket, ok: boolean, error: Error | null): void {
     const shaking = this.#shaking.get(raw);
     if (shaking === undefined) return;
-    // An error that accompanies a success concerns the client's certificate. It matters only if one
-    // was requested.
+    // If the handshake has succeeded with an error, the error concerns the client's certificate. It
+    // is ignored unless a certificate was requested.
     const judged = this.#tls?.clientCa !== undefined;
     if (!ok || (judged && (error || !raw.authorized))) {
       return this.#refuse(raw, error?.message ?? "no certificate");

@@ -30,7 +30,7 @@ export class DenoStream extends QueuedStream {
     this.#window = window;
   }
 
-  /** Begins to send the queued data through a lane. Returns false if the stream has ended. */
+  /** Begins to send the queued data in this lane. Returns false if the stream has ended. */
   begin(lane: Lane): boolean {
     if (this.isOver) return false;
     this.#send(lane, this.take());
@@ -64,7 +64,7 @@ export class DenoStream extends QueuedStream {
   }
 
   protected override finish(): void {
-    // The connection may be closed already. The read side reports that.
+    // Fails if the connection is already closed, which the read side reports.
     this.#conn.closeWrite().catch(() => {});
   }
 

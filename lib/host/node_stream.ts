@@ -23,7 +23,8 @@ export class NodeStream extends QueuedStream {
     }
     socket.setNoDelay(true);
     socket.on("data", (bytes: Uint8Array) => {
-      // A plain Uint8Array instead of a Buffer, whose methods cost more and behave differently.
+      // Passes on a plain Uint8Array, because the methods of a Buffer cost more and behave
+      // differently.
       this.push(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength), false);
     });
     socket.on("end", () => this.pushEnd());

@@ -1,5 +1,6 @@
 /**
- * Common part of all hosts' streams: the queue, the single write in flight, the lifecycle.
+ * Implements the parts of streams that all hosts share: the queue, the single write in flight, and
+ * the lifecycle.
  *
  *     write ─▶ queue ─(flush point)─▶ launch ─▶ the host sends `take()` ─▶ done ─▶ queue empty? ─▶
  * drain

@@ -1,6 +1,6 @@
 /**
- * A byte stream to one peer, identical on every host: pushes the data it reads and queues the data
- * it is to write.
+ * Defines a byte stream to one peer, which behaves identically on every host: it passes received
+ * data to a handler, and queues data to be sent.
  *
  * Rules for every host (`tests/host/contract.ts` checks them):
  *

@@ -1,6 +1,6 @@
 /**
- * Host functions that are the same on Deno and Bun, from `node:` built-ins: time, randomness,
- * processes, files.
+ * Implements the functions of hosts that are the same on Deno and Bun, with `node:` built-ins:
+ * time, randomness, processes, files.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Unix sockets, which have a path instead of an address.
+ * Helps to listen on Unix sockets, which have a path instead of an address.
  *
  * @module
  */

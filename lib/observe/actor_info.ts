@@ -78,7 +78,7 @@ export interface ActorInfo {
    * most a second late on a node with up to 10000 actors.
    */
   readonly current: { readonly message: string; readonly ms: number } | undefined;
-  /** The types of the first messages in the mailbox, in order. */
+  /** The types of the next messages in the mailbox, in order. */
   readonly next: readonly string[];
   /** The actor's pending calls, newest first. */
   readonly calls: readonly CallInfo[];
@@ -117,7 +117,7 @@ export function attachedTo(actor: ActorRef): Attached {
   return { timers, callers, calls };
 }
 
-/** Describes a pending call of an actor. */
+/** Returns the description of a pending call of an actor. */
 export function callInfo(call: PendingCall, now: number): CallInfo {
   const { callee } = call;
   return {
@@ -130,7 +130,7 @@ export function callInfo(call: PendingCall, now: number): CallInfo {
 }
 
 /**
- * What is known about an actor in addition to its own state: from the cluster and from
+ * Information about an actor that is not part of its own state: from the cluster, and from
  * measurements.
  */
 export interface Known {

@@ -14,14 +14,14 @@ interface Seen {
   readonly at: number;
 }
 
-/** Actors that were observed while they were handling a message. */
+/** Stores which actors were observed while they were handling a message. */
 export class BusyActors {
   readonly #seen = new WeakMap<Actor, Seen>();
 
   /**
-   * Returns for how long an actor that awaits something has been handling its message: for a call,
-   * the time since it was made; otherwise since the number of handled messages was first observed.
-   * Undefined if the actor awaits nothing.
+   * Returns for how many milliseconds an actor has been handling its current message: for a call,
+   * the time since it was made; for other messages, the time since the number of handled messages
+   * was first observed. Undefined if the actor awaits nothing.
    */
   ms(actor: Actor, now: number): number | undefined {
     const { current, handled } = actor;

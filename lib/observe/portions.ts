@@ -1,6 +1,7 @@
 /**
- * Works in portions, so that observation uses a bounded share of a node's time: after each portion
- * of a millisecond it pauses for at least nine, and actors wait for at most one portion.
+ * Processes items in portions, so that observation uses a bounded share of a node's time: after
+ * each portion of one millisecond, it pauses for at least nine milliseconds. Actors wait for at
+ * most one portion.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Observers of the messages of a node's actors: measurements, message traces, spans. Without
+ * Passes the messages of a node's actors to observers: measurements, message traces, spans. Without
  * observers, a turn costs only one test of a field.
  *
  * @module

@@ -80,7 +80,7 @@ export interface NodeStats {
   readonly sessions: readonly SessionStats[];
   /** Known nodes, dials and gossip: see `node.membership`. */
   readonly membership: MembershipStats;
-  /** Numbers of open WebSockets, one entry for each server of the node. */
+  /** The servers of the node, each with its number of open WebSockets. */
   readonly servers: readonly { readonly url: string; readonly connections: number }[];
   /** Number of rooms with members on this node. */
   readonly rooms: number;
@@ -96,7 +96,7 @@ export interface NodeStats {
   readonly warnings: Readonly<Record<string, number>>;
 }
 
-/** The objects that the statistics are read from. */
+/** The objects from which the statistics are read. */
 export interface Counted {
   readonly runtime: "deno" | "bun";
   readonly clock: Clock;

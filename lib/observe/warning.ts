@@ -55,7 +55,7 @@ export interface Warning {
   readonly activity: ActorInfo | undefined;
 }
 
-/** Limits of warnings. `Infinity` disables a warning. */
+/** The limits above which warnings are emitted. `Infinity` disables a warning. */
 export interface WarningLimits {
   /**
    * Number of messages in a mailbox without a maximum length. The warning is repeated at each
@@ -104,7 +104,7 @@ export function completeLimits(limits: WarningLimits = {}): {
   return all as Required<WarningLimits> as { readonly [Name in keyof WarningLimits]-?: number };
 }
 
-/** Describes in words what an actor is doing, for a warning. */
+/** Returns a text for a warning that describes what an actor is doing. */
 export function activityText(info: ActorInfo): string {
   const { status, mailbox, current, calls } = info;
   const doing = current === undefined

@@ -44,7 +44,7 @@ const REPEAT_MS = 60_000;
 /** Maximum number of warnings about long calls per scan. */
 const CALLS_MAX = 10;
 
-/** The parts of a node that its watch uses. */
+/** The parts of a node that `NodeWatch` uses. */
 export interface Watched {
   readonly system: System;
   readonly clock: Clock;

@@ -96,7 +96,7 @@ export class BodyReader {
     return this.#chunks !== undefined || this.#left > 0;
   }
 
-  /** Number of bytes still to come; `undefined` for a chunked body. */
+  /** Number of bytes that have not arrived; `undefined` for a chunked body. */
   get left(): number | undefined {
     return this.#chunks === undefined ? this.#left : undefined;
   }

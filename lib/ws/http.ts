@@ -195,7 +195,8 @@ export function framingOf(
   if (!hasBody && !bodiless) return { kind: "length", length: 0 };
   if (length !== undefined) return { kind: "length", length };
   if (status === 304) return { kind: "none" };
-  // Also for HEAD: without framing, some clients wait for the end of the connection.
+  // The same applies to HEAD, because without framing some clients wait for the end of the
+  // connection.
   return head.version === "1.1" ? { kind: "chunked" } : { kind: "none" };
 }
 
@@ -206,8 +207,9 @@ export function framingOf(
 const HAS_TYPES: boolean = new Response("").headers.has("content-type");
 
 /**
- * Returns the Content-Type line for a body whose response sets no type. Bun's `Response` sets none
- * for a string; a browser would guess the type, and might run a user's text as HTML.
+ * Returns the Content-Type line for a body whose response does not set a type. Bun's `Response`
+ * does not set one for a string; a browser would then guess the type, and might run a user's text
+ * as HTML.
  */
 export function typeLine(bytes: Uint8Array): string {
   if (HAS_TYPES || bytes.length === 0) return "";

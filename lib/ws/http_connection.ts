@@ -110,7 +110,7 @@ export interface HttpConnectionTerms<Data> {
   readonly log: LogLine;
   /** Limits the bytes in the request bodies of the server. */
   readonly bodies: BodyBudget;
-  /** The parameters of compression that the server accepts; `undefined` if compression is off. */
+  /** The compression parameters that the server accepts; `undefined` if compression is off. */
   readonly deflate: DeflateTerms | undefined;
   /** Whether the server is stopping: each response is then the last of its connection. */
   readonly isStopping: boolean;
@@ -125,7 +125,9 @@ export interface HttpConnectionTerms<Data> {
   rests(connection: HttpConnection<Data>): void;
   /** Called when the next request has started. */
   wakes(connection: HttpConnection<Data>): void;
-  /** Returns false if this client of a proxy has reached the maximum number of WebSockets. */
+  /**
+   * Returns false if a client behind a trusted proxy has reached its maximum number of WebSockets.
+   */
   hasRoomFor(client: Address, connection: HttpConnection<Data>): boolean;
   /** Called when the 101 response has been written. */
   admit(connection: HttpConnection<Data>, stream: Stream, admission: Admission<Data>): void;
@@ -133,7 +135,7 @@ export interface HttpConnectionTerms<Data> {
   ended(connection: HttpConnection<Data>): void;
 }
 
-/** The results of accepting a WebSocket request. */
+/** The parameters of a WebSocket whose request was accepted. */
 export interface Admission<Data> {
   readonly acceptance: Acceptance<Data>;
   /** The client: the peer, or the client named by a trusted proxy. */

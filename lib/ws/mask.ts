@@ -1,13 +1,13 @@
 /**
- * Undoes the masking of a client's frame, in place: byte i of the payload was XORed with byte i
+ * Unmasks the payload of a client's frame, in place: byte i of the payload was XORed with byte i
  * modulo 4 of the key.
  *
  *     key (as on the wire)  a1 b2 c3 d4      as a number, little-endian: 0xd4c3b2a1
  *     payload byte           0  1  2  3  4  5
  *     XORed with            a1 b2 c3 d4 a1 b2
  *
- * It also returns whether any byte was not ASCII, so that the reader of a text does not need to
- * check again. With the key 0, it only checks.
+ * `unmask` also returns whether any byte is not ASCII, so that texts need no second check. With the
+ * key 0, it only checks.
  *
  * There are two versions: most payloads are short, and for these the faster version would spend
  * more time on its set-up than it saves (`bench/ws/mask_bench.ts`). Words are little-endian, as on

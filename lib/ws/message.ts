@@ -33,7 +33,7 @@ export interface MessageSink {
   message(data: string | Uint8Array): void;
   /** Handles a control frame. */
   control(opcode: number, payload: Uint8Array): Rule | undefined;
-  /** Called when the memory used by the incomplete message changes, with its new size in bytes. */
+  /** Called when the memory used by the incomplete message has changed. `bytes`: its new size. */
   holds(bytes: number): void;
   /** Called when the peer has violated a rule. Nothing more is passed on. */
   fail(rule: Rule): void;

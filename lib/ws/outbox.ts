@@ -155,8 +155,8 @@ export class ConnectionOutbox {
   }
 
   /**
-   * Stores frames for the policy "latest". Drops the oldest if more than `bytesMax` bytes are
-   * stored.
+   * Stores frames for the policy "latest". Drops the oldest frames if more than `bytesMax` bytes
+   * are stored.
    */
   #hold(slot: string, frames: Uint8Array, bytesMax: number): void {
     const held = this.#held ??= new Map();

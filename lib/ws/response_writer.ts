@@ -149,8 +149,8 @@ export class ResponseWriter {
   }
 
   /**
-   * Sends a streamed body. Available pieces are sent with the head, and with the length if they are
-   * complete.
+   * Sends a streamed body. The pieces that are available at once are sent with the head; if they
+   * are the whole body, the head contains its length.
    */
   #pass(body: ReadableStream<Uint8Array>, wished: Framing, isBare: boolean): Promise<void> {
     const reader: Reader = this.#reader = body.getReader();

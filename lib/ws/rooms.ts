@@ -41,7 +41,7 @@ import { Scratch } from "./scratch.ts";
  */
 export const ROOM_MESSAGE_BYTES_MAX: number = 16 * 1024 * 1024 - 262;
 
-/** Default timeout of {@linkcode Rooms.announced}. Milliseconds. */
+/** Default timeout of {@linkcode Rooms.announced}, in milliseconds. */
 const ANNOUNCE_MS = 2_000;
 
 /** Default maximum number of rooms that a member can join. */

@@ -53,7 +53,8 @@ export class TrustedProxies {
   }
 
   /**
-   * Returns the client of a request from `remote`; the port is 0 if the proxy does not report it.
+   * Returns the client's address for a request from `remote`. The port is 0 if the proxy does not
+   * report it.
    */
   client(head: RequestHead, remote: Address): Address {
     if (!this.has(remote.hostname)) return remote;

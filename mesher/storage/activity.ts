@@ -1,5 +1,5 @@
 /**
- * The activity of an issue, for users: changes and comments.
+ * The activity of an issue that users see: changes and comments.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The alert rules in the storage: their fields, queries and changes.
+ * Defines the alert rules in the storage: their fields, queries and changes.
  *
  * @module
  */
@@ -36,6 +36,6 @@ export interface AlertRules {
   setAlertRuleEnabled(orgId: string, ruleId: string, enabled: boolean): Promise<AlertRule | null>;
   /** Deletes a rule with its alerts. Returns false if there is no such rule. */
   deleteAlertRule(orgId: string, ruleId: string): Promise<boolean>;
-  /** Internal: the enabled rules of one project or of all. */
+  /** Internal: returns the enabled rules of one project, or of all projects. */
   enabledAlertRules(projectId?: string): Promise<readonly AlertRule[]>;
 }

@@ -1,6 +1,6 @@
 /**
- * The alerts in the storage: their fields, queries and changes. An alert is created when a rule
- * fires.
+ * Defines the alerts in the storage: their fields, queries and changes. An alert is created when a
+ * rule fires.
  *
  * @module
  */
@@ -19,7 +19,7 @@ export interface Alert {
   readonly ruleId: string;
   readonly ruleName: string;
   readonly projectId: string;
-  /** The issue of the alert, if it concerns one. */
+  /** The issue that the alert concerns, or null. */
   readonly issueId: string | null;
   readonly status: AlertStatus;
   readonly message: string;

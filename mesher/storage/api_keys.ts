@@ -1,6 +1,6 @@
 /**
- * The keys of projects in the storage: their fields, queries and changes. Clients send events with
- * a key.
+ * Defines the keys of projects in the storage: their fields, queries and changes. Clients send
+ * events with a key.
  *
  * @module
  */
@@ -14,7 +14,7 @@ export interface ApiKey {
   readonly label: string;
   /** The key's first characters, which identify it in lists. */
   readonly prefix: string;
-  /** The key itself; null: created by an earlier version, which stored only its hash. */
+  /** The key itself. Null if an earlier version, which stored only its hash, has created it. */
   readonly secret: string | null;
   readonly createdAt: number;
   readonly revokedAt: number | null;

@@ -1,13 +1,13 @@
 /**
- * Source maps and minified files that were uploaded for a project, and the chunks of uploads that
- * are not finished.
+ * Defines the uploaded source maps and minified files of projects in the storage, and the chunks of
+ * unfinished uploads.
  *
  * @module
  */
 import type { Result } from "./result.ts";
 
 /**
- * Maximum size of all artifacts of a project, as stored. Bytes; an upload that would exceed it is
+ * Maximum size of all stored artifacts of a project, in bytes. An upload that would exceed it is
  * rejected.
  */
 export const ARTIFACT_BYTES_MAX = 1_073_741_824;

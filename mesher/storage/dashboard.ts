@@ -1,12 +1,12 @@
 /**
- * Dashboards: charts and counts of issues and events.
+ * Defines the charts and counts of issues and events that dashboards show.
  *
  * @module
  */
 
-/** One column of a volume chart. */
+/** One column of a chart of events over time. */
 export interface VolumeBucket {
-  /** Start of the bucket. */
+  /** The start of the bucket, in milliseconds since the epoch. */
   readonly at: number;
   readonly count: number;
 }
@@ -21,7 +21,7 @@ export interface ValueCount {
 export interface ProjectHealth {
   readonly unresolvedIssues: number;
   readonly events24h: number;
-  /** Issues first seen in the last 24 hours. */
+  /** Number of issues that were first seen in the last 24 hours. */
   readonly newIssues24h: number;
 }
 

@@ -38,7 +38,7 @@ export interface Database extends Query {
   transaction<T>(body: (query: Query) => Promise<T>): Promise<T>;
 }
 
-/** Differences between the engines. Every `param` is a placeholder such as `$3`. */
+/** The differences between the engines. Each argument `param` is a placeholder such as `$3`. */
 export interface Dialect {
   /** The clause at the end of a SELECT that locks its rows until the transaction ends. */
   readonly forUpdate: string;
@@ -70,15 +70,15 @@ export interface Dialect {
   ): Promise<{ readonly deleted: number; readonly isLast: boolean }>;
 }
 
-/**
- * The words to search for, of which the last may be a prefix, and the marks (`domain/words.ts`).
- */
+/** The words and the marks to search for (`domain/words.ts`). The last word may be a prefix. */
 export interface AskedWords {
   readonly words: readonly string[];
   readonly marks: readonly string[];
 }
 
-/** The parameters of a slice: the events of a project received in a range of time. */
+/**
+ * The placeholders that define a slice: the events of a project that were received in a time range.
+ */
 export interface SliceParams {
   readonly project: string;
   readonly from: string;

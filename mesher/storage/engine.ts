@@ -1,6 +1,6 @@
 /**
- * An engine: a database that also writes batches of events and maintains itself; and the storage
- * built on an engine.
+ * Defines a database engine, which also writes batches of events and maintains itself, and creates
+ * the storage on an engine.
  *
  * @module
  */
@@ -78,7 +78,8 @@ export function storageOn(engine: Engine): Storage {
     const someMerges = merges(db);
     const moved = async <T extends { readonly ok: boolean }>(done: Promise<T>): Promise<T> => {
       const result = await done;
-      // Also purges if an earlier move is not finished, because that move may have failed.
+      // Also purges if an earlier move of events is not finished, because that move may have
+      // failed.
       await waited(true, purger);
       return result;
     };

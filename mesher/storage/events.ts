@@ -1,5 +1,5 @@
 /**
- * Events: stored fields, writes and queries.
+ * Defines the events in the storage: their fields, writes and queries.
  *
  * @module
  */
@@ -9,10 +9,10 @@ import type { Page, PageRequest } from "./page.ts";
 /** Maximum number of events in one call of `writeEvents`, enforced by an assertion. */
 export const WRITE_EVENTS_MAX = 10_000;
 
-/** An event as the batch writer passes it on. */
+/** An event as the batch writer passes it to the storage. */
 export interface NewEvent {
   readonly projectId: string;
-  /** From `domain/fingerprint.ts`; at most 64 characters. */
+  /** The fingerprint that `domain/fingerprint.ts` has computed; at most 64 characters. */
   readonly fingerprint: string;
   readonly title: string;
   readonly culprit: string;
@@ -62,15 +62,15 @@ export interface EventDetail {
   readonly title: string;
   readonly receivedAt: number;
   readonly event: MesherEvent;
-  /** The id of the next later event of the issue. */
+  /** The id of the next event of the issue, in the order of reception. */
   readonly nextId: string | null;
-  /** The id of the next earlier event. */
+  /** The id of the previous event of the issue. */
   readonly previousId: string | null;
 }
 
 /** A filter of events. Absent conditions are not applied. */
 export interface EventFilter {
-  /** Words that the title, message or exceptions all contain; the last may be a prefix. */
+  /** Words that must all occur in the title, message or exceptions. The last may be a prefix. */
   readonly query?: string | undefined;
   readonly issueId?: string | undefined;
   readonly level?: Level | undefined;
@@ -89,7 +89,7 @@ export interface EventFilter {
 /** Writes and queries of events. */
 export interface Events {
   /**
-   * Internal. Stores a batch in one transaction: all of it or, if it rejects, none. Creates missing
+   * Internal: stores a batch in one transaction. If it rejects, no event is stored. Creates missing
    * issues, counts events, and reopens resolved issues. An id that the project already has changes
    * nothing, so that a batch may be written again. Outcomes are in the order of `batch`; of two
    * events with one id in a batch, the second is the duplicate; of several first events of an

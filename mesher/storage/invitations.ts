@@ -1,5 +1,6 @@
 /**
- * One-time links: invitations to an organisation, and password resets. Stored hashed.
+ * Defines one-time links in the storage: invitations to an organisation, and password resets. Only
+ * hashes of their secrets are stored.
  *
  * @module
  */

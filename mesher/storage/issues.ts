@@ -1,5 +1,5 @@
 /**
- * The issues in the storage: their fields, queries and changes.
+ * Defines the issues in the storage: their fields, queries and changes.
  *
  * @module
  */
@@ -8,7 +8,10 @@ import type { EventFilter } from "./events.ts";
 import type { Page, PageRequest } from "./page.ts";
 import type { Result } from "./result.ts";
 
-/** The states of an issue. `archived` is ignored until it spikes; `discarded` drops its events. */
+/**
+ * The states of an issue. An archived issue is ignored until its events spike. Events of a
+ * discarded issue are not stored.
+ */
 export const ISSUE_STATUSES = ["unresolved", "resolved", "archived", "discarded"] as const;
 /** The state of an issue. */
 export type IssueStatus = typeof ISSUE_STATUSES[number];
@@ -50,10 +53,7 @@ export interface IssueFilter {
   readonly assignedTo?: string | null | undefined;
   /** Words that the title must all contain, ignoring case and accents. */
   readonly query?: string | undefined;
-  /**
-   * Selects issues that have a matching event. Only the latest 5,000 matching events are
-   * considered.
-   */
+  /** Selects issues that have a matching event. Only the latest 5,000 matching events are used. */
   readonly events?:
     | Pick<EventFilter, "release" | "environment" | "user" | "tags">
     | undefined;
@@ -137,7 +137,7 @@ export interface Issues {
   ): Promise<readonly (Issue & { readonly recent: number })[]>;
   /** Internal: returns the number of unresolved issues of a project. */
   unresolvedCount(projectId: string): Promise<number>;
-  /** Internal: returns archived issues that had events in the hour before `now`. */
+  /** Internal: returns the archived issues that had events in the hour before `now`. */
   spikeCandidates(now: number): Promise<readonly SpikeCandidate[]>;
   /** Internal: changes an archived issue to unresolved. Returns false if it is not archived. */
   unarchive(issueId: string): Promise<boolean>;

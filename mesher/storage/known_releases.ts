@@ -1,6 +1,6 @@
 /**
- * The releases that a batch writer knows to be stored, so that a batch does not insert them again.
- * Releases are only deleted with their project.
+ * Caches which releases are stored, so that a batch writer does not insert them again. Releases are
+ * only deleted with their project.
  *
  * @module
  */

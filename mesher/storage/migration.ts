@@ -1,13 +1,12 @@
 /**
- * The move from SQLite to PostgreSQL: all rows of all tables in one transaction, which succeeds or
- * fails as a whole.
+ * Copies a SQLite file to PostgreSQL: all rows of all tables, in one transaction.
  *
  *     tables      row by row as JSON, which PostgreSQL converts to the types of its columns
  *     events      in the same way, with new words; the partitions of their days are created before
  *     event_ids   filled from the events
  *
- * The file is read in one consistent state, and not changed, unless an earlier version created it:
- * its tables are then updated first.
+ * The file is read in one consistent state. It is not changed, unless an earlier version created
+ * it: then its tables are updated first.
  *
  * @module
  */

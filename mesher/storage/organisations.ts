@@ -1,5 +1,5 @@
 /**
- * Organisations and their members in the storage: their fields, queries and changes.
+ * Defines the organisations and their members in the storage: their fields, queries and changes.
  *
  * @module
  */

@@ -1,12 +1,12 @@
 /**
- * Paged lists: requests and results.
+ * Defines the requests and results of paged lists.
  *
  * @module
  */
 
 /**
- * A part of a list, newest first. `next` is passed to the following call; null: this was the last
- * page.
+ * A part of a list, newest first. `next` is passed to the call for the next page; it is null for
+ * the last page.
  */
 export interface Page<T> {
   readonly rows: readonly T[];
@@ -27,7 +27,7 @@ export const PAGE_ROWS_MAX = 100;
 
 /** The requested part of a list. */
 export interface PageRequest {
-  /** From 1 to `PAGE_ROWS_MAX`; larger values are reduced to it. */
+  /** Number of rows, from 1 to `PAGE_ROWS_MAX`. Larger values are reduced to this maximum. */
   readonly limit: number;
   readonly after?: Cursor | null | undefined;
 }

@@ -1,8 +1,8 @@
 /**
  * Storage in PostgreSQL (15 or later), for several machines, with the driver `npm:postgres`.
  *
- * Every statement with a parameter is prepared by the server; connections, waits and statements
- * have limits, all named below. Durability is that of the server's settings.
+ * The server prepares every statement that has a parameter. The limits of connections, waits and
+ * statements are constants of this file. Durability depends on the server's settings.
  *
  * @module
  */
@@ -80,8 +80,8 @@ const DIALECT: Dialect = {
       ...marks.map((mark) => `'${mark}'`),
       ...words.map((word, i) => i === words.length - 1 ? `'${word}':*` : `'${word}'`),
     ].join(" & "),
-  // The query has no order, so that PostgreSQL can use the index of words if the words are rare by
-  // its statistics.
+  // The query has no ORDER BY, so that PostgreSQL uses the index of words if its statistics show
+  // that the words are rare.
   isRare: async (db, query, max) => {
     const rows = await db.scan(
       `SELECT 1 FROM events e WHERE e.words @@ CAST(CAST($1 AS text) AS tsquery) LIMIT $2`,
@@ -262,7 +262,9 @@ export class Postgres implements Engine {
     }
   }
 
-  /** Runs the missing steps of the schema; only one of several nodes that start at once does so. */
+  /**
+   * Runs the missing steps of the schema. If several nodes start at once, only one of them does so.
+   */
   async migrate(): Promise<void> {
     await this.#call(async () => {
       await this.#sql.begin(async (client) => {

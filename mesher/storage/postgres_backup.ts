@@ -1,6 +1,6 @@
 /**
- * Copies of a PostgreSQL database with its own programs: `pg_dump` and `pg_restore` must be
- * installed, in the server's version or a later one.
+ * Backs up and restores a PostgreSQL database with `pg_dump` and `pg_restore`, which must be
+ * installed in the server's version or a later one.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * PostgreSQL's batch writer: one transaction, whose statements each take the whole batch as
- * columns.
+ * Writes batches of events to PostgreSQL: each in one transaction, in which every statement takes
+ * the whole batch as columns.
  *
  * ```
  * projects   locks the existing ones against deletion
@@ -13,8 +13,9 @@
  * usage      adds events and bytes, in the order of project ids
  * ```
  *
- * All writers process rows in the same order, so that two cannot deadlock; the rows that they all
- * want to change, the counts of issues, are locked last and for the shortest time.
+ * All writers process rows in the same order, so that two of them cannot deadlock. The rows that
+ * most writers change, the counts of issues, are locked last, so that they are locked for a short
+ * time.
  *
  * @module
  */
@@ -152,8 +153,8 @@ async function issuesFor(
     made.add(row.id);
   }
   if (inserted.length > 0 && await isAlias(batch, inserted)) throw vanished();
-  // Issues that are still missing were created by another writer, which has committed: otherwise,
-  // the insert would have waited.
+  // Another writer has created the issues that are still missing. It has committed, because
+  // otherwise the insert would have waited for it.
   const others = missing.filter((row) => !issues.has(issueKey(row)));
   if (others.length > 0 && (await find(others)).length > 0) throw vanished();
   return { issues, made };
@@ -426,7 +427,9 @@ function joined(values: readonly (string | number)[]): string {
   return values.join("\x1e");
 }
 
-/** Returns the SQL that splits such a text. A single empty value results in no rows. */
+/**
+ * Returns the SQL that splits a text created by `joined`. A single empty value results in no rows.
+ */
 function list(param: string): string {
   return `string_to_array(${param}::text, chr(30))`;
 }

@@ -1,6 +1,6 @@
 /**
- * The day partitions of PostgreSQL's events: created ahead of time or when needed, and dropped when
- * a whole day is older than every project's retention.
+ * Creates and drops the daily partitions of PostgreSQL's events. They are created ahead of time or
+ * when needed, and dropped when the whole day is older than every project's retention.
  *
  * @module
  */
@@ -20,7 +20,7 @@ const DROP_LOCK_MS = 2_000;
 /** Time limit for dropping a day, in milliseconds; the next round retries it. */
 const DROP_MS_MAX = 600_000;
 
-/** Creates and drops the day partitions. */
+/** Creates and drops the daily partitions of one database. */
 export class Days {
   readonly #db: Database;
   /** The days since the epoch whose partitions are known to exist. */
@@ -70,7 +70,7 @@ export class Days {
 
   async #make(days: readonly number[]): Promise<number> {
     const made = await this.#db.transaction(async (query) => {
-      // Two concurrent creations of the same day would fail.
+      // The lock is needed because two concurrent creations of the same partition would fail.
       await query.row(`SELECT pg_advisory_xact_lock(${DAYS_LOCK})`);
       let made = 0;
       for (const day of days) if (await make(query, day)) made++;

@@ -1,13 +1,13 @@
 /**
- * Leases in PostgreSQL (15 or later), for singletons: an advisory lock on a separate connection,
- * and a fencing token in a table.
+ * Implements leases for singletons in PostgreSQL (15 or later), with an advisory lock on a separate
+ * connection, and a fencing token in a table.
  *
  *     acquire ─▶ a connection ─▶ pg_try_advisory_lock ─▶ token + 1
  *     renew   ─▶ checks that this connection still answers
  *     the holder exits, or is silent for `ttl` ─▶ the server ends the connection and frees the lock
  *
- * A write that is `fenced` locks the row of the token, so that no later token is granted before it
- * is committed; with an earlier token, it is rejected.
+ * A write by `fenced` locks the row of the token, so that no later token is granted before the
+ * write is committed. A write with an earlier token is rejected.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The projects in the storage: their fields, queries and changes.
+ * Defines the projects in the storage: their fields, queries and changes.
  *
  * @module
  */
@@ -23,7 +23,7 @@ export interface Project {
   readonly createdAt: number;
 }
 
-/** The settings to change. Absent ones stay as they are. */
+/** The settings to change. Settings that are absent stay unchanged. */
 export interface ProjectSettings {
   readonly name?: string | undefined;
   readonly platform?: string | null | undefined;

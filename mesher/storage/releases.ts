@@ -1,5 +1,6 @@
 /**
- * Releases of projects: created by their first event, or earlier by a client.
+ * Defines the releases of projects in the storage. A release is created by its first event, or
+ * earlier by a client.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The result of an operation, or the reason why it was rejected, for expected failures.
+ * Defines the result of an operation that may be rejected for an expected reason.
  *
  * @module
  */

@@ -19,7 +19,7 @@ export interface EventColumns {
   readonly environment: string | null;
   readonly release: string | null;
   readonly tags: string;
-  /** The whole event; the other columns are copies for queries. */
+  /** The whole event as JSON. The other columns are copies of its parts, for queries. */
   readonly payload: string;
   /** The text that is searched. */
   readonly searched: string;

@@ -1,5 +1,5 @@
 /**
- * Sessions and tokens in the storage: their fields, queries and changes.
+ * Defines the sessions and tokens in the storage: their fields, queries and changes.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { User } from "./users.ts";
  * hash of the secret is stored.
  */
 export interface Session {
-  /** The id, for lists and deletion. It is not the secret. */
+  /** The id, by which lists and deletions refer to the session. It is not the secret. */
   readonly id: string;
   readonly kind: "session" | "token";
   readonly userId: string;

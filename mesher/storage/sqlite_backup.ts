@@ -1,5 +1,5 @@
 /**
- * Copies of a SQLite file.
+ * Backs up and checks a SQLite file.
  *
  * @module
  */

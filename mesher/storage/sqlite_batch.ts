@@ -1,6 +1,6 @@
 /**
- * SQLite's batch writer: processes each event of a batch in one transaction that waits for nothing
- * else. Deterministic except for the database.
+ * Writes batches of events to SQLite: event by event, in one transaction that does not wait for
+ * anything else. Deterministic except for the database.
  *
  * ```
  * project    does not exist ─▶ result "orphan"

@@ -1,6 +1,6 @@
 /**
- * The file that SQLite writes. Only its owner may read it, because the events of failing programs
- * often contain personal data.
+ * Restricts access to SQLite's file to its owner, because the events of failing programs often
+ * contain personal data.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The settings of every connection to a SQLite file.
+ * Applies the settings of connections to a SQLite file.
  *
  * @module
  */

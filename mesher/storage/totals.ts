@@ -1,6 +1,6 @@
 /**
- * The counters of all nodes, including those that have ended. The page of the cluster shows their
- * sums.
+ * Defines the stored counters of all nodes, including nodes that have ended. The page of the
+ * cluster shows their sums.
  *
  * @module
  */

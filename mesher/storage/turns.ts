@@ -1,18 +1,18 @@
 /**
- * A readers-writer lock, held by many readers or by one writer. It is fair: a reader that arrives
- * after a waiting writer waits for that writer.
+ * Implements a readers-writer lock, held by many readers or by one writer. It is fair: a reader
+ * that arrives after a waiting writer waits for that writer.
  *
  * @module
  */
 
 /** The lock of one resource. */
 export class Turns {
-  /** Settles when the last exclusive use has ended. */
+  /** Settles when the function that last ran exclusively has ended. */
   #alone: Promise<unknown> = Promise.resolve();
-  /** The shared uses that have not ended. */
+  /** The functions that run concurrently and have not ended. */
   readonly #together = new Set<Promise<unknown>>();
 
-  /** Runs a function concurrently with other shared uses. */
+  /** Runs a function as a reader: concurrently with other readers. */
   together<T>(run: () => T | Promise<T>): Promise<T> {
     const turn = this.#alone.then(run);
     const ended: Promise<unknown> = turn.catch(() => {});
@@ -22,8 +22,8 @@ export class Turns {
   }
 
   /**
-   * Runs a function exclusively: after all earlier uses have ended, and before all later ones
-   * begin.
+   * Runs a function as a writer: alone, after all earlier functions have ended and before all later
+   * ones begin.
    */
   alone<T>(run: () => T | Promise<T>): Promise<T> {
     const turn = Promise.all([this.#alone, ...this.#together]).then(run);

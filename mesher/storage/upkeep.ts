@@ -1,5 +1,5 @@
 /**
- * Maintenance of the storage: retention, health, close.
+ * Defines the maintenance of the storage: retention, health, closing.
  *
  * @module
  */
@@ -21,7 +21,7 @@ export interface StorageHealth {
   readonly schema: number;
   /** Duration of one trivial query, in milliseconds. */
   readonly latencyMs: number;
-  /** The error, if there is one. */
+  /** The message of the error, or null if the database answers. */
   readonly problem: string | null;
 }
 

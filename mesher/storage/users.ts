@@ -1,5 +1,5 @@
 /**
- * The users in the storage: their fields, queries and changes.
+ * Defines the users in the storage: their fields, queries and changes.
  *
  * @module
  */

@@ -25,7 +25,7 @@ interface Order {
   readonly args: unknown[];
 }
 
-/** A request that a puppet answers as a server. */
+/** A request to a puppet, which answers it when the test orders it to. */
 interface Asked {
   readonly ask: "echo" | "refuse" | "twice" | "exit" | "throw" | "hold";
   readonly value?: unknown;
@@ -36,7 +36,7 @@ type End = { readonly ended: ExitReason } | "alive" | "unknown";
 
 type Notes = unknown[][];
 
-/** The parts of a node that puppets need. */
+/** The parts of a node that the conformance suite uses. */
 export interface Stage {
   readonly system: System;
   readonly remote: RemoteNodes;
@@ -185,7 +185,7 @@ function act(self: Self<unknown>, { order, args }: Order, written: Notes, held: 
   }
 }
 
-/** Returns the parts of a failed call's error that do not depend on where the actors are. */
+/** Returns those parts of a failed call's error that are the same for local and remote actors. */
 function failure(error: unknown): unknown[] {
   if (!(error instanceof Error)) return [error];
   const { name, code, reason } = error as { name: string; code?: string; reason?: unknown };
@@ -280,7 +280,7 @@ export interface World {
 
 let scenes = 0;
 
-/** One scenario: its puppets and the labels of their pids. */
+/** The puppets of one scenario, and the labels of their pids. */
 export class Scene {
   readonly system: System;
   readonly here: string;
@@ -328,7 +328,7 @@ export class Scene {
     return `${word} ${this.#number}`;
   }
 
-  /** Sets the label of a pid or a reference. */
+  /** Sets the label by which records show a pid or a reference. */
   name<T extends Pid<unknown> | Ref>(label: string, handle: T): T {
     this.#names.set(keyOf(handle), label);
     return handle;

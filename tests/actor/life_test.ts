@@ -521,8 +521,8 @@ test("Node.stop ends its actors and leaves nothing running", async () => {
 });
 
 /**
- * Kinds of actors, chosen by the actor's number. Together they use everything that an exit must
- * clean up.
+ * Functions that spawn actors of different kinds, which are used in turn. Together, the actors use
+ * everything that an exit must clean up.
  */
 const KINDS: ((system: System, i: number, last: Pid | undefined) => Pid)[] = [
   (system) => system.spawn(undefined, undefined, () => () => {}, []),

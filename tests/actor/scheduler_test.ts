@@ -163,7 +163,8 @@ test("an actor with many messages does not starve another", async () => {
 });
 
 /**
- * Ways in which 1,000 actors are always busy. Each returns a function that counts completed work.
+ * Ways to keep 1,000 actors always busy. Each returns a function that returns the amount of
+ * completed work.
  */
 const BUSY: readonly [string, (system: System) => () => number][] = [
   ["handlers that send to themselves", (system) => {

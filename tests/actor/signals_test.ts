@@ -23,10 +23,10 @@ const REASONS: readonly ExitReason[] = [
   0,
 ];
 
-/** State of the target at the time of the link or monitor. */
+/** The states in which the target may be when the link or monitor is created. */
 const STATES = ["alive", "dead", "never"] as const;
 
-/** A system that records exit reasons. */
+/** A system that records the exit reasons of its actors. */
 class Ends extends ManualSystem {
   readonly #reasons = new Map<number, ExitReason>();
 
@@ -42,7 +42,7 @@ class Ends extends ManualSystem {
   }
 }
 
-/** Makes a puppet exit, as its own code would. */
+/** Makes a puppet exit as if its own code had called `exit`. */
 function leave({ self }: Puppet, reason: ExitReason): void {
   assertThrows(() => self.exit(reason), ActorExitError);
 }

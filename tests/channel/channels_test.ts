@@ -110,7 +110,7 @@ test("Socket.channel: joins a topic, and receives replies to pushes and the broa
   });
 });
 
-/** Declared only for its return type. */
+/** Used only for its return type. */
 function typed(socket: Socket) {
   return socket.channel<ReturnType<typeof room>>("room:1", { name: "x" });
 }

@@ -1,6 +1,6 @@
 /**
- * Tests clients that cannot open a WebSocket: event streams and requests, on two nodes of one
- * process.
+ * Tests clients that cannot open a WebSocket, and use event streams and requests instead, on two
+ * nodes of one process.
  */
 import { assert, assertEquals } from "@std/assert";
 import { channel } from "@firn/firn/channels";
@@ -26,7 +26,7 @@ const room = channel("room:*", {
   events: {} as { said: string; bytes: Uint8Array },
 });
 
-/** Broadcasts of a channel without history are batched until the end of the turn. */
+/** A channel without history, whose broadcasts are batched until the end of the turn. */
 const plain = channel("plain:*", { join: () => {}, events: {} as { said: string } });
 
 /** Rejects WebSockets, like a proxy that removes their headers. */
@@ -167,7 +167,7 @@ test("Socket: if no WebSocket can be opened, the whole API works over events and
   });
 });
 
-/** Declared only for its return type. */
+/** Used only for its return type. */
 function typed(socket: Socket) {
   return socket.channel<typeof room>("room:1", { name: "x" });
 }

@@ -21,7 +21,7 @@ const log = channel("log:*", {
 interface Cluster {
   readonly nodes: Node[];
   readonly urls: string[];
-  /** Connects a user to one node, or to one of several for failover. */
+  /** Connects a user to one node. With several nodes, the client fails over between them. */
   connect(user: string, ...at: number[]): Socket;
 }
 

@@ -12,7 +12,7 @@ import { hostWith, type TestNode, untilApart, warnings, withNodes } from "../kit
 import { test, until } from "../kit/test.ts";
 import { found, idle, TestCluster, turn, untilFound, withCluster } from "./test_cluster.ts";
 
-/** Runs `body` with three nodes; the first two are permanently disconnected. */
+/** Runs `body` with three nodes, of which the first two cannot connect to each other. */
 async function apart(
   body: (cluster: TestCluster, a: TestNode, b: TestNode, c: TestNode) => Promise<void>,
 ): Promise<void> {
@@ -39,7 +39,7 @@ function skewed(ms: number): (host: Host) => Host {
     }), host);
 }
 
-/** Awaits a promise, and keeps the process alive, because the timers of nodes do not. */
+/** Awaits a promise, and keeps the process alive meanwhile, because the timers of nodes do not. */
 async function awake<T>(promise: Promise<T>): Promise<T> {
   const timer = setInterval(() => {}, 1_000);
   try {

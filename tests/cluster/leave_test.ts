@@ -7,7 +7,7 @@ import { OptionError } from "../../lib/ws/options.ts";
 import { COOKIE, startCheaply } from "../kit/keys.ts";
 import { test, until } from "../kit/test.ts";
 
-/** Traps exits, and waits for messages again after each. */
+/** An actor that traps exits and ignores them. */
 async function stubborn(self: Self<unknown>): Promise<void> {
   self.trapExit = true;
   for await (const _ of self);

@@ -98,7 +98,7 @@ class Replica {
   }
 }
 
-/** Computes the expected holders without replication. */
+/** Computes the expected holders from all messages at once, as a model of replication. */
 function model(messages: ReadonlyMap<string, readonly OwnerMessage[]>, gone: ReadonlySet<string>) {
   const entries = new Map<string, NameEntry>();
   for (const [owner, all] of messages) {

@@ -16,7 +16,7 @@ import { Authority, awake, join, trio } from "./singleton_runs.ts";
 
 const TTL_MS = 200;
 
-/** Returns how often an authority was asked to renew. */
+/** Returns the number of renewals that an authority has received. */
 function renewals({ asked }: Authority): number {
   return asked.filter((what) => what === "renew").length;
 }

@@ -140,7 +140,7 @@ export function untilFound(
   );
 }
 
-/** Returns a host whose time runs faster. */
+/** Returns a host whose clock runs faster than the real one. */
 export function fastHost(host: Host, factor: number): Host {
   return hostWith((real) => ({
     clock: {

@@ -16,7 +16,7 @@ const CLIENTS = isLong ? 5_000 : 40;
 const PER_SECOND = isLong ? 1_000 : 100;
 /** The number of clients of one topic. */
 const TOGETHER = 10;
-/** The number of connections that are opened at the same time. */
+/** The maximum number of connections that are being opened at the same time. */
 const OPENING = 200;
 
 /** What the members of a topic have sent and received. */

@@ -23,7 +23,7 @@ import { test } from "../kit/test.ts";
 
 const FRAMES = fuzzCount(10_000);
 
-/** Returns a random number, often a boundary value. */
+/** Returns a random number up to `most`, often a boundary value. */
 function anyNumber(random: SeededRandom, most: number): number {
   const some = [0, 1, 2, 8, 9, most - 1, most, most + 1, 0xffff_ffff];
   return random.below(3) === 0 ? some[random.below(some.length)]! : random.below(most);

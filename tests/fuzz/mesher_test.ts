@@ -67,7 +67,7 @@ const NAMES: readonly string[] = [
   ...["__proto__", "constructor", "toString", "length", "", "\0", "cookie", "events"],
 ];
 
-/** Texts with a special meaning in some context. */
+/** Texts that have a special meaning in some language, format or protocol. */
 const WORDS: readonly string[] = [
   ...["error", "FATAL", "warn", "2024-02-30T99:99", "2024-01-01T00:00:00Z", "1e999", "NaN", ""],
   ...["0123456789abcdef0123456789abcdef", "01890000-0000-7000-8000-000000000000", "{{ default }}"],

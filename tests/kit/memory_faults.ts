@@ -69,13 +69,13 @@ class HeldStream implements Stream {
     this.#inner.end();
   }
 
-  /** Aborts on the owner's request, at once, even if data is held. */
+  /** Called by the owner: aborts at once, even if data is held. */
   abort(): void {
     this.#inner.abort();
     this.#close({ kind: "aborted" });
   }
 
-  /** Aborts on behalf of the network: each side is notified separately. */
+  /** Aborts as if the network had failed: each side is notified separately. */
   break(): void {
     this.#inner.abort();
   }

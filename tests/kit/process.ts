@@ -37,7 +37,8 @@ export function pairsInTurn(i: number): readonly (readonly [Runtime, Runtime])[]
 }
 
 /**
- * Limits that a busy machine does not reach. The number is finite, because JSON has no `Infinity`.
+ * Limits of warnings that a busy machine does not reach. The number is finite, because JSON has no
+ * `Infinity`.
  */
 const UNHURRIED = { eventLoopDelay: 1e9 };
 

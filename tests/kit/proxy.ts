@@ -16,7 +16,7 @@ export type Direction = "forth" | "back";
 /** Maximum number of bytes queued in one direction before its source is paused. */
 const WAITING_BYTES_MAX = 1024 * 1024;
 
-/** A port that forwards to another. */
+/** A proxy that listens on one port and forwards to another. */
 export class Proxy {
   /** The target port. Without a target, new connections are closed. */
   target: number | undefined = undefined;
@@ -117,7 +117,7 @@ class Tube {
     this.#listen(near, "forth", this.#forth);
   }
 
-  /** Forwards the data that may pass. */
+  /** Forwards the data whose direction is not blocked. */
   move(): void {
     if (this.#isOver) return;
     if (!this.#owner.isBlocked("forth")) {
@@ -161,7 +161,7 @@ class Tube {
   }
 }
 
-/** The data in one direction. */
+/** The data of one connection in one direction. */
 class Flow {
   readonly #owner: TubeOwner;
   #waiting: Uint8Array[] = [];

@@ -1,4 +1,4 @@
-/** Finds the servers that tests start, and writes what every configuration of nginx needs. */
+/** Finds the programs of servers that tests start, and completes configurations of nginx. */
 import { existsSync } from "node:fs";
 import process from "node:process";
 import { findProgram } from "../../scripts/cluster/runtimes.ts";

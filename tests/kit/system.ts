@@ -1,4 +1,4 @@
-/** A system of actors whose clock the test controls, and one on the real host. */
+/** Creates actor systems: one whose clock the test controls, and one on the real host. */
 import { setImmediate } from "node:timers";
 import type { Clock, Timer } from "../../lib/base/clock.ts";
 import { type Random, SeededRandom } from "../../lib/base/random.ts";

@@ -23,9 +23,9 @@ export interface FrameShape {
   readonly reserved?: number;
   /** The masking key. `false` omits the mask. */
   readonly mask?: readonly number[] | false;
-  /** The form of the length, if not the shortest. */
+  /** The number of bits of the length field, if it is not the shortest form. */
   readonly form?: 7 | 16 | 64;
-  /** The announced length, if not the actual one. */
+  /** The length that the header announces, if it is not the actual one. */
   readonly claims?: number | bigint;
 }
 

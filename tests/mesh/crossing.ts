@@ -22,7 +22,7 @@ interface Wire {
   readonly acceptor: Side;
   readonly toDialler: Message[];
   readonly toAcceptor: Message[];
-  /** The sides that have closed the connection, which neither send nor receive any more. */
+  /** The sides that have closed the connection. They no longer send and receive. */
   readonly closed: Set<Side>;
 }
 
@@ -57,8 +57,7 @@ export interface Setting {
   /** Whether closing loses sent messages that the peer has not read. */
   readonly closeLoses?: boolean;
   /**
-   * The number of pauses, by default 1, before which every order is tried. After them, only one
-   * order is tried.
+   * Number of pauses up to which every order is tried; later, only one order is tried. Default 1.
    */
   readonly rounds?: number;
   /** The nodes that dial on their own. */
@@ -93,14 +92,14 @@ export class World {
     this.a.ups = this.b.ups = 0;
   }
 
-  /** Makes `side` lose its session; the other side does not notice it yet. */
+  /** Makes `side` lose its session, which the other side has not detected yet. */
   lose(side: Side): void {
     const wire = side.session!;
     this.#say(wire, side, { kind: "CLOSE" });
     this.#down(side, wire);
   }
 
-  /** Restarts `side`; the other side does not notice it yet. */
+  /** Restarts `side`, which the other side has not detected yet. */
   restart(side: Side): void {
     const wire = side.session!;
     side.session = undefined;

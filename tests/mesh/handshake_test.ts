@@ -98,7 +98,7 @@ function run(
     const { tag, body } = meddle(way, frame);
     return side.receive(tag, body);
   };
-  /** Delivers a message about a failure to the other side. */
+  /** Delivers the REJECT of a failed step to the other side. */
   const received = (step: Step, other: Initiator | Responder): Step => {
     assert(step.kind === "fail", step.kind);
     assert(step.frame !== undefined);

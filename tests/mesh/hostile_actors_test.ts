@@ -26,7 +26,7 @@ const OVERS = process.env["FIRN_LONG"] === "1" ? 1_000_000 : 100_000;
 
 const HOSTILE = "hostile@127.0.0.1:1";
 
-/** By how much a node's memory may have grown after the attack. */
+/** Maximum growth of a node's memory by the attack, in bytes. */
 const KEPT_BYTES_MAX = 8 * 1024 * 1024;
 
 const TERM = encodeTerm("a term");

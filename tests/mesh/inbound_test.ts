@@ -41,7 +41,10 @@ function linkedPair(): LinkedPair {
   return { one, other, near, far };
 }
 
-/** Returns the state that one side keeps about the other, and the messages its actor received. */
+/**
+ * Returns the state that one side keeps about the other side, and the messages that its actor has
+ * received.
+ */
 function view({ one, near }: LinkedPair): unknown {
   return [
     one.line.kept,

@@ -57,7 +57,7 @@ class Slow implements Stream {
   }
 }
 
-/** An outbox over a slow stream. Records the calls of its owner's callbacks. */
+/** An outbox whose stream is slow. Records the calls of its owner's callbacks. */
 class Bench {
   readonly stream = new Slow();
   readonly received: string[] = [];

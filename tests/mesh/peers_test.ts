@@ -32,7 +32,7 @@ function wakeAt(table: Peers): number {
   return new DialQueue(table).next(-1).wakeAt;
 }
 
-/** Brings a new peer into a state. */
+/** Creates a table with one peer in a given state. */
 function inState(name: string, state: ReturnType<Peers["stateOf"]>, chance?: number): Peers {
   const table = peers(chance);
   if (state === "unknown") return table;

@@ -37,7 +37,7 @@ function exposeOn(
   return spawned;
 }
 
-/** Lets actors run. */
+/** Waits until all actors have run. */
 async function turns(): Promise<void> {
   for (let i = 0; i < 20; i++) await Promise.resolve();
 }

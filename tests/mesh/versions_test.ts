@@ -1,8 +1,8 @@
 /**
- * Tests a mesh of two versions: newer peers, with fields, features and messages that this version
- * does not know, and older peers, with none of the features. `lib/guides/rolling_upgrades.md` has
- * the rules. The proofs are computed here independently, by a second implementation of the
- * handshake.
+ * Tests a mesh of nodes of different versions: newer peers, with fields, features and messages that
+ * this version does not know, and older peers, without optional features.
+ * `lib/guides/rolling_upgrades.md` has the rules. The proofs are computed here independently, by a
+ * second implementation of the handshake.
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { createHash, createHmac, randomBytes } from "node:crypto";

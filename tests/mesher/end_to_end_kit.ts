@@ -6,7 +6,10 @@ import type { FirstRun } from "../../mesher/first_run.ts";
 import type { Storage } from "../../mesher/storage/storage.ts";
 import { startCheaply } from "../kit/keys.ts";
 
-/** With these parameters, a hash takes one or two milliseconds instead of a quarter of a second. */
+/**
+ * Parameters of scrypt with which a hash takes one or two milliseconds instead of a quarter of a
+ * second.
+ */
 const CHEAP = { N: 1_024, r: 8, p: 1 };
 
 /** Returns a config for tests. Password hashes are cheap. */
@@ -33,7 +36,7 @@ export class Client {
     this.headers = headers;
   }
 
-  /** Returns the same client with other headers. */
+  /** Returns a client of the same server with other headers. */
   as(headers: Readonly<Record<string, string>>): Client {
     return new Client(this.url, headers);
   }

@@ -9,17 +9,17 @@ import { connect } from "node:net";
 import { until } from "../kit/test.ts";
 import { Client, type Got, loggedIn, type Stage } from "./end_to_end_kit.ts";
 
-/** A field's schema in the document. */
+/** The schema of a field in the API document. */
 export interface Schema {
   readonly type?: string | readonly string[];
   readonly enum?: readonly string[];
   readonly minimum?: number;
 }
 
-/** An operation of the document. */
+/** An operation in the API document. */
 export interface Operation {
   readonly method: "GET" | "POST" | "PUT";
-  /** `{name}` is a variable segment. */
+  /** The path. `{name}` is a variable segment. */
   readonly path: string;
   readonly params: readonly string[];
   readonly query: Readonly<Record<string, Schema>>;

@@ -171,8 +171,7 @@ test("Access to another organisation's id runs the same queries as an unknown id
       const questions = async (operation: Operation, path: string): Promise<string[]> => {
         asked.length = 0;
         await ask(operation.access === "key" ? theirs.sender : theirs.user, operation, path);
-        // Excludes calls that the node makes on its own at the same time, which belong to no
-        // request.
+        // Excludes the calls that the node itself makes at the same time.
         const own =
           /^(?:all|enabled|eventC|write|unresolved|upkeep|spike|fire|unarch|health|projectBy)/;
         return asked.filter((key) => !own.test(key));

@@ -65,8 +65,8 @@ test("SQLite deletes and searches on other threads, and releases freed space", (
     const entries = Array.from({ length: 3_000 }, (_, i) => realisticEntry(project.id, old + i, i));
     await storage.writeEvents(entries);
     assertEquals((await storage.projectUsage(orgId, project.id))?.events, 3_000);
-    // The number of turns of this thread during the operation. It is 0 if the thread did the work
-    // itself.
+    // The number of turns of this thread's event loop during the operation. It would be 0 if this
+    // thread did the work.
     let turns = 0;
     const timer = setInterval(() => turns++, 1);
     const report = await storage.upkeep(Date.now());

@@ -31,7 +31,7 @@ export interface Run {
   readonly at: number;
 }
 
-/** Three nodes. */
+/** Three nodes of Mesher in one simulation. */
 export interface SimStage {
   readonly sim: Simulation;
   readonly storage: Storage;

@@ -39,7 +39,7 @@ async function withPlace(body: (place: Place) => Promise<void>): Promise<void> {
   }
 }
 
-/** What a child reported before it ended. */
+/** The last report of a child process. */
 interface ChildReport {
   /** The number of the first event that the child had not reported as written. */
   readonly written: number;

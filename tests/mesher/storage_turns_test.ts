@@ -21,7 +21,7 @@ class Log {
 
   async end(name: string): Promise<void> {
     this.#ends.get(name)!();
-    // Lets everything run that can begin now.
+    // Waits until all operations that can begin have begun.
     for (let i = 0; i < 20; i++) await Promise.resolve();
   }
 }

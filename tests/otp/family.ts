@@ -59,7 +59,7 @@ export class Family {
     return record;
   }
 
-  /** Drops all recorded starts, exits, restarts and crashes. */
+  /** Clears the record of starts, exits, restarts and crashes. */
   forget(): void {
     this.record = [];
     this.received.length = this.crashes.length = 0;
@@ -91,20 +91,20 @@ export class Family {
     return this.run(Supervisor.start(from, options));
   }
 
-  /** Settles the system, then waits for the promise. */
+  /** Runs the system until it is idle, then awaits the promise. */
   async run<T>(promise: Promise<T>): Promise<T> {
     promise.catch(() => {});
     await this.system.settle();
     return await promise;
   }
 
-  /** Makes a child exit, and lets the system settle. */
+  /** Makes a child exit, and runs the system until it is idle. */
   async end(id: string, reason: ExitReason): Promise<void> {
     this.endNow(id, reason);
     await this.system.settle();
   }
 
-  /** Makes a child exit, without letting the system settle. */
+  /** Makes a child exit, without running the system. */
   endNow(id: string, reason: ExitReason): void {
     const pid = this.pids.get(id)!;
     if (reason === "kill") this.system.exit(pid, "kill");

@@ -54,7 +54,7 @@ const far = remote("far", (_self: Self) => {});
 /** The pid of an actor of the stopped node. */
 let dead: Pid<unknown>;
 
-/** An operation to retry on a running node, on a stopped node, or on both. */
+/** An operation that is retried on a running node, on a stopped node, or on both. */
 type Attempt = (node: Node) => unknown;
 
 const RUNNING: Readonly<Record<string, Attempt>> = {

@@ -16,8 +16,7 @@ import { until } from "../kit/test.ts";
 import { LATE_MS, type Stopping, word } from "./family.ts";
 
 /**
- * How a worker reacts to a shutdown signal. A worker that "ignores" traps exits and ignores all of
- * them.
+ * How a worker reacts to a shutdown signal. With "ignores", a worker traps exits and ignores them.
  */
 export type Manner = Stopping | "ignores";
 

@@ -19,7 +19,7 @@ export const DEMO_COMMAND: readonly string[] = runtime === "deno"
 /** Whether the nodes must run on both runtimes. */
 export const isMixed: boolean = process.env["FIRN_PAIRS"] === "mixed";
 
-/** What `--json` prints for each node. */
+/** The fields that `--json` prints for each node. */
 export interface NodeLine {
   readonly name: string;
   readonly address: string;

@@ -160,7 +160,7 @@ async function assertLostThere({ near, far, scene, farWeak, farWitness }: Bond):
   void scene;
 }
 
-/** Requests an actor on the other node that never starts. */
+/** Requests a spawn on the other node, which is never answered. */
 function ask({ witness, far, received }: Bond): void {
   const there = { node: far.name, fn: "puppet", timeout: Infinity };
   note(received, "spawn", witness.spawnLink(there, "late", false));

@@ -33,7 +33,10 @@ export interface DeflateCase {
 
 const NAME = "permessage-deflate";
 
-/** Keeps the compression context if the client allows it, and compresses every message. */
+/**
+ * Server options with which the compression context is kept if the client allows it, and every
+ * message is compressed.
+ */
 const WILLING: DeflateOptions = {
   threshold: 0,
   serverNoContextTakeover: false,

@@ -19,7 +19,7 @@ export const CUTS = ["one segment", "byte by byte", "random segments"] as const;
 /** One of {@linkcode CUTS}. */
 export type Cut = (typeof CUTS)[number];
 
-/** Transports. */
+/** The transports that are tested. */
 export const WIRES = ["plain", "TLS"] as const;
 
 /** One of {@linkcode WIRES}. */

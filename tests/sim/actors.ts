@@ -79,7 +79,8 @@ export function child(
 }
 
 /**
- * An actor that links, monitors, calls and spawns. All its records must be removed when it exits.
+ * An actor that links, monitors, calls and spawns. When it exits, all state about this must be
+ * removed.
  */
 export async function acquaintance(
   self: Self<unknown>,

@@ -45,7 +45,7 @@ export interface Stage {
   pick<T>(list: readonly T[]): T;
 }
 
-/** The extent of the faults. */
+/** Options of a chaos run. */
 export interface ChaosOptions extends SimulateOptions {
   /** The duration of the faults, in virtual milliseconds. */
   readonly ms?: number;

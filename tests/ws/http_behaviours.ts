@@ -1,7 +1,7 @@
 /**
- * HTTP behaviour that a program relies on when it moves from `Deno.serve` or `Bun.serve`: requests
- * on the wire, and the responses. `http_behaviours_test.ts` runs each row against the runtime's own
- * server and ours.
+ * HTTP behaviour on which programs rely that move from `Deno.serve` or `Bun.serve`: requests on the
+ * wire, and the expected responses. `http_behaviours_test.ts` runs each row against the runtime's
+ * own server and ours.
  */
 import { Buffer } from "node:buffer";
 import net from "node:net";
@@ -15,7 +15,7 @@ export interface Behaviour {
   readonly fin?: boolean;
   /** The expected responses, each as one line of {@linkcode brief}. */
   readonly expect: readonly (string | RegExp)[];
-  /** How the runtime's own server differs, and why ours does not do the same. */
+  /** How the runtime's own server differs, and why our server does not do the same. */
   readonly differs?: Partial<Record<"deno" | "bun", string>>;
 }
 

@@ -218,7 +218,7 @@ test("serve closes a connection that is idle for keepAliveTimeout", async () => 
     await client.gone();
     assert(performance.now() - start >= 90);
     assertEquals(await texts(client, 1), ["GET /"]);
-    // A timeout below one second is not sent.
+    // A timeout below one second is not announced in a Keep-Alive header.
     assertEquals(answersOf(client)[0]!.headers.has("keep-alive"), false);
   });
 });

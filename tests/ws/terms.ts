@@ -1,4 +1,7 @@
-/** Terms of a connection with default values, so that a test sets only what it needs. */
+/**
+ * Creates the terms of a connection with default values, so that a test sets only the values that
+ * it needs.
+ */
 import type { ConnectionTerms } from "../../lib/ws/websocket_connection.ts";
 import { Rooms } from "../../lib/ws/rooms.ts";
 import { Scratch } from "../../lib/ws/scratch.ts";

@@ -59,7 +59,7 @@ export async function moveSlice(query: Query, move: Move, after: number): Promis
     ...fingerprints,
   );
   if (kind === "split" && moved > 0) {
-    // In the order of ids, as batch writers lock issues.
+    // Processes the issues in the order of their ids, in which batch writers lock them too.
     for (const [id, count] of [[from, -moved], [to, moved]].toSorted() as [string, number][]) {
       await query.change(
         `UPDATE issues SET event_count = event_count + CAST($2 AS BIGINT) WHERE id = $1`,

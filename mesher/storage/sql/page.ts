@@ -1,5 +1,5 @@
 /**
- * Lists by pages, newest first.
+ * Queries lists in pages, newest first.
  *
  * @module
  */

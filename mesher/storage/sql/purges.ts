@@ -1,7 +1,7 @@
 /**
- * Background deletions and moves: the events and issues of a project, or the events of an issue.
- * The visible row is deleted at once; dependent rows are deleted in small transactions, so that a
- * million events delay no other request.
+ * Deletes and moves rows in the background: the events and issues of a project, or the events of an
+ * issue. The visible row is deleted at once. Dependent rows are deleted in small transactions, so
+ * that deleting a million events does not delay other requests.
  *
  * A purge is a row, so it continues after the process has ended, on this or another node
  * (`upkeep`).
@@ -87,8 +87,8 @@ export class Purger {
   }
 
   /**
-   * Runs all purges. Resolves when there are none left; a call during a run waits for the run and a
-   * further check.
+   * Runs all purges. Resolves when none is left. A call during a run waits for that run and for
+   * another check.
    */
   run(): Promise<void> {
     this.#isAgain = true;

@@ -1,5 +1,5 @@
 /**
- * Scopes of organisations: rows of other organisations are treated as missing.
+ * Restricts queries to one organisation: rows of other organisations are treated as missing.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Searches the events of a project, newest first, in statements that are all short however many
- * events there are.
+ * Searches the events of a project, newest first. Every statement is short, however many events the
+ * project has.
  *
  *     rare: at most 2,000 events match ──▶ all of them, by the index of words, in one statement
  *     else ─▶ the newest 5,000 events of the project, then the 10,000 before them, …, until the page is full

@@ -87,7 +87,7 @@ export function writingContract(promise: Promised, engine: Engine): void {
         ]),
         [["one", 3, NOON + 2, NOON + 9, "fatal"], ["two", 1, NOON + 1, NOON + 1, "error"]],
       );
-      // A late event changes neither the level nor the time.
+      // An event that arrives late does not change the level and the time of its issue.
       await storage.writeEvents([entryWith(a.project.id, NOON, { message: "one", level: "info" })]);
       const [issue] = (await storage.issues(a.orgId, a.project.id, {}, { limit: 1 })).rows;
       assertEquals([issue?.level, issue?.firstSeen, issue?.lastSeen], ["fatal", NOON, NOON + 9]);

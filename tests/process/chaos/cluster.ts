@@ -19,7 +19,7 @@ import { type Fault, plan } from "./plan.ts";
 /** Short ping timeouts, so that some faults last longer than the timeout and others do not. */
 const PATIENCE = { pingInterval: 300, pingTimeout: 1_200 } as const;
 
-/** The maximum duration of a graceful stop, in milliseconds. */
+/** The maximum duration of an orderly stop, in milliseconds. */
 const STOP_MS = 15_000;
 
 /**
@@ -58,7 +58,7 @@ export interface Outcome {
   readonly counts: Readonly<Record<string, number>>;
 }
 
-/** A node in its present or last incarnation. */
+/** A node, with its current or last incarnation. */
 interface Member {
   readonly short: string;
   /** The number of its incarnations so far. */
@@ -289,8 +289,8 @@ class Cluster {
   }
 
   /**
-   * Ends the workload, and sends messages that every member must receive; repeats this if a session
-   * was lost meanwhile.
+   * Ends the workload, and makes the nodes send messages that every member must receive. Repeats
+   * this if a session was lost meanwhile.
    */
   async #rest(): Promise<Verdict> {
     for (let round = 1; round <= ROUNDS_MAX; round++) {

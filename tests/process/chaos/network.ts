@@ -40,7 +40,10 @@ export class Network {
     return routes;
   }
 
-  /** Directs the routes to a node to the port where it listens; `undefined` while it is down. */
+  /**
+   * Makes the routes to a node lead to the port on which it listens, or nowhere (`undefined`) while
+   * it is down.
+   */
   lead(short: string, port: number | undefined): void {
     for (const other of this.shorts) {
       if (other !== short) this.#way(other, short).target = port;

@@ -1,5 +1,5 @@
 /**
- * The plan of all faults and their times, computed from a seed before the run.
+ * Computes the plan of all faults and their times from a seed, before the run.
  *
  *     up ──kill, stop──▶ down ──restart──▶ up ──pause──▶ paused ──resume──▶ up, or killed
  */

@@ -5,7 +5,7 @@
 import { DEFAULT_SCOPE, Groups } from "../../../lib/cluster/groups.ts";
 import type { Parts } from "../../../lib/start.ts";
 
-/** The state that a node still has. */
+/** The state that a node still keeps after all actors have exited. */
 export interface Left {
   readonly actors: number;
   /**
@@ -17,7 +17,7 @@ export interface Left {
   readonly timers: number;
   readonly names: readonly string[];
   readonly members: readonly string[];
-  /** The difference between the number of sessions and the number of other nodes. */
+  /** The number of sessions minus the number of other nodes. */
   readonly sessions: number;
 }
 

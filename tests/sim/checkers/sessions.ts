@@ -59,8 +59,8 @@ export class Sessions {
   }
 
   /**
-   * Returns the incarnations of a node and of all nodes that it is connected to: those know the
-   * names granted there.
+   * Returns the incarnations of a node and of all nodes that it is connected to, which are the ones
+   * that know the names granted there.
    */
   known(node: string): Set<string> {
     const nodes = [node];
@@ -79,8 +79,8 @@ export class Sessions {
 }
 
 /**
- * The tokens, and the nodes that know them. Tokens are kept in memory: one that all nodes have lost
- * may be granted again.
+ * Checks the tokens that were granted. Nodes keep tokens in memory, so a token may be granted again
+ * if all nodes that knew it have ended.
  */
 export class TokenChecker {
   readonly #sessions: Sessions;

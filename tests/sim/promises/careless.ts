@@ -13,7 +13,7 @@ import { checkLoops, type Loop } from "../checkers/careless.ts";
 /** The maximum number of loops at a time. */
 const RUNNING_MAX = 8;
 
-/** The possible rounds of a loop. `there` is the name of another node. */
+/** Operations, one of which each loop repeats. `there` is the name of another node. */
 const ROUNDS: readonly ((self: Self, there: string) => unknown)[] = [
   (self) => self.receive(),
   (self) => self.receive({ timeout: 50 }),
