@@ -1,10 +1,11 @@
 /** Tests the writer with two batches in progress. */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import type { MesherEvent } from "../../mesher/domain/event.ts";
 import {
   BATCH_EVENTS,
   BATCH_EVENTS_MAX,
   BATCH_MS,
+  PACE_MS,
   WRITER,
   WRITES_MAX,
 } from "../../mesher/services/writer.ts";
@@ -16,6 +17,7 @@ import type { Pid } from "../../mod.ts";
 import { test, until } from "../kit/test.ts";
 import { onStage, type Stage } from "./end_to_end_kit.ts";
 import { eventWith } from "./event.ts";
+import { onSimStage } from "./sim_stage.ts";
 
 /** A started write that the test completes or fails. */
 interface Held {
@@ -152,3 +154,25 @@ test("Writer starts no write after it has exited, and its unfinished batch is st
     const { projectId } = app.first!;
     assertEquals(await app.mesher.storage.eventCount(projectId, 0), 3 * BATCH_EVENTS);
   }));
+
+test("Writer collects events for a while after a write began, so that batches are large", async () => {
+  const [rounds, everyMs] = [100, 5];
+  await onSimStage(
+    async ({ sim, nodes, take }) => {
+      const { counters } = nodes.get("a")!;
+      const [before, began] = [counters.get("batches"), sim.now];
+      for (let i = 0; i < rounds; i++) {
+        await take("a", ...Array.from({ length: BATCH_EVENTS }, () => eventWith()));
+        await sim.run(everyMs);
+      }
+      await sim.until("all are stored", () => counters.get("stored") === rounds * BATCH_EVENTS);
+      const batches = counters.get("batches") - before;
+      const ms = sim.now - began;
+      // Events that have waited long enough are written early, too.
+      const most = 2 + ms / PACE_MS + ms / BATCH_MS;
+      assert(batches <= most && most < rounds / 2, `${batches} batches in ${ms} ms`);
+    },
+    1,
+    { MESHER_RATE_LIMIT: "1000000000" },
+  );
+});
