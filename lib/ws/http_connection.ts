@@ -300,7 +300,7 @@ export class HttpConnection<Data> implements StreamHandler {
         if (this.#isBodyLate(now)) return this.#bodyLate();
         if (now < this.#deadline) return;
         if (this.#halfClosed) return this.abort();
-        return this.refuse({ status: 503, words: "no answer in time" });
+        return this.refuse({ status: 503, words: "the request was not answered in time" });
       case "answering":
         if (!this.#isSending(now)) return this.abort();
         if (this.#isBodyLate(now)) this.#bodyLate();
@@ -877,7 +877,7 @@ function announcesBody(head: RequestHead): boolean {
 
 /** Returns the reason with which a request is aborted. */
 function hungUp(): DOMException {
-  return new DOMException("the client has hung up", "AbortError");
+  return new DOMException("the client has disconnected", "AbortError");
 }
 
 /** Cancels the body of a response that comes too late, so that its source stops. */

@@ -280,7 +280,10 @@ class WebSocketClient<Data> implements Client<Data> {
       };
       const fail = (words: string): void => over({ ...GIVEN_UP, words });
       const giveUp = (): void => over(GIVEN_UP);
-      const timer = this.#host.clock.after(this.#handshakeMs, () => fail("no answer in time"));
+      const timer = this.#host.clock.after(
+        this.#handshakeMs,
+        () => fail("the server did not answer in time"),
+      );
       signal.addEventListener("abort", giveUp);
       const handler: StreamHandler = {
         data(bytes) {
@@ -291,8 +294,9 @@ class WebSocketClient<Data> implements Client<Data> {
           over(answer);
         },
         drain() {},
-        end: () => fail("the server hung up"),
-        close: (end: StreamEnd) => fail(end.kind === "broken" ? end.message : "the server hung up"),
+        end: () => fail("the server closed the connection"),
+        close: (end: StreamEnd) =>
+          fail(end.kind === "broken" ? end.message : "the server closed the connection"),
       };
       stream.handler = handler;
       stream.write(encodeAsk(asked));
@@ -374,7 +378,7 @@ class WebSocketClient<Data> implements Client<Data> {
 const GIVEN_UP = {
   state: "refused",
   status: 0,
-  words: "it was given up",
+  words: "the client was closed",
   retryAfter: undefined,
 } as const;
 

@@ -163,7 +163,7 @@ test("connect rejects when a server does not answer in time", async () => {
     await assertRejects(
       () => connect(host, url, { handshakeTimeout: 30 }),
       HandshakeError,
-      "no answer in time",
+      "the server did not answer in time",
     );
   });
 });

@@ -85,7 +85,7 @@ export async function isSignedIn() {
  * }>}
  */
 export async function me() {
-  if (localStorage.getItem(SIGNED_IN) === null) throw new ApiError(401, "Nobody is signed in.");
+  if (localStorage.getItem(SIGNED_IN) === null) throw new ApiError(401, "No user is signed in.");
   const raw = objectOf(await get("/me"));
   return {
     user: userFrom(raw.user),

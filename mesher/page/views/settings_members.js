@@ -78,7 +78,7 @@ export function memberSettings({ app, signal }) {
       () => peopleApi.invitations(orgId, signal),
       (all) =>
         all.length === 0
-          ? h("p", { class: "hint padded" }, "Nobody is invited just now.")
+          ? h("p", { class: "hint padded" }, "No invitations are pending.")
           : h("ul", { class: "rows" }, all.map(invitationRow)),
       { quiet, bones: 1 },
     );
