@@ -2,7 +2,8 @@
  * Compares broadcasts to a room whose members are on another node: two Firn nodes on loopback, on
  * Deno and on Bun, with two workers of socket.io on Node with its cluster adapter, with two of its
  * servers connected by Redis, and with two Firn nodes on Deno connected by NATS. The last two are
- * left out without redis-server and nats-server.
+ * left out without redis-server and nats-server. "bare" is the floor of each runtime: two processes
+ * that only write each message to all members.
  *
  *     deno run -A bench/peers/ws_pairs.ts --seconds 5
  *
@@ -89,6 +90,21 @@ function ours(name: string, runtime: readonly string[], natsFolder?: string): Se
   };
 }
 
+/** The floor: the sockets of a runtime, without rooms, limits and queues. */
+function bare(name: string, runtime: readonly string[]): Server {
+  const command = [...runtime, path("ws_pairs_bare.mjs")];
+  return {
+    name,
+    beside: "socket.io, Node",
+    async start(started) {
+      const near = await startOne([...command, "near"], started);
+      const { port, link } = JSON.parse(near.line);
+      const far = await startOne([...command, "far", `${link}`], started);
+      return { args: ports(port, JSON.parse(far.line).port), pids: [near.pid, far.pid] };
+    },
+  };
+}
+
 /** Two workers of socket.io with its cluster adapter. Their primary is between them. */
 const socketIo: Server = {
   name: "socket.io, Node",
@@ -146,7 +162,7 @@ async function broker(
 
 /** Returns the pairs that can run here. */
 function pairs(): Server[] {
-  const all = [ours("Firn, Deno", denoRun)];
+  const all = [ours("Firn, Deno", denoRun), bare("bare, Deno", denoRun)];
   const has = (needed: readonly string[]): boolean => needed.every((one) => packages.includes(one));
   const add = (server: Server, programs: readonly string[], needed: readonly string[]): void => {
     const missing = programs.filter((program) => version(program, "--version") === undefined);
@@ -155,6 +171,7 @@ function pairs(): Server[] {
     else say(`${server.name} is left out; not installed: ${missing.join(", ")}`);
   };
   add(ours("Firn, Bun", [bun]), [bun], []);
+  add(bare("bare, Bun", [bun]), [bun], []);
   add(socketIo, ["node"], CLUSTER);
   add(socketIoRedis, ["node", "redis-server"], REDIS);
   add(ours("Firn + NATS, Deno", denoRun, folder), ["nats-server"], NATS);
