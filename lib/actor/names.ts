@@ -5,11 +5,14 @@
  * @module
  */
 import type { Home, Pid } from "../term/pid.ts";
-import { type ActorRef, actorRefOf, attach, type Chained } from "./actor_ref.ts";
+import { type ActorRef, actorRefOf } from "./actor_ref.ts";
 import { NameError, NoProcError } from "./errors.ts";
 
-/** Number of names of an exited actor that are freed before pending I/O and timers are handled. */
-const FREED_COUNT = 1024;
+/** An exited actor with more names frees them in steps. */
+const FREED_COUNT = 512;
+
+/** Number of names that are freed in one step. */
+const STEP_COUNT = 64;
 
 /** The registered names of one system's actors. */
 export class Names {
@@ -86,44 +89,28 @@ export class Names {
   }
 
   /**
-   * Frees the names of an actor that has exited. The actor object keeps its names, for error
-   * messages.
+   * Frees the names of an actor that has exited. The actor itself keeps them, for error messages.
+   * Returns the steps that free them if there are many; until then, they are not found any more.
    */
-  ended(actor: ActorRef): void {
-    const { names, pid } = actor;
+  ended({ names, pid }: ActorRef): Generator<number, void> | undefined {
     if (typeof names === "string") this.#pids.delete(names);
     else if (names !== undefined && names.size <= FREED_COUNT) {
       for (const name of names) this.#pids.delete(name);
     } else if (names !== undefined) {
       this.#freeing++;
-      const left = names.values();
-      attach(new Freeing(() => this.#freeMore(left, pid as Pid)), actor);
+      return this.#free(names, pid as Pid);
     }
+    return undefined;
   }
 
-  /** Frees more names of an exited actor. Returns whether some are left. */
-  #freeMore(names: Iterator<string>, pid: Pid): boolean {
-    for (let i = 0; i < FREED_COUNT; i++) {
-      const { done, value } = names.next();
-      if (done) {
-        this.#freeing--;
-        return false;
-      }
+  *#free(names: ReadonlySet<string>, pid: Pid): Generator<number, void> {
+    let count = 0;
+    for (const name of names) {
       // Another actor may have registered the name in the meantime.
-      if (this.#pids.get(value) === pid) this.#pids.delete(value);
+      if (this.#pids.get(name) === pid) this.#pids.delete(name);
+      if (++count % STEP_COUNT === 0) yield STEP_COUNT;
     }
-    return true;
-  }
-}
-
-/** Frees the names of an exited actor in portions. */
-class Freeing implements Chained {
-  following: Chained | undefined = undefined;
-  preceding: Chained | undefined = undefined;
-  readonly drop: () => boolean;
-
-  constructor(drop: () => boolean) {
-    this.drop = drop;
+    this.#freeing--;
   }
 }
 

@@ -13,9 +13,8 @@
  * @module
  */
 import type { Pid } from "../term/pid.ts";
-import type { Actor } from "./actor.ts";
 import { actorRefOf } from "./actor_ref.ts";
-import { untie } from "./signals.ts";
+import { PORTION, untie } from "./signals.ts";
 import { Deadline, TIMER_MS_MAX } from "./timer.ts";
 import type { System } from "./system.ts";
 
@@ -38,11 +37,28 @@ export async function shutDown(system: System, ms: number): Promise<Pid[]> {
   const left = (): number => Math.max(0, deadline - system.now());
   system.isStopping = true;
   await stopSupervisors(system, left);
-  signalAll(system);
+  await signalAll(system);
   await handled(system, left);
-  const late = system.pids().filter((pid) => !isIdle(system, pid));
+  const late = [...system.actors()].filter(({ isIdle }) => !isIdle).map(({ pid }) => pid as Pid);
+  await endMany(system);
   system.stop();
   return late;
+}
+
+/** Ends the actors in portions, if they are so many that the last step would take long. */
+async function endMany(system: System): Promise<void> {
+  let left = system.size;
+  if (left <= PORTION) return;
+  for (const actor of system.actors()) {
+    actor.end("shutdown");
+    if (--left === 0) return;
+    if (left % PORTION === 0) await nextTurn(system);
+  }
+}
+
+/** Resolves after pending I/O, timers and the effects of exits have been handled. */
+async function nextTurn(system: System): Promise<void> {
+  do await new Promise<void>((next) => system.yieldToIo(next)); while (system.signals.isBehind);
 }
 
 /**
@@ -75,9 +91,11 @@ function unlinkParent(system: System, pid: Pid): void {
 }
 
 /** Sends the exit signal "shutdown" to every actor, last spawned first. */
-function signalAll(system: System): void {
+async function signalAll(system: System): Promise<void> {
+  let count = 0;
   for (const pid of system.pids().reverse()) {
     system.actorOf(pid)?.exitSignal(system.pid, "shutdown");
+    if (++count % PORTION === 0) await nextTurn(system);
   }
 }
 
@@ -85,16 +103,11 @@ function signalAll(system: System): void {
 async function handled(system: System, left: () => number): Promise<void> {
   const began = system.now();
   for (let wait = LOOK_MS;; wait = Math.min(wait * 2, LOOK_MS_MAX)) {
-    if (system.pids().every((pid) => isIdle(system, pid))) return;
+    if (system.actors().every(({ isIdle }) => isIdle)) return;
     const patience = Math.min(left(), GRACE_MS - (system.now() - began));
     if (patience <= 0) return;
     await pause(system, Math.min(wait, patience));
   }
-}
-
-function isIdle(system: System, pid: Pid): boolean {
-  const actor: Actor | undefined = system.actorOf(pid);
-  return actor === undefined || actor.isIdle;
 }
 
 /** Resolves to whether a promise settles within `ms` milliseconds. */

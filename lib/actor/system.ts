@@ -118,7 +118,7 @@ export class System implements ActorHome, TimerHost, Tracker {
   /** The mailbox length from which `admit` is called for each new message. */
   mark: number = MAILBOX_MARK;
   /** The actors that monitor nodes, by the name of the monitored node. */
-  readonly nodeWatchers: Watchers = new Watchers();
+  readonly nodeWatchers: Watchers = new Watchers((steps) => this.signals.inPortions(steps));
   /** Whether the node is being stopped gracefully. Other nodes may then not spawn actors here. */
   isStopping = false;
   /** Creates trace spans. Undefined if tracing is off. */
@@ -752,7 +752,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     this.handledBefore += actor.handled;
     pid.target = undefined;
     this.#actors.delete(pid.id);
-    if (names !== undefined) this.names.ended(actor);
+    const freeing = names === undefined ? undefined : this.names.ended(actor);
     if (crash !== undefined && !isNormal(reason)) {
       this.crashes++;
       if (this.events.has("crash")) this.#report(actor, listOf(names), reason, crash);
@@ -760,6 +760,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     // Emitted before linked actors exit, so that causes precede effects.
     if (this.events.has("exit")) this.events.emit("exit", { pid, reason });
     this.signals.ended(actor, reason);
+    if (freeing !== undefined) this.signals.inPortions(freeing);
   }
 
   /** Returns whether a message may enter a mailbox that has reached its watermark. */

@@ -21,9 +21,23 @@ class Watch implements Chained {
   }
 }
 
+/** Number of subscribers up to which all receive a message in the turn in which it is sent. */
+const AT_ONCE = 512;
+
+/** Number of subscribers that receive a message in one step. */
+const STEP_COUNT = 64;
+
 /** Sends messages to the actors that have subscribed to a key. */
 export class Watchers {
   readonly #byKey = new Map<string, Map<ActorRef, Watch>>();
+  readonly #inPortions: (steps: Iterator<number, void>) => void;
+  /** Number of messages that some of their receivers have not received yet. */
+  #sending = 0;
+
+  /** `inPortions` runs steps in order, with pauses in between: see `Signals`. */
+  constructor(inPortions: (steps: Iterator<number, void>) => void) {
+    this.#inPortions = inPortions;
+  }
 
   /** Subscribes an actor. A repeated subscription has no effect. */
   add(key: string, actor: ActorRef): void {
@@ -49,11 +63,29 @@ export class Watchers {
     return this.#byKey.has(key);
   }
 
-  /** Sends a message to all subscribers of a key. */
+  /** Sends a message to all subscribers of a key; to many of them in portions. */
   tell(key: string, message: unknown): void {
     const watches = this.#byKey.get(key);
     if (watches === undefined) return;
+    if (watches.size > AT_ONCE || this.#sending > 0) {
+      this.#sending++;
+      return this.#inPortions(this.#sendTo(key, [...watches], message));
+    }
     for (const actor of [...watches.keys()]) actor.deliver(message);
+  }
+
+  /** Sends a message to those that are still subscribed. */
+  *#sendTo(
+    key: string,
+    watches: readonly [ActorRef, Watch][],
+    message: unknown,
+  ): Generator<number, void> {
+    let count = 0;
+    for (const [actor, watch] of watches) {
+      if (this.#byKey.get(key)?.get(actor) === watch) actor.deliver(message);
+      if (++count % STEP_COUNT === 0) yield STEP_COUNT;
+    }
+    this.#sending--;
   }
 
   #forget(key: string, actor: ActorRef): void {

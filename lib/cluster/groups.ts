@@ -42,7 +42,7 @@ export const DEFAULT_SCOPE = "default";
 export const MEMBERSHIPS_MAX: number = 2 ** 20;
 
 /** Number of memberships that are sent to a peer before other work runs. */
-const PORTION_COUNT = 2048;
+const PORTION_COUNT = 512;
 
 /** Number of groups that are searched for members of a lost node before other work runs. */
 const FREED_COUNT = 2048;
@@ -95,11 +95,12 @@ export class GroupTable {
   readonly #rows = new Set<Row>();
   readonly #joined = new Map<Actor, Memberships<Row>>();
   readonly #peers = new PeerTable<Peer>();
-  readonly #watchers = new Watchers();
+  readonly #watchers: Watchers;
   #numbers = 0;
 
   constructor(system: System, membershipsMax: number = MEMBERSHIPS_MAX) {
     this.#system = system;
+    this.#watchers = new Watchers((steps) => system.signals.inPortions(steps));
     this.#membershipsMax = membershipsMax;
     this.#own = { node: system.home.node, isLost: false };
   }

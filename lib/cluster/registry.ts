@@ -191,7 +191,7 @@ export class Registry {
   readonly #peers = new PeerTable<Peer>();
   /** The number of peers that have not sent all their names. */
   #unsynced = 0;
-  readonly #watchers = new Watchers();
+  readonly #watchers: Watchers;
   readonly #waiters = new Map<string, Set<(pid: Pid) => void>>();
   readonly #startedAt: number;
   readonly #nameOwner: NameOwner = { ended: (own) => this.#withdraw(own) };
@@ -211,6 +211,7 @@ export class Registry {
   ) {
     this.#namesMax = namesMax;
     this.#system = system;
+    this.#watchers = new Watchers((steps) => system.signals.inPortions(steps));
     this.#events = events;
     this.#options = options;
     this.#stamps = new StampClock(wall);

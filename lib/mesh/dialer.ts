@@ -67,6 +67,11 @@ export interface DialerOwner {
   readonly hasSession: (name: string) => boolean;
   /** Returns true when no more nodes may be dialed. */
   readonly isStopping: () => boolean;
+  /**
+   * Returns a promise that resolves when everything of the last session with a node has ended;
+   * undefined if it has.
+   */
+  readonly losing: (name: string) => Promise<void> | undefined;
   /** Returns whether a node may be dialed. */
   readonly canDial: (name: string, origin: PeerOrigin) => boolean;
   /** Called when a dial has ended. */
@@ -182,6 +187,8 @@ export class Dialer {
     this.#dials.set(name, dial);
     const tls = this.#owner.tls(hostname);
     let stream: Stream;
+    const losing = this.#owner.losing(name);
+    if (losing !== undefined) await losing;
     try {
       this.#connecting.add(dial.cancel);
       stream = await this.#host.connect({ hostname, port, tls, timeoutMs: DIAL_MS, signal });

@@ -113,6 +113,7 @@ export interface MembershipPort {
   readonly sessions: () => Iterable<string>;
   readonly send: (node: string, frame: Uint8Array) => void;
   readonly isStopping: () => boolean;
+  readonly losing: (node: string) => Promise<void> | undefined;
   /** Called when a dial has opened a session. Returns the receiver of its frames. */
   readonly up: (met: Met, opened: Opened, exposed: readonly string[]) => SessionSink;
   readonly refused: (node: string, reason: string, words: string) => void;
@@ -337,7 +338,8 @@ export class Membership {
   }
 
   #makeDialer(): Dialer {
-    const { self, log, tls, checkCertificate, hasSession, isStopping, up, refused } = this.#port;
+    const { self, log, tls, checkCertificate, hasSession, isStopping, losing, up, refused } =
+      this.#port;
     return new Dialer(this.#host, this.#peers, new DialQueue(this.#peers), {
       self,
       log,
@@ -345,6 +347,7 @@ export class Membership {
       checkCertificate,
       hasSession,
       isStopping,
+      losing,
       up,
       refused,
       canDial: (node, origin) => this.#canDial(node, origin),

@@ -146,6 +146,13 @@ export interface MeshEvents extends MembershipEvents {
   refused: { readonly peer: string; readonly reason: string; readonly words: string };
 }
 
+/** An ended session whose links, monitors and calls are still being ended. */
+interface Loss {
+  readonly actors: Inbound;
+  /** Run when all of them have ended. */
+  readonly after: (() => void)[];
+}
+
 /** The reason why an initiator is rejected: a code, and a text for its log. */
 interface Rejection {
   readonly reason: RejectReason;
@@ -171,7 +178,7 @@ export class Mesh implements SessionOwner {
    * Ended sessions whose links, monitors and calls are still being ended, by node. `nodedown` is
    * emitted afterwards.
    */
-  readonly #losing = new Map<string, Inbound>();
+  readonly #losing = new Map<string, Loss>();
   readonly #received: ReceiveBudget;
   readonly #exposures = new ExposedFunctions();
   /** Finds and dials the other nodes. */
@@ -224,6 +231,7 @@ export class Mesh implements SessionOwner {
       checkCertificate: options.tls === undefined ? checkNodeUri : this.#checkOwn,
       hasSession: (name) => this.#sessions.has(name),
       isStopping: () => this.#stopping,
+      losing: (name) => this.#whenLost(name),
       up: (met, opened, exposed) => this.#up(met, true, opened, exposed),
       sessions: () => this.#visible(),
       send: (name, frame) => this.#sessions.get(name)?.sendControl(frame),
@@ -351,6 +359,8 @@ export class Mesh implements SessionOwner {
     const { name } = connection.met;
     if (this.#sessions.get(name) !== connection) return;
     this.#sessions.delete(name);
+    const after: (() => void)[] = [];
+    if (actors !== undefined) this.#losing.set(name, { actors, after });
     this.#exposures.down(name);
     this.#clocks.over(name);
     this.#reauthentication.over(connection);
@@ -365,11 +375,19 @@ export class Mesh implements SessionOwner {
       this.#losing.delete(name);
       this.events.emit("nodedown", { node: name, reason: end });
       this.membership.gone();
+      for (const task of after) task();
     };
-    if (actors === undefined) return done();
-    this.#losing.set(name, actors);
-    actors.lost(done);
-    if (this.#stopping) actors.finishLoss();
+    if (actors === undefined) done();
+    else actors.lost(done);
+  }
+
+  /**
+   * Returns a promise that resolves when everything of the last session with a node has ended;
+   * undefined if it has.
+   */
+  #whenLost(name: string): Promise<void> | undefined {
+    const loss = this.#losing.get(name);
+    return loss && new Promise((lost) => loss.after.push(lost));
   }
 
   /** Called by the dispatch when a peer has sent the names of its peers. */
@@ -496,6 +514,7 @@ export class Mesh implements SessionOwner {
     for (const greeting of [...this.#greetings]) greeting.abort();
     const closing = [...this.#sessions.values()].map((session) => session.goodbye("shutdown"));
     await Promise.all([this.#listener?.close(), ...closing]);
+    await Promise.all(Array.from(this.#losing.keys(), (name) => this.#whenLost(name)));
   }
 
   #tick(): void {
@@ -592,6 +611,7 @@ export class Mesh implements SessionOwner {
     // This must be the last check: it ends the replaced session, and listeners of that end may stop
     // the node.
     if (this.#stopping) return { reason: "stopping", words: `${this.#name} is stopping` };
+    if (this.#losing.has(met.name)) return "later";
     this.membership.accepted(met.name);
     return undefined;
   }
@@ -602,7 +622,11 @@ export class Mesh implements SessionOwner {
    */
   #probe(met: Met, greeting: HandshakeIo, stream: Stream): void {
     const session = this.#sessions.get(met.name);
-    if (session === undefined) return this.#conclude(met, greeting, stream);
+    if (session === undefined) {
+      const conclude = (): void => this.#conclude(met, greeting, stream);
+      const loss = this.#losing.get(met.name);
+      return loss === undefined ? conclude() : void loss.after.push(conclude);
+    }
     session.probe(PROBE_MS, (isAlive) => {
       if (isAlive) greeting.decided(this.#inUse(met.name, session.met.startedAt));
       else this.#conclude(met, greeting, stream, session.met.session);
@@ -634,7 +658,7 @@ export class Mesh implements SessionOwner {
   #up(met: Met, dialled: boolean, opened: Opened, exposed: readonly string[]): Session {
     // The links, monitors and calls of the earlier session end before the new session opens, so
     // that actors and listeners observe the end first.
-    this.#losing.get(met.name)?.finishLoss();
+    this.#losing.get(met.name)?.actors.finishLoss();
     const { limits } = this.#options;
     const receiver = new SessionReceiver(this);
     const session = new Session(

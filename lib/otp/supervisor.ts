@@ -13,7 +13,7 @@
  *
  * @module
  */
-import { trackedFor } from "../actor/behind.ts";
+import { systemBehind, trackedFor } from "../actor/behind.ts";
 import type { ActorFunction, Self } from "../actor/self.ts";
 import { systemOf } from "../actor/system.ts";
 import type { ExitReason } from "../term/exit.ts";
@@ -25,6 +25,7 @@ import { ask } from "./remote_errors.ts";
 import { startAndWait, type Starter } from "./start.ts";
 import {
   complete,
+  completing,
   SupervisorActor,
   type SupervisorOptions,
   type SupervisorRequest,
@@ -79,7 +80,13 @@ export class Supervisor {
    */
   static start(from: Starter, options: SupervisorOptions): Promise<Supervisor> {
     return trackedFor(from, async () => {
-      const completed = complete(options);
+      const system = systemBehind(from);
+      const steps = completing(options);
+      let step = steps.next();
+      for (; !step.done; step = steps.next()) {
+        if (system !== undefined) await new Promise<void>((next) => system.yieldToIo(next));
+      }
+      const completed = step.value;
       const pid = await startAndWait<unknown>(
         from,
         "supervisor",

@@ -74,8 +74,17 @@ const OPTIONS: Readonly<Record<keyof SupervisorOptions, true>> = {
   children: true,
 };
 
+/** Number of specs that are checked before pending I/O and timers are handled. */
+export const CHECKED_COUNT = 1_024;
+
 /** Checks and completes options. Throws `ArgumentError` or `ChildSpecError` if they are invalid. */
 export function complete(options: SupervisorOptions): Complete {
+  const steps = completing(options);
+  for (let step = steps.next();; step = steps.next()) if (step.done) return step.value;
+}
+
+/** Does the same as {@linkcode complete}. Yields after {@linkcode CHECKED_COUNT} specs each. */
+export function* completing(options: SupervisorOptions): Generator<void, Complete> {
   checkNames(options, OPTIONS, (words) => new ArgumentError(words));
   const { strategy = "one_for_one", autoShutdown = "never", children: specs = [] } = options;
   if (!STRATEGIES.includes(strategy)) {
@@ -85,10 +94,13 @@ export function complete(options: SupervisorOptions): Complete {
     throw new ArgumentError(`autoShutdown must be one of ${AUTO_SHUTDOWNS.join(", ")}`);
   }
   const ids = new Set<string>();
-  const children = specs.map((spec) => makeSupervisedChild(spec, autoShutdown));
-  for (const { spec: { id } } of children) {
+  const children: Child[] = [];
+  for (const spec of [...specs]) {
+    const child = makeSupervisedChild(spec, autoShutdown);
+    const { id } = child.spec;
     if (ids.has(id)) throw new ArgumentError(`two children are called ${JSON.stringify(id)}`);
     ids.add(id);
+    if (children.push(child) % CHECKED_COUNT === 0) yield;
   }
   const intensity = new Intensity(options.intensity, options.period);
   return { strategy, autoShutdown, intensity, children };

@@ -4,6 +4,7 @@
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Down, Exit } from "../../lib/actor/exit.ts";
+import type { NodeChange } from "../../lib/actor/node_change.ts";
 import { PORTION } from "../../lib/actor/signals.ts";
 import type { Ref } from "../../lib/term/pid.ts";
 import { ManualSystem, type Puppet } from "../kit/system.ts";
@@ -114,7 +115,8 @@ test("an exit removes the actor's own monitors and names in portions", async () 
   assertEquals([system.names.registered(), system.names.whereis("name 9")], [[], undefined]);
   const last = `name ${COUNT - 1}`;
   system.names.register(last, other.pid);
-  assertEquals(received(other), 0);
+  // Names that are not removed yet do not delay the other effects of the exit.
+  assertEquals(received(other), 1);
   await system.settle();
   assertEquals([system.names.registered(), system.names.whereis(last)], [[last], other.pid]);
   assertEquals(other.got.length, 1);
@@ -172,6 +174,29 @@ test("a call of an actor that exits with thousands of timers is rejected before 
   order.push(...watcher.got.map(() => "down"));
   assertEquals(order, ["call", "down"]);
   assertEquals(system.wheel.size, 0);
+  system.stop();
+});
+
+test("a node's change is sent to many monitors in portions, in order, and not after demonitorNode", async () => {
+  const system = new ManualSystem();
+  const node = "far@127.0.0.1:9";
+  const watchers = await around(system, ({ self }) => self.monitorNode(node));
+  await system.settle();
+  for (const { got } of watchers) got.length = 0;
+  system.nodeChanged("nodeup", node);
+  const sent = (): number => watchers.filter((puppet) => received(puppet) > 0).length;
+  assert(sent() > 0 && sent() <= PORTION, `${sent()} in the first turn`);
+  const last = watchers.at(-1)!;
+  assert(last.self.demonitorNode(node));
+  const [late] = await around(system, () => {});
+  late!.self.monitorNode(node);
+  system.nodeChanged("nodedown", node, "the test");
+  await system.settle();
+  assertEquals(last.got, []);
+  const types = ({ got }: Puppet): unknown[] => got.map((change) => (change as NodeChange).type);
+  for (const puppet of watchers.slice(0, -1)) assertEquals(types(puppet), ["nodeup", "nodedown"]);
+  // The first is the answer to `monitorNode`: there is no session.
+  assertEquals(types(late!), ["nodedown", "nodedown"]);
   system.stop();
 });
 

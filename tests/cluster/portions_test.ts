@@ -3,6 +3,7 @@
  * portions, between which sockets and timers have a turn, and queries in the meantime return
  * consistent results.
  */
+import { setImmediate } from "node:timers";
 import { assert, assertEquals } from "@std/assert";
 import type { Actor } from "../../lib/actor/actor.ts";
 import { Down } from "../../lib/actor/exit.ts";
@@ -56,6 +57,60 @@ test("A lost node: all Downs of an actor arrive, in portions, before the node's 
     assertEquals(log.slice(COUNT).map(({ type }) => type), ["nodedown", "nodeup"]);
     assertEquals(new Set(log.slice(0, COUNT).map((down) => (down as Down).ref.id)).size, COUNT);
     assertEquals(actor.monitors?.size, 0);
+  });
+});
+
+test("A lost node that connects again waits until everything of its last session has ended", async () => {
+  await withPair(async (a, b) => {
+    const log: unknown[] = [];
+    const watcher = a.system.find(recorder(a, log).id) as Actor;
+    const there = a.remote.nodeLink(b.name)!;
+    for (let i = 0; i < COUNT; i++) watcher.monitor(there.pid(idle(b).id));
+    await until(
+      "all monitors have reached the other node",
+      () => b.remote.nodeLink(a.name)!.monitors === COUNT,
+    );
+    a.received.length = 0;
+    let [most, before] = [0, COUNT];
+    const turn = (): void => {
+      const { size } = watcher.monitors!;
+      most = Math.max(most, before - size);
+      before = size;
+    };
+    a.mesh.session(b.name)!.abort("closed", "the test");
+    // Both nodes notice the end at once, and connect again before the effects are over.
+    const up = a.mesh.connect(b.name);
+    let again: Promise<void> | undefined;
+    while (before > 0) {
+      turn();
+      if (b.mesh.session(a.name) === undefined) again ??= b.mesh.connect(a.name);
+      await new Promise((turn) => setImmediate(turn));
+    }
+    await Promise.all([up, again]);
+    await until("the node is up", () => a.received.length === 2);
+    assertEquals(a.received, [`down ${b.name} closed`, `up ${b.name}`]);
+    assert(most <= 2 * PORTION, `${most} of ${COUNT} in one turn`);
+  });
+});
+
+test("Mesh.stop: what is attached to a connected node ends in portions, and stop waits for it", async () => {
+  await withPair(async (a, b) => {
+    const log: unknown[] = [];
+    const watcher = a.system.find(recorder(a, log).id) as Actor;
+    const there = a.remote.nodeLink(b.name)!;
+    for (let i = 0; i < COUNT; i++) watcher.monitor(there.pid(idle(b).id));
+    await until(
+      "all monitors have reached the other node",
+      () => b.remote.nodeLink(a.name)!.monitors === COUNT,
+    );
+    let isBehind = false;
+    a.mesh.events.on("nodedown", () => isBehind = watcher.monitors!.size > 0);
+    const stopped = a.mesh.stop();
+    await until("the session has ended", () => a.mesh.session(b.name) === undefined);
+    assert(watcher.monitors!.size > 0, "more than one turn is needed");
+    await stopped;
+    assertEquals([watcher.monitors!.size, isBehind], [0, false]);
+    assertEquals(a.received.at(-1), `down ${b.name} shutdown`);
   });
 });
 

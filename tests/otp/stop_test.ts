@@ -2,6 +2,7 @@
  * Tests `node.stop()`: first the supervision trees stop in order and by their shutdown rules, then
  * all other actors, in bounded time.
  */
+import { setImmediate } from "node:timers";
 import {
   assert,
   assertEquals,
@@ -235,5 +236,30 @@ test("Node.stop: rejects spawns from other nodes, and stops the child of a singl
     slow.resolve();
     await stopped;
     assertEquals(ends, ["one 0 shutdown"]);
+  });
+});
+
+test("Node.stop: ends thousands of actors in portions", async () => {
+  await withNode(async ({ node, parts }) => {
+    let ended = 0;
+    for (let i = 0; i < 5_000; i++) {
+      node.spawn((self: Self) => {
+        // Half of them ignore the signal, and are ended at last.
+        self.trapExit = i % 2 === 0;
+        return () => {};
+      });
+    }
+    parts.system.events.on("exit", () => ended++);
+    let isOver = false;
+    const stopped = node.stop().then(() => isOver = true);
+    let [most, before] = [0, 0];
+    while (!isOver) {
+      await new Promise((turn) => setImmediate(turn));
+      most = Math.max(most, ended - before);
+      before = ended;
+    }
+    await stopped;
+    assert(ended >= 5_000, `${ended} have ended`);
+    assert(most <= 1_200, `${most} in one turn`);
   });
 });

@@ -7,10 +7,12 @@ import {
   NoProcError,
 } from "../../lib/actor/errors.ts";
 import type { Self } from "../../lib/actor/self.ts";
+import { setSystem } from "../../lib/actor/behind.ts";
 import { crashText } from "../../lib/actor/report.ts";
 import { type ChildSpec, ChildSpecError, type LocalChildSpec } from "../../lib/otp/child.ts";
 import { restartText, SupervisorError } from "../../lib/otp/child_info.ts";
 import { Supervisor } from "../../lib/otp/supervisor.ts";
+import { CHECKED_COUNT } from "../../lib/otp/supervisor_actor.ts";
 import { treeText } from "../../lib/otp/tree.ts";
 import { DynamicSupervisor } from "../../lib/otp/dynamic_supervisor.ts";
 import type { Pid } from "../../lib/term/pid.ts";
@@ -952,4 +954,36 @@ test("Supervisor: throws no uncatchable error when the node stops", async () => 
   family.system.stop();
   await refused;
   assertEquals(family.system.size, 0);
+});
+
+test("Supervisor.start checks thousands of specs in portions, and rejects with the first mistake", async () => {
+  const family = new Family();
+  const { system } = family;
+  const node = {
+    spawn: (body: never, ...args: never) => system.start(body, ...args as []),
+    call: (to: never, request: unknown) => system.call(to, request),
+  };
+  setSystem(node, system);
+  let checked = 0;
+  const start = (self: Self): Pid => self.spawnLink(() => () => {}) as Pid;
+  const children = Array.from({ length: 3 * CHECKED_COUNT }, (_, i) => ({
+    get id() {
+      checked++;
+      return `${i}`;
+    },
+    start,
+  }));
+  const starting = Supervisor.start(node as never, { children });
+  await Promise.resolve();
+  const first = checked;
+  assert(first > 0 && first <= 2 * CHECKED_COUNT, `${first} in the first turn`);
+  await system.settle();
+  assertEquals((await (await starting).countChildren()).active, children.length);
+  const again = { id: "7", start };
+  const failed = Supervisor.start(node as never, { children: [...children, again] });
+  await Promise.all([
+    assertRejects(() => failed, ArgumentError, 'two children are called "7"'),
+    system.settle(),
+  ]);
+  system.stop();
 });
