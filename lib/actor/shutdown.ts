@@ -45,7 +45,7 @@ export async function shutDown(system: System, ms: number): Promise<Pid[]> {
   return late;
 }
 
-/** Ends the actors in portions, if they are so many that the last step would take long. */
+/** Ends the actors in portions, if there are more than {@linkcode PORTION}. */
 async function endMany(system: System): Promise<void> {
   let left = system.size;
   if (left <= PORTION) return;
