@@ -2,7 +2,7 @@
  * Compares restarts of Firn and Erlang, in interleaved rounds, each in a separate process, and
  * prints the medians. `bench/RECORD.md` has the results.
  *
- *     deno run -A bench/otp/compare.ts        bun bench/otp/compare.ts
+ *     deno run -A bench/otp/compare.ts --rounds 5
  *
  * A burst ends a hundred children at once: by `kill`, or by an error that each throws, whose stack
  * is then part of the report. The supervisor counts the restarts of one burst only. "Sustained" is
@@ -13,19 +13,27 @@
  * @module
  */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { report, seconds } from "../peers/measure.ts";
-import { median } from "../spread.ts";
+import { temporaryFolder } from "../peers/packages.ts";
+import { bun, deno, runProgram, version } from "../peers/programs.ts";
+import {
+  cellOf,
+  type Contender,
+  makeRounds,
+  printResults,
+  readWanted,
+  ROUNDS_HELP,
+  say,
+} from "../peers/rounds.ts";
+import { draw } from "../peers/table.ts";
+import { median, NOISE_RULE } from "../spread.ts";
 import { Restarts } from "./restarts.ts";
 
 const CHILDREN = 100;
 const BURSTS = 9;
 const SUSTAINED = 100;
-const ROUNDS = 5;
 
 /** Measures Firn in this process. */
 async function ours(): Promise<void> {
@@ -49,49 +57,59 @@ async function ours(): Promise<void> {
   restarts.stop();
 }
 
-/** Returns the results that a program prints. */
-function figures(file: string, args: readonly string[]): Map<string, number> {
-  const lines = execFileSync(file, args, { encoding: "utf8" }).trim().split("\n");
-  return new Map(lines.map((line) => JSON.parse(line)).map(({ metric, value }) => [metric, value]));
+/** A contender. */
+interface Peer extends Contender {
+  readonly line: readonly string[];
 }
 
-function compare(): void {
-  const folder = mkdtempSync(join(tmpdir(), "firn-restart-"));
+const ROWS = { kill: "killed", throw: "threw an error", sustained: "killed, 10,000 in a row" };
+
+const HELP = `Compares restarts with Erlang's, in microseconds.
+
+Usage: deno run -A bench/otp/compare.ts [options]
+
+  --rounds <number>  how often each is run (default 5)
+${ROUNDS_HELP}
+`;
+
+async function compare(): Promise<void> {
+  const wanted = readWanted("otp/compare", HELP, ["restarts"]);
   const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
-  const erl = process.env["ERL"] ?? "erl";
-  execFileSync(process.env["ERLC"] ?? "erlc", ["-o", folder, here("restart.erl")]);
-  const counts = [CHILDREN, BURSTS, SUSTAINED].map(String);
   const own = [here("compare.ts"), "ours"];
-  const contenders: [string, string, string[]][] = [
-    ["Erlang", erl, [
-      ..."-noshell -noinput -start_epmd false -pa".split(" "),
-      folder,
-      ..."-s restart main -extra".split(" "),
-      ...counts,
-    ]],
-    ["Firn on Deno", process.env["DENO_BIN"] ?? "deno", ["run", "-A", ...own]],
-    ["Firn on Bun", process.env["BUN_BIN"] ?? "bun", own],
-  ];
-  const found = new Map(contenders.map(([name]) => [name, new Map<string, number[]>()]));
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const [name, file, args] of contenders) {
-      for (const [metric, value] of figures(file, args)) {
-        const metrics = found.get(name)!;
-        metrics.set(metric, [...metrics.get(metric) ?? [], value]);
-      }
-    }
+  const peers: Peer[] = [];
+  const add = (name: string, version: string | undefined, line: readonly string[]): void => {
+    if (version === undefined) say(`${name} is left out: it is not on the PATH.`);
+    else peers.push({ name, title: `${name} ${version}`, line });
+  };
+  add("Firn Deno", version(deno, "--version"), [deno, "run", "-A", "--no-check", ...own]);
+  add("Firn Bun", version(bun, "--version"), [bun, ...own]);
+  const erl = process.env["ERL"] ?? "erl";
+  const print = 'io:format("~s", [erlang:system_info(otp_release)]), halt().';
+  const release = version(erl, "-noshell", "-eval", print);
+  const folder = temporaryFolder("restart");
+  if (release !== undefined) {
+    execFileSync(process.env["ERLC"] ?? "erlc", ["-o", folder, here("restart.erl")]);
   }
-  rmSync(folder, { recursive: true });
-  process.stdout.write(`µs a restart: median (least to most) of ${ROUNDS} rounds\n`);
-  for (const [name, metrics] of found) {
-    const columns = [...metrics].map(([metric, values]) =>
-      `${metric} ${median(values).toFixed(1)} (${Math.min(...values).toFixed(1)} to ${
-        Math.max(...values).toFixed(1)
-      })`.padEnd(36)
-    );
-    process.stdout.write(`${name.padEnd(14)} ${columns.join("")}\n`);
-  }
+  add("Erlang", release, [
+    erl,
+    ..."-noshell -noinput -start_epmd false -pa".split(" "),
+    folder,
+    ..."-s restart main -extra".split(" "),
+    ...[CHILDREN, BURSTS, SUSTAINED].map(String),
+  ]);
+  const results = await makeRounds(peers, wanted, () => true, ({ line }) => runProgram(line));
+  const erlang = peers.find(({ name }) => name === "Erlang");
+  const lines = Object.entries(ROWS).map(([metric, title]) => {
+    const base = erlang && results.get(erlang)!.get(metric);
+    const cells = peers.map((peer) => {
+      return cellOf(results.get(peer)!.get(metric), base, (value) => value.toFixed(1));
+    });
+    return [title, "µs", ...cells];
+  });
+  const table = draw(["", "", ...peers.map(({ name }) => name)], lines);
+  const note = `In brackets how many times it is of Erlang's.\n${NOISE_RULE}`;
+  printResults(wanted.rounds, peers, `${note}\n\n${table}`);
 }
 
 if (process.argv[2] === "ours") await ours();
-else compare();
+else await compare();

@@ -6,7 +6,7 @@
 %% the name of the run.
 -module(actors).
 -export([main/0, nothing/0, idle/0, echo/0, sink/2, busy/1]).
--export([init/1, handle_call/3, handle_cast/2]).
+-export([init/1, handle_call/3, handle_cast/2, start_child/1]).
 -behaviour(gen_server).
 
 -define(RUNS, 5).
@@ -41,6 +41,11 @@ run("call", _) ->
     report_rate("call", 300000, fun(N) -> calls(Server, N) end);
 run("spawn", _) -> report_rate("spawn", 500000, fun spawn_and_exit/1);
 run("spawn-await", _) -> report_rate("spawn-await", 200000, fun spawn_and_await/1);
+%% A service crashes, and its supervisor starts it again; then it answers a call.
+run("restart", _) ->
+    logger:set_primary_config(level, none),
+    {ok, _} = supervisor:start_link(?MODULE, {tree, self()}),
+    report_each("restart", 2000, fun restarts/1);
 run("idle", _) ->
     erlang:garbage_collect(),
     Memory = erlang:memory(total),
@@ -119,9 +124,23 @@ echo() -> receive {From, Ball} -> From ! Ball, echo() end.
 ping(_, 0) -> ok;
 ping(Echo, N) -> Echo ! {self(), N}, receive N -> ping(Echo, N - 1) end.
 
+init({tree, Me}) ->
+    Child = #{id => child, start => {?MODULE, start_child, [Me]}},
+    {ok, {#{intensity => 1000000, period => 5}, [Child]}};
+init({child, Me}) -> Me ! {started, self()}, {ok, 0};
 init(State) -> {ok, State}.
 handle_call({inc, By}, _, State) -> {reply, State + By, State + By}.
+handle_cast(crash, _) -> error(crash_requested);
 handle_cast(_, State) -> {noreply, State}.
+
+start_child(Me) -> gen_server:start_link(?MODULE, {child, Me}, []).
+
+restarts(N) -> receive {started, First} -> restarts(N, First) end.
+
+restarts(0, Last) -> self() ! {started, Last};
+restarts(N, Child) ->
+    gen_server:cast(Child, crash),
+    receive {started, Next} -> gen_server:call(Next, {inc, 1}), restarts(N - 1, Next) end.
 
 calls(_, 0) -> ok;
 calls(Server, N) -> gen_server:call(Server, {inc, 1}), calls(Server, N - 1).
@@ -158,9 +177,13 @@ echo_bytes(Socket) ->
         {error, closed} -> ok
     end.
 
-report_rate(Metric, N, Fun) ->
+report_rate(Metric, N, Fun) -> report(Metric, rate(N, Fun)).
+
+report_each(Metric, N, Fun) -> report(Metric, 1.0e6 / rate(N, Fun)).
+
+rate(N, Fun) ->
     Fun(N),
-    report(Metric, median([N / seconds(fun() -> Fun(N) end) || _ <- lists:seq(1, ?RUNS)])).
+    median([N / seconds(fun() -> Fun(N) end) || _ <- lists:seq(1, ?RUNS)]).
 
 report(Metric, Value) ->
     Text = float_to_list(float(Value), [{decimals, 6}]),

@@ -11,8 +11,12 @@ const LOOK_MS = 500;
 /** Use of all cores, from 0 to 1, below which the machine counts as idle. */
 const CALM = 0.05;
 
-/** Waits until the machine is idle, for at most `seconds`. Resolves to the last measured use. */
+/**
+ * Waits until the machine is idle, for at most `seconds`. Resolves to the last measured use, or at
+ * once to 0 if there is no time to wait.
+ */
 export async function calm(seconds: number): Promise<number> {
+  if (seconds === 0) return 0;
   const deadline = Date.now() + seconds * 1000;
   for (;;) {
     const used = await use();

@@ -1,34 +1,58 @@
 /**
  * Question: how does the codec of terms compare with `npm:msgpackr` with shared structures, and
- * with JSON as bytes?
+ * with JSON as bytes, on Deno and on Bun?
  *
- *     deno run -A bench/peers/codec.ts <folder> 9      nine rounds on Deno
- *     bun bench/peers/codec.ts <folder> 9              nine rounds on Bun
+ *     deno run -A bench/peers/codec.ts --rounds 9
  *
- * The folder contains `node_modules`, so that packages of this comparison stay out of the
- * repository. The codec runs as in a session: encodes into a reused buffer, and decodes from a
- * range of the received bytes. A round runs every contender once, in a separate process. Prints
- * medians of the rounds in messages per second, and the minimum and maximum of round trips.
+ * The codec runs as in a session: encodes into a reused buffer, and decodes from a range of the
+ * received bytes. A round runs every contender once, in a separate process. Prints medians of the
+ * rounds in thousands of messages per second.
  *
  * @module
  */
-import { spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
+import { pathToFileURL } from "node:url";
 import { TermBuffer } from "../../lib/term/buffer.ts";
 import { Decoder } from "../../lib/term/decode.ts";
 import { Encoder } from "../../lib/term/encode.ts";
+import { size } from "../kit.ts";
+import { median, NOISE_RULE } from "../spread.ts";
 import { EVENT, SMALL } from "../term/samples.ts";
+import { report } from "./measure.ts";
+import { install, temporaryFolder } from "./packages.ts";
+import { bun, deno, path, runProgram, version } from "./programs.ts";
+import {
+  cellOf,
+  type Contender,
+  makeRounds,
+  printResults,
+  readWanted,
+  ROUNDS_HELP,
+  say,
+} from "./rounds.ts";
+import { draw } from "./table.ts";
 
 /** Number of windows. A result is their median. */
-const WINDOWS = 7;
+const WINDOWS = size(7, 1);
 
 /** Duration in milliseconds of a window, and of the warm-up. */
-const WINDOW_MS = 60;
-const WARM_MS = 300;
+const WINDOW_MS = size(60, 1);
+const WARM_MS = size(300, 1);
 
-const [folder = ".", what = "5"] = process.argv.slice(2);
+/** The version of msgpackr in the record. */
+const MSGPACKR = "msgpackr@2.1.3";
+
+const HELP = `Compares the codec of terms with msgpackr and JSON, on Deno and on Bun.
+
+Usage: deno run -A bench/peers/codec.ts [options]
+
+  --rounds <number>  how often each is run (default 5)
+  --only <samples>   some samples only, with commas between: small, event
+${ROUNDS_HELP}
+
+msgpackr is fetched from the npm registry into a temporary folder.
+`;
 
 /** The part of msgpackr that is used. */
 interface Msgpackr {
@@ -49,7 +73,7 @@ interface Codec {
 }
 
 const CONTENDERS: Readonly<Record<string, () => Codec>> = {
-  firn() {
+  Firn() {
     const encoder = new Encoder();
     const decoder = new Decoder();
     const out = new TermBuffer();
@@ -72,7 +96,9 @@ const CONTENDERS: Readonly<Record<string, () => Codec>> = {
     };
   },
   msgpackr() {
-    const { Packr }: Msgpackr = createRequire(`${folder}/package.json`)("msgpackr");
+    const { Packr }: Msgpackr = createRequire(pathToFileURL(`${process.argv[4]}/package.json`))(
+      "msgpackr",
+    );
     const packr = new Packr({ structures: [] });
     return {
       encode: (term) => packr.pack(term),
@@ -81,7 +107,7 @@ const CONTENDERS: Readonly<Record<string, () => Codec>> = {
       bytes: (term) => packr.pack(term),
     };
   },
-  json() {
+  JSON() {
     const utf8 = new TextEncoder();
     const text = new TextDecoder();
     const encode = (term: unknown): Uint8Array => utf8.encode(JSON.stringify(term));
@@ -95,27 +121,20 @@ const SAMPLES: Readonly<Record<string, unknown>> = { small: SMALL, event: EVENT 
 /** The measurements of each contender and sample. */
 const COLUMNS = ["round trip", "encode", "decode", "bytes"] as const;
 
-type Row = Record<(typeof COLUMNS)[number], number>;
-
 /** Keeps results, so that the compiler cannot remove their computation. */
 let sink: unknown;
 
-/** Measures one contender. Returns its results by sample. */
-function measure(contender: string): Record<string, Row> {
-  const rows: Record<string, Row> = {};
+/** Measures one contender with one sample, in this process. */
+function measure(contender: string, sample: string): void {
   const codec = CONTENDERS[contender]!();
-  for (const [sample, term] of Object.entries(SAMPLES)) {
-    for (let i = 0; i < 3; i++) sink = codec.trip(term);
-    if (JSON.stringify(sink) !== JSON.stringify(term)) throw new Error(`${contender} is wrong`);
-    const bytes = codec.bytes(term).slice();
-    rows[sample] = {
-      "round trip": rate(() => void (sink = codec.trip(term))),
-      encode: rate(() => codec.encode(term)),
-      decode: rate(() => void (sink = codec.decode(bytes))),
-      bytes: bytes.length,
-    };
-  }
-  return rows;
+  const term = SAMPLES[sample];
+  for (let i = 0; i < 3; i++) sink = codec.trip(term);
+  if (JSON.stringify(sink) !== JSON.stringify(term)) throw new Error(`${contender} is wrong`);
+  const bytes = codec.bytes(term).slice();
+  report("round trip", rate(() => void (sink = codec.trip(term))));
+  report("encode", rate(() => codec.encode(term)));
+  report("decode", rate(() => void (sink = codec.decode(bytes))));
+  report("bytes", bytes.length);
 }
 
 /** Returns the calls per second. */
@@ -133,43 +152,52 @@ function window(body: () => void, ms: number): number {
   }
 }
 
-/** Measures one contender in a separate process. */
-function spawn(contender: string): Record<string, Row> {
-  const run = "Bun" in globalThis ? [] : ["run", "-A", "--no-check"];
-  const file = fileURLToPath(import.meta.url);
-  const child = spawnSync(process.execPath, [...run, file, folder, contender], {
-    encoding: "utf8",
-  });
-  if (child.status !== 0) throw new Error(child.stderr);
-  return JSON.parse(child.stdout);
+/** A contender on one runtime. */
+interface Peer extends Contender {
+  readonly base: string;
+  readonly line: readonly string[];
 }
 
-function median(numbers: readonly number[]): number {
-  return numbers.toSorted((a, b) => a - b)[numbers.length >> 1]!;
-}
-
-function print(cells: readonly (string | number)[]): void {
-  const texts = cells.map((cell) =>
-    typeof cell === "number" ? Math.round(cell).toLocaleString("en") : cell
+async function main(): Promise<void> {
+  const wanted = readWanted("codec", HELP, Object.keys(SAMPLES));
+  const folder = temporaryFolder("codec");
+  const has = install(folder, [MSGPACKR]).length > 0;
+  if (!has) say(`${MSGPACKR} is not installed: it is left out.`);
+  const runtimes = [
+    { name: "Deno", version: version(deno, "--version"), line: [deno, "run", "-A", "--no-check"] },
+    { name: "Bun", version: version(bun, "--version"), line: [bun] },
+  ].filter(({ version }) => version !== undefined);
+  const peers = runtimes.flatMap(({ name, version, line }) =>
+    Object.keys(CONTENDERS).filter((who) => has || who !== "msgpackr").map((who): Peer => ({
+      name: `${who} ${name}`,
+      title: `${who === "msgpackr" ? MSGPACKR : who} on ${name} ${version}`,
+      base: `Firn ${name}`,
+      line: [...line, path("codec.ts"), who],
+    }))
   );
-  process.stdout.write(texts.map((text) => text.padStart(12)).join("") + "\n");
-}
-
-function main(): void {
-  if (what in CONTENDERS) return void process.stdout.write(JSON.stringify(measure(what)));
-  const names = Object.keys(CONTENDERS);
-  const rounds = Array.from({ length: Number(what) }, () => {
-    return Object.fromEntries(names.map((name) => [name, spawn(name)]));
-  });
-  for (const sample of Object.keys(SAMPLES)) {
-    print([sample, ...COLUMNS, "lowest", "highest"]);
-    for (const name of names) {
-      const rows = rounds.map((round) => round[name]![sample]!);
-      const trips = rows.map((row) => row["round trip"]);
-      const medians = COLUMNS.map((column) => median(rows.map((row) => row[column])));
-      print([name, ...medians, Math.min(...trips), Math.max(...trips)]);
+  const rounds = { ...wanted, rounds: size(wanted.rounds, 1) };
+  const lines: string[][] = [];
+  for (const sample of rounds.runs) {
+    const runs = { ...rounds, runs: [sample] };
+    const results = await makeRounds(peers, runs, () => true, ({ line }) => {
+      return runProgram([...line, sample, folder]);
+    });
+    for (const column of COLUMNS) {
+      const cells = peers.map((peer) => {
+        const base = peers.find(({ name }) => name === peer.base);
+        const format = (value: number): string =>
+          Math.round(column === "bytes" ? value : value / 1000).toLocaleString("en");
+        const values = results.get(peer)!.get(column);
+        return cellOf(values, base && results.get(base)!.get(column), format);
+      });
+      lines.push([sample, column === "bytes" ? column : `${column}, k/s`, ...cells]);
     }
   }
+  const text = draw(["", "", ...peers.map(({ name }) => name)], lines);
+  const note = `In brackets how many times it is of Firn's, on the same runtime.\n${NOISE_RULE}`;
+  printResults(rounds.rounds, peers, `${note}\n\n${text}`);
 }
 
-main();
+const [contender = "", sample = ""] = process.argv.slice(2);
+if (contender in CONTENDERS) measure(contender, sample);
+else await main();

@@ -1,32 +1,76 @@
 /**
- * The contenders: Firn on each runtime, Erlang/OTP, nact on each runtime. Finds and prepares them,
- * and reports the missing ones.
+ * The contenders: Firn, Erlang/OTP, and other libraries for JavaScript: nact, Effect, actor-ts and
+ * noex. Finds and prepares them, and reports the missing ones.
  *
  * @module
  */
-import { execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { execFileSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { bun, deno, type Figures, figuresIn, path, version } from "./programs.ts";
+import { isTiny } from "../kit.ts";
+import { install, temporaryFolder } from "./packages.ts";
+import { bun, deno, type Figures, path, runProgram, version } from "./programs.ts";
 import type { Contender } from "./rounds.ts";
 import type { Run } from "./rows.ts";
 
-/** Maximum time in milliseconds of a run, which is then killed. */
-const RUN_MS_MAX = 60_000;
+/** Time in milliseconds within which a library must be bundled. */
+const BUNDLE_MS_MAX = 60_000;
 
-/** The version of nact in the record. */
-const NACT = "nact@7.6.2";
+/** The libraries and their runs. */
+const LIBRARIES: readonly Library[] = [
+  {
+    name: "nact",
+    program: "nact.ts",
+    package: "nact@7.6.2",
+    exports: [
+      'import nact from "nact";',
+      "export const { dispatch, query, spawn, spawnStateless, start, stop } = nact;",
+    ],
+  },
+  {
+    name: "Effect",
+    program: "effect.ts",
+    package: "effect@4.1.0",
+    exports: [
+      'export * from "effect";',
+      'export * as cluster from "effect/cluster";',
+      'export * as rpc from "effect/rpc";',
+    ],
+    more: ["call-entity"],
+  },
+  // Neither is in the npm registry under a name of its own.
+  { name: "actor-ts", program: "actor_ts.ts", sources: "ACTOR_TS" },
+  { name: "noex", program: "noex.ts", sources: "NOEX" },
+];
 
-/** Runs that nact supports. */
-const NACT_RUNS: readonly Run[] = ["send", "pingpong", "call", "spawn", "idle"];
+/** Runs that the libraries support. */
+const LIBRARY_RUNS: readonly Run[] = ["send", "pingpong", "call", "spawn", "restart", "idle"];
+
+/** A library for JavaScript. */
+interface Library {
+  readonly name: string;
+  /** The file with its runs. */
+  readonly program: string;
+  /** Its npm package with a version, or the variable that names a folder with its sources. */
+  readonly package?: string;
+  readonly sources?: string;
+  /** The lines of its module, if it does not just export all of the package. */
+  readonly exports?: readonly string[];
+  /** Runs beside {@linkcode LIBRARY_RUNS}. */
+  readonly more?: readonly Run[];
+}
 
 /** Runs of Firn only: Erlang has one kind of process, so another run covers these. */
 const OURS_ONLY: readonly Run[] = ["send-burst", "send-async", "spawn-async", "idle-async"];
 
+/** Runs of one library only. */
+const ENTITIES: Run = "call-entity";
+
 /** A contender. */
 export interface Peer extends Contender {
+  readonly kind: "firn" | "erlang" | "library";
+  readonly runtime?: "Deno" | "Bun";
   /** Returns the command line of a run, or undefined if the contender does not support it. */
   command(run: Run): readonly string[] | undefined;
 }
@@ -35,70 +79,105 @@ export interface Peer extends Contender {
 export interface Field {
   readonly contenders: readonly Peer[];
   readonly absent: readonly string[];
-  /** Removes the temporary files. */
-  clear(): void;
 }
 
 const denoRun = [deno, "run", "-A", "--v8-flags=--expose-gc"];
 
-/** Finds the contenders, compiles the Erlang program, and installs nact into a temporary folder. */
+/** Finds the contenders, compiles the Erlang program, and prepares libraries in a folder. */
 export function prepare(): Field {
-  const folder = mkdtempSync(join(tmpdir(), "firn-peers-"));
+  const folder = temporaryFolder("peers");
   const contenders: Peer[] = [];
   const absent: string[] = [];
   const there = { deno: version(deno, "--version"), bun: version(bun, "--version") };
   const ours = path("firn.ts");
-  if (there.deno) contenders.push(firn("Deno", there.deno, [...denoRun, ours]));
+  if (there.deno) contenders.push(firn("Deno", there.deno, [...denoRun, "--no-check", ours]));
   else absent.push("Deno is not on the PATH (DENO_BIN can name it).");
   if (there.bun) contenders.push(firn("Bun", there.bun, [bun, ours]));
   else absent.push("Bun is not on the PATH (BUN_BIN can name it).");
-  const erlang = prepareErlang(folder);
+  const erlang = isTiny() ? "Erlang is left out at the tiny size." : prepareErlang(folder);
   if (typeof erlang === "string") absent.push(erlang);
   else contenders.push(erlang);
-  if (installNact(folder, there)) {
-    const theirs = path("nact.ts");
-    if (there.deno) {
-      contenders.push(nact("Deno", folder, [...denoRun, "--no-config", theirs]));
+  const packages = LIBRARIES.flatMap((library) => library.package ?? []);
+  const installed = install(folder, packages);
+  for (const library of LIBRARIES) {
+    const module = moduleOf(library, folder, installed);
+    if (!module.path) {
+      absent.push(`${library.name} is left out: ${module.reason}.`);
+      continue;
     }
-    if (there.bun) contenders.push(nact("Bun", folder, [bun, theirs]));
-  } else absent.push(`${NACT} could not be installed: it is left out.`);
-  return { contenders, absent, clear: () => rmSync(folder, { recursive: true, force: true }) };
+    const theirs = path(library.program);
+    const onDeno = [...denoRun, "--no-config", theirs];
+    if (there.deno) contenders.push(peer(library, module.path, "Deno", onDeno));
+    if (there.bun) contenders.push(peer(library, module.path, "Bun", [bun, theirs]));
+  }
+  return { contenders, absent };
+}
+
+/**
+ * Bundles a library into one module, so that both runtimes load the same code. Returns its path, or
+ * why there is none.
+ */
+function moduleOf(
+  { name, sources, exports, package: spec }: Library,
+  folder: string,
+  installed: readonly string[],
+): { readonly path?: string; readonly reason: string } {
+  const file = join(folder, `${name}.mjs`);
+  let entry = join(folder, `${name}.entry.ts`);
+  if (spec !== undefined) {
+    if (!installed.includes(spec)) return { reason: `${spec} is not installed` };
+    writeFileSync(entry, exports?.join("\n") ?? `export * from "${name}";`);
+  } else {
+    const checkout = process.env[sources!];
+    if (checkout === undefined || checkout === "") {
+      return { reason: `it is not in the npm registry, and ${sources} names no folder with it` };
+    }
+    entry = join(checkout, "src/index.ts");
+  }
+  try {
+    const args = ["build", entry, "--target=node", "--format=esm", "--outfile", file];
+    execFileSync(bun, args, { stdio: "ignore", timeout: BUNDLE_MS_MAX });
+    return { path: file, reason: "" };
+  } catch {
+    return { reason: "bun build failed" };
+  }
 }
 
 /** Executes one run of one contender in a separate process. Resolves to the reason if it failed. */
 export function measure(contender: Peer, run: Run): Promise<Figures | string> {
-  const [command, ...args] = contender.command(run)!;
-  const child = spawn(command!, args, { stdio: ["ignore", "pipe", "pipe"] });
-  const timer = setTimeout(() => child.kill("SIGKILL"), RUN_MS_MAX);
-  let output = "";
-  let errors = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => output += text);
-  child.stderr.setEncoding("utf8").on("data", (text: string) => errors += text);
-  return new Promise((resolve) => {
-    child.on("error", (error) => resolve(error.message));
-    child.on("close", (code, signal) => {
-      clearTimeout(timer);
-      if (code === 0) return resolve(figuresIn(output));
-      const why = signal === "SIGKILL" ? `cut after ${RUN_MS_MAX / 1000} s` : `status ${code}`;
-      resolve(`${why} ${errors.trim().split("\n").at(-1) ?? ""}`);
-    });
-  });
+  return runProgram(contender.command(run)!);
 }
 
-function firn(runtime: string, version: string, line: readonly string[]): Peer {
+function firn(runtime: "Deno" | "Bun", version: string, line: readonly string[]): Peer {
   return {
+    kind: "firn",
+    runtime,
     name: `Firn ${runtime}`,
     title: `Firn on ${runtime} ${version}`,
-    command: (run) => [...line, run],
+    command: (run) => run === ENTITIES ? undefined : [...line, run],
   };
 }
 
-function nact(runtime: string, folder: string, line: readonly string[]): Peer {
+function peer(
+  library: Library,
+  module: string,
+  runtime: "Deno" | "Bun",
+  line: readonly string[],
+): Peer {
+  const runs = [...LIBRARY_RUNS, ...library.more ?? []];
   return {
-    name: `nact ${runtime}`,
-    title: `${NACT} on ${runtime}`,
-    command: (run) => NACT_RUNS.includes(run) ? [...line, run, folder] : undefined,
+    kind: "library",
+    runtime,
+    name: `${library.name} ${runtime}`,
+    title: `${library.package ?? versionIn(process.env[library.sources!]!)} on ${runtime}`,
+    command: (run) => runs.includes(run) ? [...line, run, module] : undefined,
   };
+}
+
+/** Returns name and version in the description of a package. */
+function versionIn(folder: string): string {
+  const { name, version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+  return `${name}@${version}`;
 }
 
 function prepareErlang(folder: string): Peer | string {
@@ -124,29 +203,15 @@ function prepareErlang(folder: string): Peer | string {
     folder,
   ];
   return {
+    kind: "erlang",
     name: "Erlang",
     title: `Erlang/OTP ${release}`,
     command(run) {
-      if (OURS_ONLY.includes(run)) return undefined;
+      if (OURS_ONLY.includes(run) || run === ENTITIES) return undefined;
       const more = run === "fairness" ? [which(client[0]!), ...client.slice(1)] : [];
       return [...line, "-s", "actors", "main", "-extra", run, ...more];
     },
   };
-}
-
-function installNact(folder: string, there: { readonly bun: string | undefined }): boolean {
-  writeFileSync(join(folder, "package.json"), '{ "private": true }\n');
-  try {
-    if (there.bun) run(bun, "add", NACT);
-    else run(deno, "add", "--quiet", `npm:${NACT}`);
-    return true;
-  } catch {
-    return false;
-  }
-
-  function run(command: string, ...args: string[]): void {
-    execFileSync(command, args, { cwd: folder, stdio: "ignore", timeout: RUN_MS_MAX });
-  }
 }
 
 /** Returns the path of a command that Erlang needs. */

@@ -7,28 +7,34 @@
  * @module
  */
 import process from "node:process";
-import { type Call, Node, type Pid, type Self } from "../../mod.ts";
+import { type Call, Node, type Pid, type Self, service, Supervisor } from "../../mod.ts";
 import { measureFairness } from "../actor/fairness.ts";
 import { systemHost } from "../../lib/start.ts";
-import { report, reportIdle, reportRate, runNamed, seconds, signal } from "./measure.ts";
+import { size } from "../kit.ts";
+import {
+  BURST,
+  report,
+  reportEach,
+  reportIdle,
+  reportRate,
+  runNamed,
+  seconds,
+  signal,
+} from "./measure.ts";
 
 interface Increment {
   readonly type: "inc";
   readonly by: number;
 }
 
-/** Messages that a producer sends per turn, so that the receiver can keep up. */
+/**
+ * Messages that a producer sends per turn, so that the receiver can keep up. With a burst a turn it
+ * cannot: then the mailbox grows to millions, as in Erlang's run.
+ */
 const PACED = 50;
 
-/**
- * Messages per turn if the receiver cannot keep up. Then the mailbox grows to millions, as in
- * Erlang's run.
- */
-const BURST = 1000;
-
-const IDLE = 1_000_000;
-const NAMES = 10_000;
-const TIMERS = 100_000;
+const NAMES = size(10_000, 100);
+const TIMERS = size(100_000, 100);
 
 const node = await Node.start({ cookie: "the benches' own", logLevel: "silent" });
 
@@ -136,6 +142,47 @@ function spawnAndAwait(n: number): Promise<void> {
 
 function nothing(): void {}
 
+/** A service throws, and its supervisor starts it again; then it answers a call. */
+async function restart(n: number): Promise<void> {
+  const worker = service<{
+    state: number;
+    start: [];
+    call: { ping(): number };
+    cast: { crash(): void };
+  }>({
+    init: () => 0,
+    call: { ping: (state) => [state, state] },
+    cast: {
+      crash() {
+        throw new Error("crash requested");
+      },
+    },
+  });
+  type Worker = Awaited<ReturnType<typeof worker.start>>;
+  let started = (_pid: Worker): void => {};
+  const next = (): Promise<Worker> => new Promise((resolve) => started = resolve);
+  const first = next();
+  const tree = await Supervisor.start(node, {
+    intensity: 1_000_000,
+    children: [{
+      id: "worker",
+      async start(self) {
+        const pid = await worker.start(self);
+        started(pid);
+        return pid;
+      },
+    }],
+  });
+  let child = await first;
+  for (let i = 0; i < n; i++) {
+    const restarted = next();
+    worker.cast(child).crash();
+    child = await restarted;
+    await worker.call(child).ping();
+  }
+  await tree.stop();
+}
+
 /** Spawns a million actors, and waits until each has had its first turn. */
 function idle(body: (self: Self, begun: () => void) => Promise<void> | (() => void)) {
   return (n: number, keep: unknown[]): Promise<void> => {
@@ -212,12 +259,12 @@ await runNamed({
   call: () => reportRate("call", 500_000, call),
   spawn: () => reportRate("spawn", 500_000, spawnAndExit((_self, last) => last?.())),
   "spawn-async": () => reportRate("spawn-async", 500_000, spawnAndExit(endAsync)),
+  restart: () => reportEach("restart", 2000, restart),
   "spawn-await": () => reportRate("spawn-await", 300_000, spawnAndAwait),
-  idle: () => reportIdle("idle", IDLE, idle((_self, begun) => (begun(), () => {}))),
+  idle: () => reportIdle("idle", idle((_self, begun) => (begun(), () => {}))),
   "idle-async": () =>
     reportIdle(
       "idle-async",
-      IDLE,
       idle(async (self, begun) => {
         begun();
         for (;;) await self.receive();

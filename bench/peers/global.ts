@@ -2,7 +2,7 @@
  * Compares global names of two Firn nodes, in separate processes on loopback over TLS, with those
  * of Erlang/OTP over TLS, in interleaved rounds, and prints a table of medians.
  *
- *     deno run -A bench/peers/global.ts [rounds]
+ *     deno run -A bench/peers/global.ts --rounds 3
  *
  * @module
  */
@@ -10,7 +10,16 @@ import { execFileSync } from "node:child_process";
 import process from "node:process";
 import { endAll, measurePair, type Pair, preparePairs } from "./mesh_pairs.ts";
 import { path } from "./programs.ts";
-import { makeRounds, middle, type Results, say } from "./rounds.ts";
+import {
+  cellOf,
+  makeRounds,
+  printResults,
+  readWanted,
+  type Results,
+  ROUNDS_HELP,
+  say,
+} from "./rounds.ts";
+import { NOISE_RULE } from "../spread.ts";
 import { draw } from "./table.ts";
 
 /** The compared metrics. `times` is the required ratio to Erlang, as minimum or maximum. */
@@ -48,13 +57,20 @@ function compile(pair: Pair): void {
   execFileSync(process.env["ERLC"] ?? "erlc", ["-o", folder, source], { stdio: "inherit" });
 }
 
-const rounds = Number(process.argv[2] ?? 3);
+const HELP = `Compares global names with Erlang's over TLS.
+
+Usage: deno run -A bench/peers/global.ts [options]
+
+  --rounds <number>  how often each is run (default 5)
+${ROUNDS_HELP}
+`;
+
+const wanted = readWanted("global", HELP, ["trip"]);
 const { pairs: all, absent, clear } = await preparePairs(false, false);
 const pairs = all.filter(({ name }) => name !== "Erlang TCP").map(ofNames);
 let results: Results<Pair>;
 try {
   for (const pair of pairs) if (!pair.isOurs) compile(pair);
-  const wanted = { rounds, runs: ["trip"], calmSeconds: 0, json: false } as const;
   results = await makeRounds(pairs, wanted, () => true, measurePair);
 } finally {
   endAll();
@@ -64,7 +80,7 @@ try {
 const erlang = pairs.find(({ isOurs }) => !isOurs);
 const lines = ROWS.map((row) => {
   const { metric, title, unit, scale } = row;
-  const theirs = erlang && middle(results, erlang, metric);
+  const theirs = erlang && results.get(erlang)!.get(metric);
   const must = "least" in row
     ? `≥ ${row.least}×`
     : "most" in row
@@ -73,12 +89,12 @@ const lines = ROWS.map((row) => {
     ? `< ${row.limit}`
     : "";
   const texts = pairs.map((pair) => {
-    const value = middle(results, pair, metric);
-    if (value === undefined) return "";
-    const times = pair.isOurs && theirs !== undefined ? ` (${(value / theirs).toFixed(2)}×)` : "";
-    return `${(value * scale).toFixed(2)}${times}`;
+    const base = pair.isOurs ? theirs : undefined;
+    return cellOf(results.get(pair)!.get(metric), base, (value) => (value * scale).toFixed(2));
   });
   return [title, unit, ...texts, must];
 });
-process.stdout.write(draw(["", "", ...pairs.map(({ name }) => name), "must"], lines));
+const table = draw(["", "", ...pairs.map(({ name }) => name), "must"], lines);
 absent.forEach(say);
+const note = `In brackets how many times it is of Erlang's.\n${NOISE_RULE}`;
+printResults(wanted.rounds, pairs, `${note}\n\n${table}`);

@@ -1,14 +1,21 @@
 /**
- * Measurements within the programs of Firn and nact: a warm-up, then the median of several runs,
+ * Measurements within the programs of Firn and other libraries: a warm-up, then the median of several runs,
  * printed as a line of JSON for the driver.
  *
  * @module
  */
 import process from "node:process";
+import { size } from "../kit.ts";
 import { median } from "../spread.ts";
 
-/** Number of measured runs. */
-const RUNS = 5;
+/** Number of measured runs, and of those before them. */
+const RUNS = size(5, 1);
+
+/**
+ * Two warm-up runs, because code that was optimised in the first run may be deoptimised in the
+ * second.
+ */
+const WARM_UPS = size(2, 0);
 
 /** Prints one result. */
 export function report(metric: string, value: number): void {
@@ -28,11 +35,24 @@ export async function reportRate(
   n: number,
   run: (n: number) => unknown,
 ): Promise<void> {
-  // Runs twice, because code that was optimised in the first run may be deoptimised in the second.
-  for (let i = 0; i < 2; i++) await run(n);
+  report(metric, await rate(n, run));
+}
+
+/** Reports the time of one operation in microseconds, where `run(n)` does n of them. */
+export async function reportEach(
+  metric: string,
+  n: number,
+  run: (n: number) => unknown,
+): Promise<void> {
+  report(metric, 1e6 / await rate(n, run));
+}
+
+async function rate(full: number, run: (n: number) => unknown): Promise<number> {
+  const n = size(full, Math.min(full, 1000));
+  for (let i = 0; i < WARM_UPS; i++) await run(n);
   const rates: number[] = [];
   for (let i = 0; i < RUNS; i++) rates.push(n / await seconds(() => run(n)));
-  report(metric, median(rates));
+  return median(rates);
 }
 
 /** Returns a promise, and a function that resolves it. */
@@ -45,6 +65,17 @@ export function signal(): { readonly done: Promise<void>; readonly give: () => v
 /** Waits for one turn of the event loop. */
 export function turn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+/** Number of operations that are done at once, before what they have caused has its turn. */
+export const BURST = 1000;
+
+/** Does something n times, in bursts of {@linkcode BURST}, each in a turn of the event loop. */
+export async function inBursts(n: number, act: (index: number) => void): Promise<void> {
+  for (let i = 0; i < n; i++) {
+    act(i);
+    if (i % BURST === BURST - 1) await new Promise<void>((next) => setImmediate(next));
+  }
 }
 
 interface BunMemory {
@@ -68,12 +99,15 @@ export async function memory(): Promise<{ readonly heap: number; readonly rss: n
   return { heap: heapSize(), rss };
 }
 
-/** Reports the cost of n idle actors created by `make`: seconds, and bytes per actor. */
+/** Number of idle actors. */
+const IDLE = size(1_000_000, 1000);
+
+/** Reports the cost of a million idle actors created by `make`: seconds, and bytes per actor. */
 export async function reportIdle(
   metric: string,
-  n: number,
   make: (n: number, keep: unknown[]) => unknown,
 ): Promise<void> {
+  const n = IDLE;
   const keep = new Array<unknown>(n).fill(undefined);
   const before = await memory();
   report(`${metric}.seconds`, await seconds(() => make(n, keep)));

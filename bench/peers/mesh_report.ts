@@ -6,7 +6,8 @@
  */
 import type { Pair } from "./mesh_pairs.ts";
 import { DIST_ROWS, DIST_UNITS, type DistRow, type DistRun } from "./mesh_rows.ts";
-import { middle, type Results } from "./rounds.ts";
+import { median, NOISE_RULE } from "../spread.ts";
+import { cellOf, type Results } from "./rounds.ts";
 import { draw } from "./table.ts";
 
 /** Returns the rows of these runs. */
@@ -17,33 +18,31 @@ export function distTable(results: Results<Pair>, runs: readonly DistRun[]): str
   const tcp = called("Erlang TCP");
   const head = ["", "", ...pairs.map(({ name }) => name), "must"];
   const lines = DIST_ROWS.filter(({ run }) => runs.includes(run)).map((row) => {
-    const overTls = tls && middle(results, tls, row.metric);
-    const overTcp = tcp && middle(results, tcp, row.metric);
+    const base = tls && results.get(tls)!.get(row.metric);
+    const overTcp = tcp && results.get(tcp)!.get(row.metric);
     const cells = pairs.map((pair) => {
-      return cell(row, pair, middle(results, pair, row.metric), overTls, overTcp);
+      return cell(row, pair, results.get(pair)!.get(row.metric), base, overTcp && median(overTcp));
     });
     return [row.title, row.unit, ...cells, must(row)];
   });
-  return draw(head, lines);
+  const note = "In brackets how many times it is of Erlang's over TLS; !: less than must.";
+  return `${note}\n${NOISE_RULE}\n\n${draw(head, lines)}`;
 }
 
 function cell(
   row: DistRow,
   pair: Pair,
-  value: number | undefined,
-  overTls: number | undefined,
+  values: readonly number[] | undefined,
+  overTls: readonly number[] | undefined,
   overTcp: number | undefined,
 ): string {
-  if (value === undefined) return "";
+  if (values === undefined) return "";
   const { scale, digits } = DIST_UNITS[row.unit];
-  const figure = (value * scale).toFixed(digits);
-  if (!pair.isOurs) return figure;
-  const times = overTls === undefined ? "" : ` (${ratioText(value / overTls)})`;
-  return `${figure}${times}${misses(row, value, overTls, overTcp) ? " !" : ""}`;
-}
-
-function ratioText(ratio: number): string {
-  return `${ratio.toFixed(ratio < 1 ? 2 : 1)}×`;
+  const text = cellOf(values, pair.isOurs ? overTls : undefined, (value) => {
+    return (value * scale).toFixed(digits);
+  });
+  const isShort = pair.isOurs && misses(row, median(values), overTls && median(overTls), overTcp);
+  return `${text}${isShort ? " !" : ""}`;
 }
 
 /** Returns whether a result of Firn misses its target. */

@@ -1,17 +1,13 @@
 /**
  * The runs of `npm:nact`, as far as it supports them.
  *
- *     deno run -A --no-config --v8-flags=--expose-gc bench/peers/nact.ts send <folder>
- *     bun bench/peers/nact.ts send <folder>
- *
- * The folder contains `node_modules`, so that packages of this comparison stay out of the
- * repository.
+ *     deno run -A --no-config --v8-flags=--expose-gc bench/peers/nact.ts send <module>
+ *     bun bench/peers/nact.ts send <module>
  *
  * @module
  */
-import { createRequire } from "node:module";
 import process from "node:process";
-import { reportIdle, reportRate, runNamed, signal, turn } from "./measure.ts";
+import { reportEach, reportIdle, reportRate, runNamed, signal, turn } from "./measure.ts";
 
 /** The part of nact that is used. */
 interface Nact {
@@ -20,6 +16,7 @@ interface Nact {
     parent: Actor,
     handle: (state: S | undefined, message: M) => S,
     name: string,
+    options?: { onCrash(message: M, error: Error, context: { readonly reset: symbol }): symbol },
   ): Actor;
   spawnStateless<M>(
     parent: Actor,
@@ -34,8 +31,7 @@ interface Nact {
 /** An opaque actor reference. */
 type Actor = { readonly nact: unique symbol };
 
-const load = createRequire(`${process.argv[3]}/package.json`);
-const nact: Nact = load("nact");
+const nact: Nact = await import(process.argv[3]!);
 const system = nact.start();
 let lastName = 0;
 
@@ -91,6 +87,25 @@ async function spawnAndStop(n: number): Promise<void> {
   }
 }
 
+/** A message makes the actor throw, and it is reset; the next one is answered after that. */
+async function restart(n: number): Promise<void> {
+  const child = nact.spawn<number, Actor | "crash">(
+    system,
+    (before, message) => {
+      if (message === "crash") throw new Error("crash requested");
+      nact.dispatch(message, 1);
+      return before ?? 0;
+    },
+    name(),
+    { onCrash: (_message, _error, { reset }) => reset },
+  );
+  for (let i = 0; i < n; i++) {
+    nact.dispatch(child, "crash");
+    await nact.query(child, (from) => from, 5000);
+  }
+  nact.stop(child);
+}
+
 async function idle(n: number, keep: unknown[]): Promise<void> {
   for (let i = 0; i < n; i++) {
     keep[i] = nact.spawnStateless(system, () => {}, name());
@@ -103,5 +118,6 @@ await runNamed({
   pingpong: () => reportRate("pingpong", 100_000, pingPong),
   call: () => reportRate("call", 50_000, call),
   spawn: () => reportRate("spawn", 50_000, spawnAndStop),
-  idle: () => reportIdle("idle", 1_000_000, idle),
+  restart: () => reportEach("restart", 2000, restart),
+  idle: () => reportIdle("idle", idle),
 });

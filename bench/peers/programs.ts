@@ -3,12 +3,15 @@
  *
  * @module
  */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 
 /** Time in milliseconds within which a program must print its version, or it counts as missing. */
 const VERSION_MS_MAX = 15_000;
+
+/** Maximum time in milliseconds of a run, which is then killed. */
+const RUN_MS_MAX = 60_000;
 
 /** The command of Deno: `DENO_BIN`, or `deno`. */
 export const deno: string = process.env["DENO_BIN"] ?? "deno";
@@ -47,4 +50,23 @@ export function figuresIn(output: string): Figures {
     figures.set(metric, value);
   }
   return figures;
+}
+
+/** Executes a program that prints results. Resolves to the reason if it failed. */
+export function runProgram([command, ...args]: readonly string[]): Promise<Figures | string> {
+  const child = spawn(command!, args, { stdio: ["ignore", "pipe", "pipe"] });
+  const timer = setTimeout(() => child.kill("SIGKILL"), RUN_MS_MAX);
+  let output = "";
+  let errors = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => output += text);
+  child.stderr.setEncoding("utf8").on("data", (text: string) => errors += text);
+  return new Promise((resolve) => {
+    child.on("error", (error) => resolve(error.message));
+    child.on("close", (code, signal) => {
+      clearTimeout(timer);
+      if (code === 0) return resolve(figuresIn(output));
+      const why = signal === "SIGKILL" ? `cut after ${RUN_MS_MAX / 1000} s` : `status ${code}`;
+      resolve(`${why} ${errors.trim().split("\n").at(-1) ?? ""}`);
+    });
+  });
 }

@@ -8,8 +8,9 @@ import { availableParallelism, cpus } from "node:os";
 import process from "node:process";
 import { parseArgs } from "@std/cli/parse-args";
 import { givenArguments } from "../../scripts/command_arguments.ts";
+import { Others } from "../cpu.ts";
 import { calm } from "./calm.ts";
-import { median } from "../spread.ts";
+import { isNoise, median, ratios } from "../spread.ts";
 import type { Figures } from "./programs.ts";
 
 /** The part of the help that all comparisons share. */
@@ -82,12 +83,6 @@ export interface Contender {
 /** The results of each contender by metric, one per round. */
 export type Results<Who> = ReadonlyMap<Who, Map<string, number[]>>;
 
-/** Returns the median, or undefined if the metric was not measured. */
-export function middle<Who>(results: Results<Who>, who: Who, metric: string): number | undefined {
-  const values = results.get(who)!.get(metric);
-  return values && median(values);
-}
-
 /**
  * Executes the rounds. `measure` resolves to results, to the reason of a failure, or to undefined
  * if the contender does not support the run.
@@ -104,9 +99,11 @@ export async function makeRounds<Who extends Contender, Run extends string>(
       say(`round ${round} of ${rounds}: ${run}`);
       for (const [who, all] of results) {
         if (!takesPart(who, run)) continue;
-        const busy = await calm(calmSeconds);
-        if (busy > 0.1) say(`  ${who.name}: ${(busy * 100).toFixed(0)} % used by others`);
+        await calm(calmSeconds);
+        const others = new Others();
         const figures = await measure(who, run);
+        const use = others.use();
+        if (use > 0.1) say(`  ${who.name}: others use ${(use * 100).toFixed(0)} %`);
         if (typeof figures === "string") {
           say(`  ${who.name} failed: ${figures}`);
           continue;
@@ -123,9 +120,9 @@ export async function makeRounds<Who extends Contender, Run extends string>(
 
 /** Prints the machine, the contenders and the table. */
 export function printResults(rounds: number, who: Iterable<Contender>, table: string): void {
-  print(`\nMedians of ${rounds} on ${cpus()[0]?.model.trim()}, ${availableParallelism()} cores`);
-  for (const { title } of who) print(`  ${title}`);
-  print(`\n${table.trimEnd()}`);
+  const titles = [...who].map(({ title }) => title).join(", ");
+  const machine = `${cpus()[0]?.model.trim()}, ${availableParallelism()} cores`;
+  print(`Medians of ${rounds} rounds on ${machine}: ${titles}.\n\n${table.trimEnd()}`);
 }
 
 /** Prints a line of progress. */
@@ -135,4 +132,20 @@ export function say(line: string): void {
 
 function print(line: string): void {
   process.stdout.write(`${line}\n`);
+}
+
+/**
+ * Returns a cell: the median, how many times it is of `base` in the same rounds, and a mark if that
+ * is within noise.
+ */
+export function cellOf(
+  values: readonly number[] | undefined,
+  base: readonly number[] | undefined,
+  format: (value: number) => string,
+): string {
+  if (values === undefined) return "";
+  const text = format(median(values));
+  if (base === undefined || base === values) return text;
+  const times = median(ratios(values, base));
+  return `${text} (${isNoise(values, base) ? "≈ " : ""}${times.toFixed(times < 1 ? 2 : 1)}×)`;
 }

@@ -11,9 +11,11 @@ export const RUNS = [
   "send-async",
   "pingpong",
   "call",
+  "call-entity",
   "spawn",
   "spawn-async",
   "spawn-await",
+  "restart",
   "idle",
   "idle-async",
   "names",
@@ -74,6 +76,7 @@ export const ROWS: readonly Row[] = [
   },
   { metric: "pingpong", title: "ping-pong, round trips", run: "pingpong", unit: "M/s", times: 5 },
   { metric: "call", title: "call, awaited", run: "call", unit: "M/s", times: 3 },
+  { metric: "call.entity", title: "… of a cluster's entity", run: "call-entity", unit: "M/s" },
   { metric: "spawn", title: "spawn and exit, handler", run: "spawn", unit: "M/s", times: 4 },
   {
     metric: "spawn-async",
@@ -90,6 +93,7 @@ export const ROWS: readonly Row[] = [
     unit: "M/s",
     times: 4,
   },
+  { metric: "restart", title: "crash, restart, answer", run: "restart", unit: "µs" },
   { metric: "idle.seconds", title: "a million handlers", run: "idle", unit: "s", times: 2 },
   { metric: "idle.bytes", title: "… each, heap", run: "idle", unit: "B", limit: 600 },
   { metric: "idle.rss", title: "… each, of the process", run: "idle", unit: "B" },
@@ -137,11 +141,6 @@ export const ROWS: readonly Row[] = [
   { metric: "fairness.p99", title: "… p99", run: "fairness", unit: "ms", limit: 5 },
   { metric: "fairness.share", title: "… the actors'", run: "fairness", unit: "% left", limit: 80 },
 ];
-
-/** Returns the ratio of two values, above 1 if `value` is better. */
-export function timesAsGood(unit: Unit, value: number, other: number): number {
-  return UNITS[unit].more ? value / other : other / value;
-}
 
 /** Formats a value in its unit. */
 export function written(unit: Unit, value: number): string {

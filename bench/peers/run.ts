@@ -1,6 +1,6 @@
 /**
- * Compares the actors of Firn, Erlang/OTP and nact, in interleaved rounds, and prints a table of
- * medians. `bench/RECORD.md` has the results.
+ * Compares the actors of Firn, Erlang/OTP, nact, Effect, actor-ts and noex, in interleaved rounds,
+ * and prints tables of medians. `bench/RECORD.md` has the results.
  *
  *     deno task bench:peers
  *
@@ -8,13 +8,13 @@
  *
  * @module
  */
-import process from "node:process";
+import { isTiny } from "../kit.ts";
 import { measure, prepare } from "./contenders.ts";
-import { table } from "./report.ts";
+import { tables } from "./report.ts";
 import { makeRounds, printResults, readWanted, ROUNDS_HELP, say } from "./rounds.ts";
 import { RUNS } from "./rows.ts";
 
-const HELP = `Compares actors with Erlang's and nact's on this machine.
+const HELP = `Compares actors with Erlang's, nact's and others on this machine.
 
 Usage: deno task bench:peers [options]
 
@@ -24,26 +24,20 @@ Usage: deno task bench:peers [options]
                      ${RUNS.slice(7).join(" ")}
 ${ROUNDS_HELP}
 
-A round takes about two minutes. ERL, ERLC, BUN_BIN and DENO_BIN name the
-programs, where they are not on the PATH. nact is fetched from the npm registry
-into a temporary folder.
+A round takes about four minutes. ERL, ERLC, BUN_BIN and DENO_BIN name the
+programs, where they are not on the PATH. nact and Effect are fetched from the
+npm registry into a temporary folder. actor-ts and noex are not in it: ACTOR_TS
+and NOEX name folders with their sources, in which their packages are installed.
 `;
 
 const wanted = readWanted("bench:peers", HELP, RUNS);
-const { contenders, absent, clear } = prepare();
-process.on("SIGINT", () => {
-  clear();
-  process.exit(130);
-});
+const { contenders, absent } = prepare();
 absent.forEach(say);
-try {
-  const results = await makeRounds(
-    contenders,
-    wanted,
-    (who, run) => who.command(run) !== undefined,
-    measure,
-  );
-  printResults(wanted.rounds, contenders, table(results, wanted.runs));
-} finally {
-  clear();
-}
+const rounds = isTiny() ? { ...wanted, rounds: 1, runs: wanted.runs.slice(0, 1) } : wanted;
+const results = await makeRounds(
+  contenders,
+  rounds,
+  (who, run) => who.command(run) !== undefined,
+  measure,
+);
+printResults(rounds.rounds, contenders, tables(results, rounds.runs));

@@ -164,7 +164,7 @@ export const STAGES: readonly Stage[] = [
     counts: "whole",
     slow: true,
     env: { FIRN_BENCH: "tiny" },
-    commands: () => [["deno", "bench", "-P", "bench/"]],
+    commands: () => [["deno", "bench", "-P", "bench/"], ["deno", "task", "-q", "bench:all"]],
   },
   {
     name: "bench-bun",

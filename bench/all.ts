@@ -1,0 +1,274 @@
+/**
+ * Measures everything beside its peers, and writes the tables of `RECORD.md`, with the machine, the
+ * versions, and what other programs used meanwhile.
+ *
+ *     deno task bench:all --only ws,codec --out tables.md
+ *
+ * Each table is a program of its own, which can also be run alone. With `FIRN_BENCH=tiny` the
+ * shortest of them run at a tiny size, only to show that they run.
+ *
+ * @module
+ */
+import { execFileSync, spawn } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { cpus, loadavg, release, totalmem } from "node:os";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "@std/cli/parse-args";
+import { givenArguments } from "../scripts/command_arguments.ts";
+import { refuse } from "./asked.ts";
+import { Others } from "./cpu.ts";
+import { isTiny } from "./kit.ts";
+import { bun, deno, version } from "./peers/programs.ts";
+import { say } from "./peers/rounds.ts";
+
+/** A table: a program of this folder, with its arguments. */
+interface Table {
+  readonly name: string;
+  readonly title: string;
+  readonly program: string;
+  readonly args: readonly string[];
+  /** The arguments of a quick look. */
+  readonly quick: readonly string[];
+  /** Maximum time in minutes, after which the program is ended. */
+  readonly minutes: number;
+  /** Whether it has a tiny size that takes a second or two. */
+  readonly tiny?: boolean;
+}
+
+const TABLES: readonly Table[] = [
+  {
+    name: "actors",
+    title: "Actors beside Erlang/OTP and other libraries",
+    program: "peers/run.ts",
+    args: ["--rounds", "5"],
+    quick: ["--rounds", "1"],
+    minutes: 40,
+    tiny: true,
+  },
+  {
+    name: "restarts",
+    title: "Restarts beside Erlang's supervisor",
+    program: "otp/compare.ts",
+    args: ["--rounds", "5"],
+    quick: ["--rounds", "1"],
+    minutes: 5,
+  },
+  {
+    name: "mesh",
+    title: "Actors of two nodes beside Erlang's, over TLS",
+    program: "peers/mesh.ts",
+    args: ["--rounds", "5"],
+    quick: ["--rounds", "1"],
+    minutes: 25,
+  },
+  {
+    name: "names",
+    title: "Global names of two nodes beside Erlang's",
+    program: "peers/global.ts",
+    args: ["--rounds", "5"],
+    quick: ["--rounds", "1"],
+    minutes: 10,
+  },
+  {
+    name: "codec",
+    title: "Terms beside msgpackr and JSON",
+    program: "peers/codec.ts",
+    args: ["--rounds", "5"],
+    quick: ["--rounds", "1"],
+    minutes: 10,
+    tiny: true,
+  },
+  {
+    name: "ws",
+    title: "WebSocket servers, by the server's CPU",
+    program: "peers/ws.ts",
+    args: ["--seconds", "5"],
+    quick: ["--seconds", "1"],
+    minutes: 20,
+    tiny: true,
+  },
+  {
+    name: "http",
+    title: "HTTP servers, by the server's CPU",
+    program: "peers/http.ts",
+    args: ["--seconds", "5"],
+    quick: ["--seconds", "1"],
+    minutes: 5,
+    tiny: true,
+  },
+  {
+    name: "pairs",
+    title: "A broadcast to members on the other node",
+    program: "peers/ws_pairs.ts",
+    args: ["--seconds", "5"],
+    quick: ["--seconds", "1"],
+    minutes: 10,
+  },
+  {
+    name: "kills",
+    title: "Messages that a client misses when its server is killed",
+    program: "peers/ws_kill.ts",
+    args: ["--rounds", "3"],
+    quick: ["--rounds", "1", "--seconds", "3"],
+    minutes: 5,
+  },
+  {
+    name: "cores",
+    title: "Two workers of `cores` against one",
+    program: "cores/capacity.ts",
+    args: ["--seconds", "5"],
+    quick: ["--seconds", "1"],
+    minutes: 5,
+  },
+  {
+    name: "mesher",
+    title: "One node of Mesher beside a plain handler that inserts each event by itself",
+    program: "mesher/run.ts",
+    args: ["--rounds", "5"],
+    quick: ["--rounds", "1", "--seconds", "0.5"],
+    minutes: 60,
+  },
+];
+
+const NAMES = TABLES.map(({ name }) => name);
+
+const HELP = `Measures everything beside its peers, and prints the tables of bench/RECORD.md.
+
+Usage: deno task bench:all [options]
+
+  --only <tables>  some tables only, by name, with commas between:
+                   ${NAMES.slice(0, 6).join(" ")}
+                   ${NAMES.slice(6).join(" ")}
+  --quick          a round or a second each, for a look: about ten minutes in all
+  --out <file>     write the tables to a file, after each of them (default: print them)
+  --help           show this
+
+All of them take up to three hours; each ends by itself and has a limit:
+${
+  TABLES.map(({ name, minutes, program }) => {
+    return `  ${name.padEnd(9)} ${`${minutes} min`.padStart(6)}   bench/${program}`;
+  }).join("\n")
+}
+
+Peers that are not installed are left out with a message. Nothing else should use
+the machine: what others use is part of the result.
+`;
+
+/** Time in milliseconds within which a program must end when it has to. */
+const END_MS = 5_000;
+
+const options = parseArgs(givenArguments(), {
+  string: ["only", "out"],
+  boolean: ["quick", "help"],
+  unknown: (arg) => refuse("bench:all", `no such option: ${arg} (--help shows them)`),
+});
+if (options.help) {
+  process.stdout.write(HELP);
+  process.exit(0);
+}
+const wanted = options.only === undefined ? NAMES : options.only.split(",");
+const stranger = wanted.find((name) => !NAMES.includes(name));
+if (stranger !== undefined) {
+  refuse("bench:all", `--only has ${JSON.stringify(stranger)}: use ${NAMES.join(", ")}`);
+}
+if (options.out === "") refuse("bench:all", "--out needs the name of a file");
+
+/** Returns the machine and the versions, as lines of a list. */
+function machine(): string[] {
+  const all = cpus();
+  const gib = Math.round(totalmem() / 2 ** 30);
+  const print = 'io:format("~s", [erlang:system_info(otp_release)]), halt().';
+  const versions = [
+    ["commit", commit()],
+    ["Deno", version(deno, "--version")],
+    ["Bun", version(bun, "--version")],
+    ["Node", version("node", "--version")],
+    ["Erlang/OTP", version(process.env["ERL"] ?? "erl", "-noshell", "-eval", print)],
+  ].filter(([, found]) => found !== undefined).map((pair) => pair.join(" "));
+  return [
+    `- Machine: ${all[0]?.model.trim()}, ${all.length} cores, ${gib} GiB, Linux ${release()}`,
+    `- Load at the start: ${loadavg().map((load) => load.toFixed(1)).join(", ")}`,
+    `- Versions: ${versions.join(", ")}`,
+  ];
+}
+
+/** Returns the commit, and whether files have changed since. */
+function commit(): string | undefined {
+  const cwd = fileURLToPath(new URL(".", import.meta.url));
+  const git = (...args: string[]): string =>
+    execFileSync("git", args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] })
+      .trim();
+  try {
+    const hasChanges = git("status", "--porcelain") !== "";
+    return `${git("rev-parse", "--short", "HEAD")}${hasChanges ? " with changes" : ""}`;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Runs the program of a table. Resolves to what it printed, and why it failed, if it did. */
+function run(file: string, args: readonly string[], minutes: number): Promise<{
+  readonly text: string;
+  readonly failure: string | undefined;
+}> {
+  const child = spawn(deno, ["run", "-A", "-q", file, ...args], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let isLate = false;
+  const end = (): void => {
+    child.kill("SIGTERM");
+    setTimeout(() => child.kill("SIGKILL"), END_MS).unref();
+  };
+  const limit = setTimeout(() => {
+    isLate = true;
+    end();
+  }, minutes * 60_000);
+  const stop = (): void => {
+    end();
+    process.exitCode = 130;
+  };
+  process.once("SIGINT", stop);
+  let text = "";
+  child.stdout.setEncoding("utf8").on("data", (more: string) => text += more);
+  return new Promise((resolve) => {
+    const settle = (failure: string | undefined): void => {
+      clearTimeout(limit);
+      process.off("SIGINT", stop);
+      resolve({ text: text.trim(), failure });
+    };
+    child.on("error", (error) => settle(error.message));
+    child.on("close", (status, signal) => {
+      if (isLate) settle(`ended after its limit of ${minutes} minutes`);
+      else settle(status === 0 ? undefined : `ended with ${status ?? signal}`);
+    });
+  });
+}
+
+const tables = TABLES.filter(({ name, tiny }) => wanted.includes(name) && (!isTiny() || tiny));
+const parts = ["# Measured", machine().join("\n")];
+let failures = 0;
+for (const [index, table] of tables.entries()) {
+  const { name, title, program, minutes } = table;
+  const args = isTiny() ? [] : options.quick ? table.quick : table.args;
+  say(`${name}, ${index + 1} of ${tables.length}, at most ${minutes} minutes`);
+  const others = new Others();
+  const file = fileURLToPath(new URL(program, import.meta.url));
+  const { text, failure } = await run(file, args, minutes);
+  const use = `others used ${Math.round(others.use() * 100)} % of the cores`;
+  if (failure !== undefined) failures++;
+  const command = ["deno run -A", `bench/${program}`, ...args].join(" ");
+  parts.push(
+    `## ${title}`,
+    `\`${command}\`, ${use}${failure === undefined ? "" : `. **It ${failure}.**`}`,
+    text,
+  );
+  if (options.out !== undefined) writeFileSync(options.out, `${parts.join("\n\n")}\n`);
+  if (process.exitCode === 130) break;
+}
+if (options.out === undefined) process.stdout.write(`${parts.join("\n\n")}\n`);
+if (failures > 0) {
+  say(`${failures} of ${tables.length} tables failed`);
+  process.exit(1);
+}
+process.exit();
