@@ -5,6 +5,9 @@
  */
 import type { Counting } from "./tally.ts";
 
+/** A command line, which begins with the runtime's name. */
+export type CommandLine = readonly ["deno" | "bun", ...string[]];
+
 /** A check. All its commands must succeed. */
 export interface Stage {
   /** The name for `--only`. */
@@ -19,9 +22,15 @@ export interface Stage {
   /** Whether the stage requires Bun. */
   readonly needsBun?: boolean;
   readonly env?: Readonly<Record<string, string>>;
-  /** The command lines, each beginning with the runtime's name. They may run at the same time. */
-  readonly commands: () => readonly (readonly ["deno" | "bun", ...string[]])[];
+  /** The command lines. They may run at the same time. */
+  readonly commands: () => readonly CommandLine[];
 }
+
+/**
+ * Number of test files of a command. On Deno, the files of a suite share an isolate, which loads
+ * the library once.
+ */
+const FILES_PER_COMMAND = 20;
 
 /** The file of the stage "latency". */
 const LATENCY = "tests/process/latency_test.ts";
@@ -111,7 +120,7 @@ export const STAGES: readonly Stage[] = [
     name: "deno",
     title: "suite on Deno",
     counts: "deno test",
-    commands: () => testsOf("deno -P=test", filesUnder("tests", "_test.ts").filter(isOfSuite), 12),
+    commands: () => suiteOf("deno", filesUnder("tests", "_test.ts").filter(isOfSuite)),
   },
   {
     name: "process-bun",
@@ -132,13 +141,13 @@ export const STAGES: readonly Stage[] = [
     counts: "bun test",
     slow: true,
     needsBun: true,
-    commands: () => testsOf("bun", filesUnder("tests", "_test.ts").filter(isOfSuite), 12),
+    commands: () => suiteOf("bun", filesUnder("tests", "_test.ts").filter(isOfSuite)),
   },
   {
     name: "mesher",
     title: "Mesher on Deno",
     counts: "deno test",
-    commands: () => testsOf("deno -P=test", filesUnder("tests/mesher", "_test.ts"), 6),
+    commands: () => suiteOf("deno", filesUnder("tests/mesher", "_test.ts")),
   },
   {
     name: "mesher-bun",
@@ -146,7 +155,7 @@ export const STAGES: readonly Stage[] = [
     counts: "bun test",
     slow: true,
     needsBun: true,
-    commands: () => testsOf("bun", filesUnder("tests/mesher", "_test.ts"), 6),
+    commands: () => suiteOf("bun", filesUnder("tests/mesher", "_test.ts")),
   },
   {
     name: "latency",
@@ -248,21 +257,33 @@ function isMixedOnly(file: string): boolean {
     hasPairs(file) && !/^test\(/m.test(Deno.readTextFileSync(file));
 }
 
+/** Returns command lines that test the files, `size` files each. */
+function testsOf(runtime: "deno" | "bun", files: readonly string[], size: number): CommandLine[] {
+  return slicesOf(files, size).map((some): CommandLine =>
+    runtime === "deno"
+      ? ["deno", "test", "-A", "--no-check", ...some]
+      // Bun treats a path without "./" as a pattern.
+      : ["bun", "test", ...some.map((file) => `./${file}`)]
+  );
+}
+
 /**
- * Returns command lines that test the files, `size` files each. On Deno they use the permission set
- * `test`.
+ * Returns command lines that test the files of a suite. On Deno they use the permission set `test`,
+ * and the files of a command share an isolate (`together.ts`).
  */
-function testsOf(
-  runtime: "deno" | "deno -P=test" | "bun",
-  files: readonly string[],
-  size: number,
-): (readonly ["deno" | "bun", ...string[]])[] {
-  return Array.from({ length: Math.ceil(files.length / size) }, (_, at) => {
-    const some = files.slice(at * size, (at + 1) * size);
-    // Bun treats a path without "./" as a pattern.
-    if (runtime === "bun") return ["bun", "test", ...some.map((file) => `./${file}`)];
-    return ["deno", "test", runtime === "deno" ? "-A" : "-P=test", "--no-check", ...some];
-  });
+function suiteOf(runtime: "deno" | "bun", files: readonly string[]): CommandLine[] {
+  if (runtime === "bun") return testsOf("bun", files, FILES_PER_COMMAND);
+  const options = ["-P=test", "--no-check", "scripts/check/together.ts", "--"];
+  return slicesOf(files, FILES_PER_COMMAND).map((
+    some,
+  ): CommandLine => ["deno", "test", ...options, ...some]);
+}
+
+function slicesOf(files: readonly string[], size: number): string[][] {
+  return Array.from(
+    { length: Math.ceil(files.length / size) },
+    (_, at) => files.slice(at * size, (at + 1) * size),
+  );
 }
 
 function filesUnder(folder: string, ending: string): string[] {
