@@ -14,9 +14,10 @@ import { assert, assertEquals } from "@std/assert";
 import type { DeflateOptions } from "../../lib/ws/options.ts";
 import { serve, type Server } from "../../lib/ws/server.ts";
 import { findProgram } from "../../scripts/cluster/runtimes.ts";
+import { whyNoBrowser, withBrowser } from "../kit/browser.ts";
 import { makeHost } from "../kit/host.ts";
 import { outputOf } from "../kit/run.ts";
-import { runtime, test, until } from "../kit/test.ts";
+import { test, until } from "../kit/test.ts";
 
 const host = makeHost();
 const SCRIPT = fileURLToPath(new URL("./ws_script.mjs", import.meta.url));
@@ -78,8 +79,6 @@ const aiohttp = ["/usr/bin/python3", findProgram("python3")]
 
 const hasWs = works(deno, ["eval", "--no-config", "--no-lock", "-q", 'await import("npm:ws@8")']);
 
-const chromium = ["chromium", "chromium-browser", "google-chrome"].map(findProgram).find(Boolean);
-
 const CANDIDATES: readonly Candidate[] = [
   {
     name: "Deno's own WebSocket",
@@ -133,11 +132,7 @@ const CANDIDATES: readonly Candidate[] = [
   },
   {
     name: "Chromium",
-    missing: runtime === "bun"
-      ? "the suite on Deno: bun test does not fetch packages"
-      : chromium === undefined
-      ? "Chromium"
-      : undefined,
+    missing: whyNoBrowser === undefined ? undefined : `a browser (${whyNoBrowser})`,
     fragments: false,
     deflates: true,
     talk: inChromium,
@@ -145,22 +140,16 @@ const CANDIDATES: readonly Candidate[] = [
 ];
 
 async function inChromium(url: string): Promise<Seen> {
-  const { chromium: launcher } = await import("playwright-core");
-  const browser = await launcher.launch({
-    executablePath: chromium!,
-    headless: true,
-    args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
-  });
-  try {
+  let seen: Seen | undefined;
+  await withBrowser(async (browser) => {
     const page = await browser.newPage();
     // The page comes from the server itself, so its origin is accepted.
     await page.goto(url.replace("ws:", "http:"));
     const script = readFileSync(SCRIPT, "utf8").replace("export async", "async")
       .replace(/if \(typeof process[^]*$/, "");
-    return await page.evaluate(`${script}; talk(${JSON.stringify(url)}, WebSocket)`);
-  } finally {
-    await browser.close();
-  }
+    seen = await page.evaluate(`${script}; talk(${JSON.stringify(url)}, WebSocket)`);
+  });
+  return seen!;
 }
 
 /** Runs `body` with a server for the scripts. */
