@@ -5,14 +5,14 @@
  */
 import { actionsFor, actOn, mergeAll, statusAfter } from "../actions.js";
 import { fill, h } from "../dom.js";
-import { LEVEL_OPTIONS } from "../parts/badges.js";
-import { button, select } from "../parts/controls.js";
+import { button } from "../parts/controls.js";
 import { empty, tabs } from "../parts/panel.js";
 import { listFoot, load } from "../parts/work.js";
 import { go, href, withQuery } from "../router.js";
 import { Selection } from "../selection.js";
 import * as issuesApi from "../server/issues.js";
 import { drawIssueChart, drawIssueNumbers, drawIssueRow, issueRow } from "./issue_row.js";
+import { issuesFilters } from "./issues_filters.js";
 import { issuesHead } from "./issues_head.js";
 
 /** @import { Context } from "../app.js" */
@@ -226,40 +226,6 @@ export function issuesView({ app, place, project, signal, keys }) {
   });
   refresh();
 
-  const levelSelect = select(LEVEL_OPTIONS, level, {
-    id: "filter-level",
-    "aria-label": "Level",
-    onchange: () => go(withQuery(place, { level: levelSelect.value })),
-  });
-  const whoSelect = select(whoOptions(app.user, []), assigned, {
-    id: "filter-who",
-    "aria-label": "Assigned to",
-    onchange: () => go(withQuery(place, { assigned_to: whoSelect.value })),
-  });
-  const sortSelect = select(
-    [["", "Last seen"], ["first_seen", "First seen"], ["events", "Events"], ["users", "Users"]],
-    sort,
-    {
-      id: "sort",
-      "aria-label": "Sort by",
-      onchange: () => go(withQuery(place, { sort: sortSelect.value })),
-    },
-  );
-  app.members().then((all) => {
-    if (signal.aborted) return;
-    fill(whoSelect, whoOptions(app.user, all).map(([value, text]) => h("option", { value }, text)));
-    whoSelect.value = assigned;
-  }, () => {});
-  const box = h("input", {
-    id: "filter-words",
-    type: "search",
-    placeholder: 'release:1.2 user:42 "words"',
-    "aria-label": "Search issues",
-    title:
-      "is:unresolved level:error release:1.2 environment:prod user:42 tag:value words of the title",
-    value: words,
-    data: { search: "" },
-  });
   return h(
     "div",
     { class: "view" },
@@ -272,38 +238,9 @@ export function issuesView({ app, place, project, signal, keys }) {
         current: value === status,
       })),
     ),
-    h(
-      "form",
-      {
-        class: "filters",
-        onsubmit: (/** @type {Event} */ event) => {
-          event.preventDefault();
-          box.blur();
-          go(withQuery(place, { q: box.value.trim() }));
-        },
-      },
-      box,
-      levelSelect,
-      whoSelect,
-      sortSelect,
-    ),
+    issuesFilters({ app, place, signal }),
     body,
   );
-}
-
-/**
- * @param {model.User} user
- * @param {model.Member[]} members
- * @returns {[string, string][]}
- */
-function whoOptions(user, members) {
-  return [
-    ["", "Anyone"],
-    ["none", "Nobody"],
-    [user.id, "Me"],
-    ...members.filter(({ userId }) => userId !== user.id)
-      .map(({ userId, name }) => /** @type {[string, string]} */ ([userId, name])),
-  ];
 }
 
 /**
