@@ -188,7 +188,7 @@ async function startMesher(
     keys: new Keys(parts.storage, parts.now),
     rejections: new Rejections(parts.counters, parts.log, parts.now),
     intake: new Intake(parts),
-    maps: new SourceMaps(parts.storage),
+    maps: new SourceMaps(parts.storage, parts.log),
     attempts: new Attempts(),
     resets: new Allowance(RESETS),
     lookups: new Allowance(LOOKUPS),

@@ -30,9 +30,9 @@ export const INFLATED_BYTES_MAX = 201_326_592;
 export const FILES_MAX = 4_000;
 
 /** Number of compressed bytes that are inflated at once. One byte may become a thousand. */
-const PIECE_BYTES = 16_384;
-/** Number of bytes after which other tasks can run. */
-const TURN_BYTES = 1_048_576;
+const PIECE_BYTES = 2_048;
+/** Number of bytes, inflated or read, after which other tasks can run. */
+const TURN_BYTES = 262_144;
 
 /** The error of a bundle that cannot be used. */
 export class BundleError extends Error {
@@ -108,9 +108,12 @@ async function unzipped(zip: Uint8Array): Promise<Map<string, Uint8Array>> {
   });
   unzip.register(UnzipInflate);
   try {
+    let turnAt = 0;
     for (let at = 0; at < zip.length; at += PIECE_BYTES) {
       unzip.push(zip.subarray(at, at + PIECE_BYTES), at + PIECE_BYTES >= zip.length);
-      if (at % TURN_BYTES === 0) await new Promise((turn) => setTimeout(turn, 0));
+      if (at + total < turnAt) continue;
+      turnAt = at + total + TURN_BYTES;
+      await new Promise((turn) => setTimeout(turn, 0));
     }
   } catch (error) {
     throw error instanceof BundleError

@@ -4,49 +4,61 @@
  *     absent ──a request──▶ running ──close · it fails · a request takes too long──▶ absent
  *
  * If a map makes the thread fail, the frames stay unchanged, and the next request starts another
- * thread. On Bun, where threads cannot import the library, maps are read in the main thread.
+ * thread. If the thread cannot import the library, this is logged, and another one is started after
+ * a minute at the earliest.
  *
  * @module
  */
 import { Worker } from "node:worker_threads";
-import { type MapOrder, MapReader, type Traced } from "./map_reader.ts";
+import type { LogLine } from "../log.ts";
+import type { MapOrder, Traced } from "./map_reader.ts";
 import type { MinifiedPlace } from "./trace.ts";
 
-/** A reply of the thread. `traced` is undefined for a map that is not loaded. */
-export interface MapReport {
-  readonly id: number;
-  readonly traced: readonly (Traced | null)[] | undefined | "no library";
-}
+/** The original places; undefined if the map is not loaded. */
+type Places = readonly (Traced | null)[] | undefined;
+
+/** A reply of the thread: the places, or why it cannot import the library. */
+export type MapReport =
+  | { readonly id: number; readonly traced: Places }
+  | { readonly id: number; readonly problem: string };
 
 /** Time limit for a request, including the requests before it, in milliseconds. */
 const ORDER_MS_MAX = 20_000;
-
-type Result = Exclude<MapReport["traced"], string> | null;
+/** The pause after the library could not be imported, in milliseconds. */
+const PROBLEM_MS = 60_000;
 
 /** The thread of one node. */
 export class MapThread {
+  readonly #log: LogLine;
   #worker: Worker | undefined;
-  /** Reads maps in this thread. Used if other threads cannot import the library. */
-  #reader: MapReader | undefined;
-  readonly #waiting = new Map<number, (traced: MapReport["traced"] | null) => void>();
+  readonly #waiting = new Map<number, (traced: Places | null) => void>();
   #lastId = 0;
   #isClosed = false;
+  /** The time before which no thread is started, as of `performance.now`. */
+  #startAfter = 0;
+
+  constructor(log: LogLine) {
+    this.#log = log;
+  }
 
   /**
    * Returns the original places of `places` with a loaded map. Resolves with undefined if the map
    * is not loaded, or with null if the thread has failed.
    */
-  trace(key: string, places: readonly MinifiedPlace[]): Promise<Result> {
+  trace(key: string, places: readonly MinifiedPlace[]): Promise<Places | null> {
     return this.#ask({ kind: "trace", id: ++this.#lastId, key, places });
   }
 
-  /** Loads a map, and returns the original places as {@linkcode trace} does. */
+  /**
+   * Loads a map, and returns the original places as {@linkcode trace} does. The contents must not
+   * be used afterwards.
+   */
   load(
     key: string,
     places: readonly MinifiedPlace[],
     map: Uint8Array,
     code: Uint8Array | null,
-  ): Promise<Result> {
+  ): Promise<Places | null> {
     return this.#ask({ kind: "load", id: ++this.#lastId, key, places, map, code });
   }
 
@@ -56,35 +68,27 @@ export class MapThread {
     await this.#end();
   }
 
-  async #ask(order: MapOrder): Promise<Result> {
-    if (this.#isClosed) return null;
-    if (this.#reader === undefined) {
-      const traced = await this.#send(order);
-      if (traced !== "no library") return traced;
-      this.#reader ??= new MapReader();
-      await this.#end();
-    }
-    return await this.#reader.answer(order);
-  }
-
-  #send(order: MapOrder): Promise<MapReport["traced"] | null> {
+  async #ask(order: MapOrder): Promise<Places | null> {
+    if (this.#isClosed || performance.now() < this.#startAfter) return null;
     const worker = this.#worker ??= this.#start();
-    return new Promise((resolve) => {
+    return await new Promise((resolve) => {
       const late = setTimeout(() => this.#end(), ORDER_MS_MAX);
       this.#waiting.set(order.id, (traced) => {
         clearTimeout(late);
         resolve(traced);
       });
-      worker.postMessage(order);
+      worker.postMessage(order, buffersOf(order));
     });
   }
 
   #start(): Worker {
     const worker = new Worker(new URL("./map_worker.ts", import.meta.url));
-    worker.on("message", ({ id, traced }: MapReport) => {
-      const done = this.#waiting.get(id);
-      this.#waiting.delete(id);
-      done?.(traced);
+    worker.on("message", (report: MapReport) => {
+      if (this.#worker !== worker) return;
+      if ("problem" in report) return this.#giveUp(report.problem);
+      const done = this.#waiting.get(report.id);
+      this.#waiting.delete(report.id);
+      done?.(report.traced);
     });
     const ended = (): void => {
       if (this.#worker === worker) void this.#end();
@@ -94,6 +98,12 @@ export class MapThread {
     return worker;
   }
 
+  #giveUp(problem: string): void {
+    this.#log("error", `source maps are not applied: the library cannot be imported: ${problem}`);
+    this.#startAfter = performance.now() + PROBLEM_MS;
+    void this.#end();
+  }
+
   async #end(): Promise<void> {
     const worker = this.#worker;
     this.#worker = undefined;
@@ -101,4 +111,14 @@ export class MapThread {
     this.#waiting.clear();
     await worker?.terminate();
   }
+}
+
+/** Returns the buffers of a request that are passed on without a copy: those of whole files. */
+function buffersOf(order: MapOrder): ArrayBuffer[] {
+  const files = order.kind === "load" ? [order.map, order.code] : [];
+  return files.flatMap((file) =>
+    file?.buffer instanceof ArrayBuffer && file.byteLength === file.buffer.byteLength
+      ? [file.buffer]
+      : []
+  );
 }

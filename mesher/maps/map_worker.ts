@@ -5,15 +5,21 @@
  * @module
  */
 import { parentPort } from "node:worker_threads";
+import { provideLibrary } from "./library.ts";
 import { type MapOrder, MapReader } from "./map_reader.ts";
 import type { MapReport } from "./map_thread.ts";
-import { canTrace } from "./trace.ts";
 
 const reader = new MapReader();
+/** Why the library cannot be imported. Null if it can. */
+const problem: Promise<string | null> = provideLibrary().then(
+  () => null,
+  (error) => String(error?.message ?? error),
+);
 
 parentPort!.on("message", async (order: MapOrder) => {
-  const report: MapReport = await canTrace()
+  const words = await problem;
+  const report: MapReport = words === null
     ? { id: order.id, traced: await reader.answer(order) }
-    : { id: order.id, traced: "no library" };
+    : { id: order.id, problem: words };
   parentPort!.postMessage(report);
 });

@@ -9,6 +9,7 @@
  * @module
  */
 import type { Exception, Frame, MesherEvent } from "../domain/event.ts";
+import type { LogLine } from "../log.ts";
 import type { Artifact, Artifacts } from "../storage/artifacts.ts";
 import type { Traced } from "./map_reader.ts";
 import { MapThread } from "./map_thread.ts";
@@ -28,10 +29,11 @@ interface Found {
 /** Looks up source maps, which a thread parses and caches. */
 export class SourceMaps {
   readonly #artifacts: Artifacts;
-  readonly #thread = new MapThread();
+  readonly #thread: MapThread;
 
-  constructor(artifacts: Artifacts) {
+  constructor(artifacts: Artifacts, log: LogLine) {
     this.#artifacts = artifacts;
+    this.#thread = new MapThread(log);
   }
 
   /** Ends the thread. */

@@ -42,21 +42,17 @@ export interface OriginalPlace {
 /** Maximum number of segments that are searched for the name of a function. */
 const SEGMENTS_MAX = 50_000;
 
-/** Returns whether the library can be imported here. Bun finds packages only outside of threads. */
-export async function canTrace(): Promise<boolean> {
-  try {
-    await import("@jridgewell/trace-mapping@0.3.31");
-    return true;
-  } catch {
-    return false;
-  }
+/** The specifier of the library. */
+export const NAME = "@jridgewell/trace-mapping@0.3.31";
+
+/** Imports the library. */
+export function traceMapping(): Promise<typeof import("@jridgewell/trace-mapping@0.3.31")> {
+  return import("@jridgewell/trace-mapping@0.3.31");
 }
 
 /** Parses a map. Rejects if it is invalid. */
 export async function parseMap(json: string): Promise<ParsedMap> {
-  const { AnyMap, decodedMappings, originalPositionFor, sourceContentFor } = await import(
-    "@jridgewell/trace-mapping@0.3.31"
-  );
+  const { AnyMap, decodedMappings, originalPositionFor, sourceContentFor } = await traceMapping();
   // Removes the prefix that some servers put before JSON so that it cannot be included as a script.
   const map = new AnyMap(json.replace(/^\)\]\}'?[^\n]*\n/, ""));
   return {

@@ -12,7 +12,8 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { gunzipSync } from "node:zlib";
+import { promisify } from "node:util";
+import { gunzip } from "node:zlib";
 import { concat } from "../../domain/bytes.ts";
 import { NAME_CHARS_MAX } from "../../domain/limits.ts";
 import { BUNDLE_BYTES_MAX, BundleError, readBundle } from "../../maps/bundle.ts";
@@ -283,7 +284,7 @@ async function chunksIn(request: Request): Promise<Map<string, Uint8Array>> {
     if (typeof file === "string" || (field !== "file" && field !== "file_gzip")) continue;
     if (chunks.size >= CHUNKS_MAX) throw new HttpError(400, `more than ${CHUNKS_MAX} chunks`);
     const sent = new Uint8Array(await file.arrayBuffer());
-    const bytes = field === "file" ? sent : gunzipped(sent);
+    const bytes = field === "file" ? sent : await gunzipped(sent);
     const sha1 = createHash("sha1").update(bytes).digest("hex");
     if (bytes.length > CHUNK_BYTES) throw new HttpError(413, "a chunk is too large");
     if (sha1 !== file.name) throw new HttpError(400, "a chunk does not have the SHA-1 of its name");
@@ -292,9 +293,9 @@ async function chunksIn(request: Request): Promise<Map<string, Uint8Array>> {
   return chunks;
 }
 
-function gunzipped(bytes: Uint8Array): Uint8Array {
+async function gunzipped(bytes: Uint8Array): Promise<Uint8Array> {
   try {
-    return gunzipSync(bytes, { maxOutputLength: CHUNK_BYTES });
+    return await promisify(gunzip)(bytes, { maxOutputLength: CHUNK_BYTES });
   } catch {
     throw new HttpError(400, "a chunk is not valid gzip, or too large");
   }
@@ -328,8 +329,13 @@ async function assemble(asked: Asked): Promise<Reply> {
   await storage.deleteChunks(orgId, chunks);
   const parts = found.filter((part) => part !== null);
   if (parts.length < found.length) return failed("a chunk has vanished: upload again");
+  const hash = createHash("sha1");
+  for (const part of parts) {
+    hash.update(part);
+    await new Promise((turn) => setTimeout(turn, 0));
+  }
   const zip = concat(parts);
-  if (createHash("sha1").update(zip).digest("hex") !== checksum) {
+  if (hash.digest("hex") !== checksum) {
     return failed("the joined chunks do not have this checksum");
   }
   try {
