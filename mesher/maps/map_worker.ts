@@ -10,7 +10,7 @@ import { type MapOrder, MapReader } from "./map_reader.ts";
 import type { MapReport } from "./map_thread.ts";
 
 const reader = new MapReader();
-/** Why the library cannot be imported. Null if it can. */
+/** The reason if the library cannot be imported; otherwise null. */
 const problem: Promise<string | null> = provideLibrary().then(
   () => null,
   (error) => String(error?.message ?? error),
