@@ -638,11 +638,11 @@ export class Node {
   send<M>(to: Pid<M> | ActorName | string, message: M): void {
     const { system } = this.#parts;
     if (!system.isStopped) return system.sendTo(to, message);
-    this.#sendsNothing(to, message);
+    this.#reportUnsent(to, message);
   }
 
   /** Reports a message that was sent on a stopped node as event "deadletter". */
-  #sendsNothing(to: Pid<never> | ActorName | string, message: unknown): void {
+  #reportUnsent(to: Pid<never> | ActorName | string, message: unknown): void {
     const { events, unsent } = this.#parts;
     const error = new NodeStoppedError(this.name, "it cannot send messages any more");
     if (events.has("deadletter")) events.emit("deadletter", { to, message, error });
@@ -739,7 +739,7 @@ export class Node {
    * @throws {ArgumentError} `code` "badarg": the time is above 24 days.
    */
   sendAfter<M>(to: Pid<M>, message: M, ms: number): TimerRef {
-    if (this.#parts.system.isStopped) this.#sendsNothing(to, message);
+    if (this.#parts.system.isStopped) this.#reportUnsent(to, message);
     return this.#parts.system.sendAfter(to, message, ms);
   }
 
@@ -749,7 +749,7 @@ export class Node {
    * @throws {ArgumentError} `code` "badarg": the time is above 24 days.
    */
   sendInterval<M>(to: Pid<M>, message: M, ms: number): TimerRef {
-    if (this.#parts.system.isStopped) this.#sendsNothing(to, message);
+    if (this.#parts.system.isStopped) this.#reportUnsent(to, message);
     return this.#parts.system.sendInterval(to, message, ms);
   }
 

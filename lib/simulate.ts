@@ -396,12 +396,12 @@ class Cluster implements Simulation {
     return node;
   }
 
-  #vanish(short: string, told: boolean, what: string): void {
+  #vanish(short: string, notifiesPeers: boolean, what: string): void {
     const member = this.#member(short);
     if (member.host.isGone) return;
     this.#note(short, what);
     member.node = undefined;
-    member.host.vanish(told);
+    member.host.vanish(notifiesPeers);
     member.parts?.system.scheduler.halt();
   }
 

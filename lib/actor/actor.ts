@@ -31,7 +31,7 @@ import type { ActorName, RemoteSpawn } from "./remote.ts";
 import type { Probe, Runnable, Scheduler } from "./scheduler.ts";
 import type { SelfWaits } from "./self_waits.ts";
 import type { ActorFunction, MessageHandler, ReceiveOptions, Self, SpawnOptions } from "./self.ts";
-import { patienceMs, SPENT, type TimerRef } from "./timer.ts";
+import { SPENT, timeoutMs, type TimerRef } from "./timer.ts";
 import type { Wheel, WheelTimer } from "./wheel.ts";
 
 /** The methods and fields of `System` that actors use. */
@@ -447,7 +447,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     if (this.#resolve !== undefined) throw new Error(`${this.pid} receives already`);
     const match = options?.match;
     const timeout = options?.timeout ?? Infinity;
-    const ms = patienceMs(timeout);
+    const ms = timeoutMs(timeout);
     this.#last = undefined;
     if (this.length === 0 || this.#queued) return this.#wait(match, ms);
     while (this.system.scheduler.spend(TAKEN_CREDIT)) {

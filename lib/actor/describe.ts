@@ -91,15 +91,15 @@ function objectWords(term: object, depth: number, budget: Budget): string {
   if (term instanceof Set) return `Set(${term.size})`;
   if (depth === DEPTH_MAX) return Array.isArray(term) ? "[…]" : "{…}";
   if (Array.isArray(term)) {
-    const told = term.slice(0, MEMBERS_MAX).map((member) => words(member, depth + 1, budget));
-    return `[${told.join(", ")}${more(term.length)}]`;
+    const shown = term.slice(0, MEMBERS_MAX).map((member) => words(member, depth + 1, budget));
+    return `[${shown.join(", ")}${more(term.length)}]`;
   }
   const keys = Object.keys(term);
-  const told = keys.slice(0, MEMBERS_MAX).map((key) =>
+  const shown = keys.slice(0, MEMBERS_MAX).map((key) =>
     `${key}: ${words((term as Record<string, unknown>)[key], depth + 1, budget)}`
   );
   const prefix = name === "Object" || name === "" ? "" : `${name} `;
-  return keys.length === 0 ? `${prefix}{}` : `${prefix}{ ${told.join(", ")}${more(keys.length)} }`;
+  return keys.length === 0 ? `${prefix}{}` : `${prefix}{ ${shown.join(", ")}${more(keys.length)} }`;
 }
 
 function className(term: object): string {

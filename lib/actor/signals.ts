@@ -73,7 +73,7 @@ export class Signals {
   }
 
   /** Returns the actor of a pid, or the reason why there is none. */
-  who(pid: Pid<never>): ActorRef | "noproc" | "noconnection" {
+  lookup(pid: Pid<never>): ActorRef | "noproc" | "noconnection" {
     checkPid(pid);
     const actorRef = actorRefOf(pid);
     if (actorRef !== undefined) return actorRef;
@@ -89,7 +89,7 @@ export class Signals {
 
   /** Links two actors. A repeated link and a link to itself have no effect. */
   link(actor: ActorRef, pid: Pid<never>): void {
-    const other = this.who(pid);
+    const other = this.lookup(pid);
     if (typeof other === "string") {
       // Sends no signal "noproc" if an exit signal of an earlier link has not been delivered yet.
       return actor.links?.has(pid) ? undefined : actor.linkBroke(pid, other);
@@ -101,7 +101,7 @@ export class Signals {
 
   unlink(actor: ActorRef, pid: Pid<never>): void {
     if (actor.links === undefined) return;
-    const other = this.who(pid);
+    const other = this.lookup(pid);
     // The other actor may have just exited, and its exit signal may still be queued.
     if (typeof other === "string") return this.#unlinkEnded(actor.links, pid);
     if (untie(actor, other)) other.unlinked(actor);
@@ -110,7 +110,7 @@ export class Signals {
 
   /** Monitors the actor of a pid. */
   monitor(actor: ActorRef, pid: Pid<never>, ref: Ref): void {
-    const other = this.who(pid);
+    const other = this.lookup(pid);
     if (typeof other === "string") actor.down(ref, pid, other);
     else this.monitorCell(actor, other, ref);
   }

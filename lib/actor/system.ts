@@ -40,9 +40,9 @@ import { PORTION, Signals } from "./signals.ts";
 import { type SupervisedChild, type SupervisedChildren, Supervisors } from "./supervisors.ts";
 import { Table } from "./table.ts";
 import {
-  badPatience,
   Deadline,
-  isPatience,
+  invalidTimeout,
+  isTimeout,
   SentTimer,
   Sleep,
   SPENT,
@@ -337,8 +337,8 @@ export class System implements ActorHome, TimerHost, Tracker {
    * Returns the actor of a pid, or the reason why it cannot be reached. Throws `ArgumentError` if
    * the argument is not a pid.
    */
-  who(pid: Pid<never>): ActorRef | "noproc" | "noconnection" {
-    return this.signals.who(checked(this, pid));
+  lookup(pid: Pid<never>): ActorRef | "noproc" | "noconnection" {
+    return this.signals.lookup(checked(this, pid));
   }
 
   /** Returns whether a pid identifies a live actor of this node. */
@@ -455,7 +455,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     let actor: ActorRef | "noproc" | "noconnection";
     if (to instanceof Pid) {
       if (to.home !== this.home) to = this.here(to);
-      actor = actorRefOf(to) ?? this.signals.who(to);
+      actor = actorRefOf(to) ?? this.signals.lookup(to);
     } else actor = this.#named(to);
     if (typeof actor === "string") return this.#noCall(to, request, actor, caller);
     const callsSelf = actor === caller;
@@ -463,9 +463,9 @@ export class System implements ActorHome, TimerHost, Tracker {
       ? new CallingSelfError(actor.label, whichCall(request, caller))
       : signal?.aborted
       ? signal.reason
-      : isPatience(timeout)
+      : isTimeout(timeout)
       ? undefined
-      : badPatience(timeout);
+      : invalidTimeout(timeout);
     if (broken !== undefined) {
       actor.released();
       return this.rejected(broken, caller);
@@ -628,7 +628,7 @@ export class System implements ActorHome, TimerHost, Tracker {
 
   /** Sends an exit signal from `from`. Default: from the code outside of actors. */
   exit(to: Pid<never>, reason: ExitReason, from: Pid = this.pid): void {
-    const actor = this.who(to);
+    const actor = this.lookup(to);
     if (typeof actor === "string") return;
     actor.exitSignal(from, readableReason(reason));
     actor.released();
@@ -665,7 +665,7 @@ export class System implements ActorHome, TimerHost, Tracker {
 
   /** Notifies the actors that monitor a node. */
   nodeChanged(type: "nodeup" | "nodedown", node: string, reason?: string): void {
-    if (this.nodeWatchers.has(node)) this.nodeWatchers.tell(node, nodeChange(type, node, reason));
+    if (this.nodeWatchers.has(node)) this.nodeWatchers.notify(node, nodeChange(type, node, reason));
   }
 
   demonitor(actor: ActorRef, ref: Ref, flush: boolean): boolean {
@@ -828,7 +828,7 @@ export class System implements ActorHome, TimerHost, Tracker {
 
   #sendLater<M>(to: Pid<M>, message: M, ms: number, everyMs: number | undefined): TimerRef {
     const wait = timerMs(ms);
-    const actor = this.who(to);
+    const actor = this.lookup(to);
     if (typeof actor === "string") return SPENT;
     const timer = new SentTimer(this, actor, message, everyMs);
     this.setTimer(timer, wait);

@@ -22,17 +22,17 @@ export function timerMs(ms: number): number {
 }
 
 /** Checks and returns a timeout: a valid delay, or `Infinity` for no limit. */
-export function patienceMs(ms: number): number {
+export function timeoutMs(ms: number): number {
   return ms === Infinity ? ms : timerMs(ms);
 }
 
 /** Whether a timeout is valid. */
-export function isPatience(ms: number): boolean {
+export function isTimeout(ms: number): boolean {
   return ms <= TIMER_MS_MAX || ms === Infinity;
 }
 
 /** Returns the error for an invalid timeout. */
-export function badPatience(ms: number): ArgumentError {
+export function invalidTimeout(ms: number): ArgumentError {
   return new ArgumentError(
     `${ms} is not a valid timeout: use 0 to ${TIMER_MS_MAX} ms, or Infinity`,
   );

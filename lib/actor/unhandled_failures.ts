@@ -97,10 +97,10 @@ export class UnhandledFailures {
   /** Records a failure whose promise has not been awaited so far. */
   forgotten(origin: Origin, error: unknown): void {
     this.#forgotten.push([origin, error]);
-    if (this.#forgotten.length === 1) this.#system.yieldToIo(this.#judge);
+    if (this.#forgotten.length === 1) this.#system.yieldToIo(this.#check);
   }
 
-  readonly #judge = (): void => {
+  readonly #check = (): void => {
     for (const [{ handled, caller }, error] of this.#forgotten.splice(0)) {
       if (!handled) this.#system.unhandled(error, caller);
     }

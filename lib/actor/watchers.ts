@@ -64,7 +64,7 @@ export class Watchers {
   }
 
   /** Sends a message to all subscribers of a key; to many of them in portions. */
-  tell(key: string, message: unknown): void {
+  notify(key: string, message: unknown): void {
     const watches = this.#byKey.get(key);
     if (watches === undefined) return;
     if (watches.size > AT_ONCE || this.#sending > 0) {

@@ -1,7 +1,7 @@
 /**
  * Decides when to ping a peer and when to consider it dead. Deterministic: time is an argument.
  *
- *     heard ──quiet for `quietMs`──▶ ping, once per `quietMs` ──nothing for `deadlineMs`──▶ dead
+ *     alive ──quiet for `quietMs`──▶ ping, once per `quietMs` ──nothing for `deadlineMs`──▶ dead
  *       ▲                                    │
  *       └────────────── any bytes ───────────┘
  *
@@ -34,7 +34,7 @@ export class Heartbeat {
    * each read would cost more.
    */
   #fresh = false;
-  #heardAt: number;
+  #receivedAt: number;
   #askedAt: number;
   #tickedAt: number;
 
@@ -42,13 +42,13 @@ export class Heartbeat {
   constructor(limits: HeartbeatLimits, tickMs: number, now: number) {
     this.#limits = limits;
     this.#tickMs = tickMs;
-    this.#heardAt = now;
+    this.#receivedAt = now;
     this.#askedAt = now;
     this.#tickedAt = now;
   }
 
   /** Records that bytes were received from the peer. */
-  heard(): void {
+  received(): void {
     this.#fresh = true;
   }
 
@@ -56,12 +56,12 @@ export class Heartbeat {
   tick(now: number): HeartbeatAdvice {
     const missed = now - this.#tickedAt - 2 * this.#tickMs;
     this.#tickedAt = now;
-    if (missed > 0) this.#heardAt += missed;
+    if (missed > 0) this.#receivedAt += missed;
     if (this.#fresh) {
       this.#fresh = false;
-      this.#heardAt = now;
+      this.#receivedAt = now;
     }
-    const silence = now - this.#heardAt;
+    const silence = now - this.#receivedAt;
     if (silence >= this.#limits.deadlineMs) return "dead";
     if (silence < this.#limits.quietMs || now - this.#askedAt < this.#limits.quietMs) return "wait";
     this.#askedAt = now;

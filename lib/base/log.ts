@@ -81,14 +81,14 @@ export type LogSink = (entry: LogEntry) => void;
 export class Log {
   readonly #sink: LogSink;
   readonly #least: number;
-  readonly #speaker: string;
+  readonly #source: string;
   readonly #wall: () => number;
 
-  /** `speaker` is the name of the source, and `wall` returns milliseconds since 1970. */
-  constructor(sink: LogSink, least: LogLevel, speaker: string, wall: () => number) {
+  /** `source` is the name of the source, and `wall` returns milliseconds since 1970. */
+  constructor(sink: LogSink, least: LogLevel, source: string, wall: () => number) {
     this.#sink = sink;
     this.#least = LOG_LEVELS.indexOf(least);
-    this.#speaker = speaker;
+    this.#source = source;
     this.#wall = wall;
   }
 
@@ -109,15 +109,15 @@ export class Log {
   }
 
   /** Returns the same log with another source name. */
-  as(speaker: string): Log {
-    return new Log(this.#sink, LOG_LEVELS[this.#least]!, speaker, this.#wall);
+  as(source: string): Log {
+    return new Log(this.#sink, LOG_LEVELS[this.#least]!, source, this.#wall);
   }
 
   /** Writes an entry. `event` and `data` are the event that the entry reports. */
   write(level: LogLevel, message: string, event?: string, data?: object): void {
     if (LOG_LEVELS.indexOf(level) < this.#least) return;
     try {
-      this.#sink(new LogEntry(this.#wall(), level, this.#speaker, message, event, data));
+      this.#sink(new LogEntry(this.#wall(), level, this.#source, message, event, data));
     } catch {
       // The sink belongs to the user. If it throws, the error cannot be logged anywhere else.
     }

@@ -91,7 +91,7 @@ export interface HomePorts {
   /** Returns the copy of a topic that this node keeps. */
   ownCopy(topic: string): LogState | undefined;
   /** Sends a message to a hub. */
-  tell(hub: Pid, message: HomeMessage): void;
+  sendToHub(hub: Pid, message: HomeMessage): void;
   /** Fetches the copy of a topic from a hub. */
   fetchCopy(hub: Pid, topic: string, timeout: number): Promise<LogState | undefined>;
 }
@@ -189,7 +189,7 @@ class HistoryHome {
         this.#waiting.push({ offset: entry.offset, call });
         for (const copy of this.#copies.values()) {
           copy.since ??= now;
-          this.#ports.tell(copy.hub, [
+          this.#ports.sendToHub(copy.hub, [
             "copy",
             this.#topic,
             this.#self.pid as Pid,
@@ -236,7 +236,7 @@ class HistoryHome {
     this.#committed = to;
     const epoch = this.#log.epoch.id;
     for (const { hub } of this.#subscribers.values()) {
-      this.#ports.tell(hub, ["entries", this.#topic, this.#self.pid as Pid, epoch, entries]);
+      this.#ports.sendToHub(hub, ["entries", this.#topic, this.#self.pid as Pid, epoch, entries]);
     }
     while (this.#waiting.length > 0 && this.#waiting[0]!.offset <= to) {
       const { offset, call } = this.#waiting.shift()!;
@@ -308,7 +308,7 @@ class HistoryHome {
 
   #sendState(copy: Copy): void {
     copy.since = this.#ports.now();
-    this.#ports.tell(copy.hub, [
+    this.#ports.sendToHub(copy.hub, [
       "copy",
       this.#topic,
       this.#self.pid as Pid,

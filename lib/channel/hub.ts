@@ -496,7 +496,7 @@ export class Hub {
   }
 
   /** Sends a message about histories to the hub of another node. */
-  tell(pid: Pid, message: unknown): void {
+  sendToHub(pid: Pid, message: unknown): void {
     this.#send(pid, ["history", message]);
   }
 
@@ -531,13 +531,13 @@ export class Hub {
     }
     try {
       if (message instanceof Call) return this.#asked(message);
-      if (Array.isArray(message)) return this.#heard(message as unknown as HubMessage);
+      if (Array.isArray(message)) return this.#hubMessage(message as unknown as HubMessage);
     } catch (error) {
       this.failed("a message from another node's channels", error);
     }
   }
 
-  #heard(message: HubMessage): void {
+  #hubMessage(message: HubMessage): void {
     switch (message[0]) {
       case "broadcast":
         return this.rooms.deliver(message[1], message[2]);

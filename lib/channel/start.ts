@@ -74,7 +74,7 @@ export function startHub(parts: ChannelParts): Hub {
         return orderFor(topic, [...hub.peers].filter(([node]) => offering.has(node)));
       },
       ownCopy: (topic) => hub.history?.copyOf(topic),
-      tell: (to, message) => hub.tell(to, message),
+      sendToHub: (to, message) => hub.sendToHub(to, message),
       fetchCopy: (to, topic, timeout) => {
         const asked = to as unknown as Pid<Call<HubRequest, LogState | undefined>>;
         return system.call(asked, ["history", topic], { timeout });

@@ -16,7 +16,7 @@ export interface Claim {
   readonly nodeLink: PeerLink;
   readonly request: number;
   /** The holder that was last reported to the owner of this claim. */
-  told: string | undefined;
+  reported: string | undefined;
 }
 
 /** The waiting claims of one node. */

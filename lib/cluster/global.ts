@@ -8,7 +8,7 @@ import { checkPid } from "../actor/arguments.ts";
 import { setSystem } from "../actor/behind.ts";
 import { NameError, NodeStoppedError } from "../actor/errors.ts";
 import type { System } from "../actor/system.ts";
-import { patienceMs } from "../actor/timer.ts";
+import { timeoutMs } from "../actor/timer.ts";
 import type { Pid } from "../term/pid.ts";
 import type { NameChange } from "./changes.ts";
 import type { OnConflict, Resolve } from "./lost_name.ts";
@@ -192,7 +192,7 @@ export class Global {
     if (timeout === Infinity) return waiting;
     const late = (): Error => {
       ended();
-      return new NameTimeoutError(name, patienceMs(timeout));
+      return new NameTimeoutError(name, timeoutMs(timeout));
     };
     return this.#system.within(waiting, timeout, late);
   }

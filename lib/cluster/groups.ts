@@ -289,7 +289,7 @@ export class GroupTable {
   #leave(rows: readonly Row[]): void {
     for (const row of rows) this.#rows.delete(row);
     for (const { nodeLink, cursor } of this.#peers) {
-      sendMembers(nodeLink, TAG.GROUP_LEAVE, rows.filter(({ number }) => cursor.knows(number)));
+      sendMembers(nodeLink, TAG.GROUP_LEAVE, rows.filter(({ number }) => cursor.hasSent(number)));
     }
     for (const row of rows) this.#remove(this.#own, row);
   }
@@ -335,7 +335,7 @@ export class GroupTable {
 
   #sendAll(key: string, group: Group, joined: readonly Pid[], left: readonly Pid[]): void {
     if (!this.#watchers.has(key)) return;
-    this.#watchers.tell(key, groupChange(group.name, joined, left));
+    this.#watchers.notify(key, groupChange(group.name, joined, left));
   }
 }
 

@@ -225,7 +225,7 @@ export class HomeActor {
     this.#places.delete(this.self.pid.node);
     this.#weight = 0;
     if (this.#places.size === 0) return this.#end("shutdown");
-    for (const member of this.#members.values()) this.#sayLeaving(member);
+    for (const member of this.#members.values()) this.#sendLeaving(member);
     // A member whose weight is unknown receives the list of keys later, when its weight is known.
     for (const member of this.#members.values()) {
       if (member.weight !== undefined) this.listKeys(member);
@@ -239,7 +239,7 @@ export class HomeActor {
    * Notifies a node that this node is leaving. After its reply, that node sends no further messages
    * for keys.
    */
-  #sayLeaving({ pid }: HomeMember): void {
+  #sendLeaving({ pid }: HomeMember): void {
     this.#pending++;
     const request: Leaving = { $home: "leaving", from: this.self.pid as Pid };
     const done = (): void => this.#system.send(this.self.pid, DONE);
@@ -278,7 +278,7 @@ export class HomeActor {
       if (phase > LIVE && pid !== undefined) this.#system.exit(pid, "kill");
       return;
     }
-    if (isHomeMessage(message)) return this.#told(message);
+    if (isHomeMessage(message)) return this.#received(message);
   }
 
   #called(call: Call): void {
@@ -402,7 +402,7 @@ export class HomeActor {
       if (!member.hasListed) isBlocked = true;
       if (!member.expected.has(key)) continue;
       isBlocked = true;
-      this.#tell(member, { $home: "pull", from: this.self.pid as Pid, key });
+      this.#sendTo(member, { $home: "pull", from: this.self.pid as Pid, key });
     }
     return isBlocked;
   }
@@ -416,7 +416,7 @@ export class HomeActor {
     this.#moves.delete(resident);
     for (const member of this.#members.values()) {
       if (!member.promised.delete(key)) continue;
-      this.#tell(member, { $home: "gone", from: this.self.pid as Pid, key });
+      this.#sendTo(member, { $home: "gone", from: this.self.pid as Pid, key });
     }
     this.#checkLeft();
   }
@@ -618,14 +618,14 @@ export class HomeActor {
   }
 
   #hello(member: { readonly pid: Pid }): void {
-    this.#tell(member, { $home: "hello", from: this.self.pid as Pid, weight: this.#weight });
+    this.#sendTo(member, { $home: "hello", from: this.self.pid as Pid, weight: this.#weight });
   }
 
-  #tell({ pid }: { readonly pid: Pid }, message: HomeMessage): void {
+  #sendTo({ pid }: { readonly pid: Pid }, message: HomeMessage): void {
     this.#system.send(pid as Pid<HomeMessage>, message);
   }
 
-  #told(message: HomeMessage): void {
+  #received(message: HomeMessage): void {
     const known = this.#members.get(message.from.key);
     switch (message.$home) {
       case "hello":
@@ -642,7 +642,7 @@ export class HomeActor {
         const resident = this.residents.get(message.key);
         if (resident !== undefined) return this.#move(resident);
         known?.promised.delete(message.key);
-        return this.#tell({ pid: message.from }, {
+        return this.#sendTo({ pid: message.from }, {
           ...message,
           $home: "gone",
           from: this.self.pid as Pid,
@@ -700,7 +700,7 @@ export class HomeActor {
     const from = this.self.pid as Pid;
     for (let i = 0; i < keys.length || i === 0; i += PORTION_COUNT) {
       const last = i + PORTION_COUNT >= keys.length;
-      this.#tell(member, { $home: "keys", from, keys: keys.slice(i, i + PORTION_COUNT), last });
+      this.#sendTo(member, { $home: "keys", from, keys: keys.slice(i, i + PORTION_COUNT), last });
     }
   }
 

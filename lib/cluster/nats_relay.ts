@@ -302,7 +302,9 @@ class NatsRelay implements RelayTransport {
     if (!isReceiver) {
       this.#events!.stop();
       this.#events = undefined;
-    } else this.#events = this.#terms.jetstream === undefined ? this.#hear() : this.#consume();
+    } else {this.#events = this.#terms.jetstream === undefined
+        ? this.#subscribeEvents()
+        : this.#consume();}
   }
 
   flush(): Promise<void> {
@@ -383,7 +385,7 @@ class NatsRelay implements RelayTransport {
   }
 
   /** Subscribes to events over core NATS. Used without JetStream. */
-  #hear(): { stop(): void } {
+  #subscribeEvents(): { stop(): void } {
     let storing = 0;
     const subscription = this.#nats.subscribe(this.#eventSubject, {
       callback: (error, message) => {

@@ -286,7 +286,7 @@ export class Registry {
         return Promise.reject(new QuorumError(name, count, need, count >= need));
       }
     }
-    const actorRef = this.#system.who(pid);
+    const actorRef = this.#system.lookup(pid);
     if (typeof actorRef === "string") return Promise.reject(new NoProcError(pid));
     if (this.#own.size >= this.#namesMax) {
       actorRef.released();
@@ -487,7 +487,7 @@ export class Registry {
       sendRegistered(nodeLink, request, REGISTERED.TAKEN, this.#system.home.node);
       return undefined;
     }
-    this.#stamps.heard(stamp);
+    this.#stamps.accept(stamp);
     const isHeld = (flags & CLAIM_FLAG.HELD) !== 0;
     const token = row.token || undefined;
     const lingers = (flags & CLAIM_FLAG.QUORUM) !== 0;
@@ -508,7 +508,7 @@ export class Registry {
     const isFree = current === undefined || current.owner === owner;
     const delay = isFree ? this.#delayMs(entry) : 0;
     if (isFree && delay === 0) this.#grant(entry, nodeLink, request);
-    else this.#claims.add({ entry, nodeLink, request, told: undefined });
+    else this.#claims.add({ entry, nodeLink, request, reported: undefined });
     if (delay > 0) this.#reviewIn(delay);
     if (this.#isOverfull(owner)) return this.#tooMany();
     this.#review(name);
@@ -785,7 +785,7 @@ export class Registry {
     own.unwatch();
     const change = this.#table.remove(this.#me, name);
     for (const { nodeLink, cursor, asked } of this.#peers) {
-      if (asked.delete(own) || cursor.knows(own.number)) sendUnregister(nodeLink, name);
+      if (asked.delete(own) || cursor.hasSent(own.number)) sendUnregister(nodeLink, name);
     }
     this.#answer(own, outcome);
     this.#apply(change);
@@ -883,8 +883,8 @@ export class Registry {
     for (const claim of this.#claims.of(name)) {
       const isOpen = current.isClaim && current.owner !== this.#me &&
         isEarlier(claim.entry, current) && this.#inquire(current, claim.entry);
-      if (isOpen || claim.told === current.owner) continue;
-      claim.told = current.owner;
+      if (isOpen || claim.reported === current.owner) continue;
+      claim.reported = current.owner;
       sendRegistered(claim.nodeLink, claim.request, REGISTERED.TAKEN, current.owner);
     }
   }
@@ -922,7 +922,7 @@ export class Registry {
     this.#ownOf(name);
     const lingers = this.#table.of(owner, name)?.lingers;
     const entry: NameEntry = { name, owner, pid, stamp, token, lingers };
-    this.#stamps.heard(stamp);
+    this.#stamps.accept(stamp);
     if (token) this.#tokens.note(name, token);
     this.#claims.remove(name, owner);
     this.#apply(this.#table.set(entry));
@@ -970,10 +970,10 @@ export class Registry {
       // If the other entry was withdrawn in the meantime, this node keeps the name.
       if (still === undefined) return;
       const isOurs = keeps?.equals(pid) ?? false;
-      const isTold = isOurs || keeps === undefined
+      const isSent = isOurs || keeps === undefined
         ? sendResolved(nodeLink, still, keeps as Pid)
         : true;
-      if (!isOurs || !isTold) this.#yield(own, still.pid);
+      if (!isOurs || !isSent) this.#yield(own, still.pid);
     });
   }
 
@@ -1072,7 +1072,7 @@ export class Registry {
       return this.#own.get(name);
     }
     for (const { us, cursor, early } of this.#shifts) {
-      if (cursor.knows(own.number) || early.has(own)) continue;
+      if (cursor.hasSent(own.number) || early.has(own)) continue;
       early.add(own);
       this.#restamp([own], (stamp) => stamp + us);
     }
@@ -1092,7 +1092,7 @@ export class Registry {
     }
     for (const { nodeLink, cursor, asked } of this.#peers) {
       const known = changed.filter((own) =>
-        isOurs(own) && (cursor.knows(own.number) || asked.has(own))
+        isOurs(own) && (cursor.hasSent(own.number) || asked.has(own))
       );
       if (known.length > 0) sendSync(nodeLink, known.map(({ entry }) => entry), this.#me);
     }
@@ -1105,7 +1105,7 @@ export class Registry {
     const pid = this.#table.find(name)?.pid;
     // If the name has changed again in the meantime, only the later change is reported.
     if (to === undefined ? pid !== undefined : !to.pid.equals(pid)) return;
-    if (this.#watchers.has(name)) this.#watchers.tell(name, nameChange(name, pid));
+    if (this.#watchers.has(name)) this.#watchers.notify(name, nameChange(name, pid));
     if (pid !== undefined && this.#waiters.size > 0) {
       for (const found of [...this.#waiters.get(name) ?? []]) found(pid);
     }

@@ -18,14 +18,14 @@ import type { PeerLink } from "./rows.ts";
 export class Replicas implements ClusterSink<PeerLink> {
   readonly #registry: Registry;
   readonly #groups: GroupTable;
-  readonly #breath: (node: string) => Promise<void>;
+  readonly #pause: (node: string) => Promise<void>;
   readonly #nodeLinks = new Map<string, PeerLink>();
 
-  /** `breath` resolves when other work has run and the queue to the node is short. */
-  constructor(registry: Registry, groups: GroupTable, breath: (node: string) => Promise<void>) {
+  /** `pause` resolves when other work has run and the queue to the node is short. */
+  constructor(registry: Registry, groups: GroupTable, pause: (node: string) => Promise<void>) {
     this.#registry = registry;
     this.#groups = groups;
-    this.#breath = breath;
+    this.#pause = pause;
   }
 
   up(nodeLink: PeerLink): void {
@@ -101,7 +101,7 @@ export class Replicas implements ClusterSink<PeerLink> {
     const portion = (): boolean =>
       this.#groups.sendMore(nodeLink) || this.#registry.sendMore(nodeLink);
     while (portion()) {
-      await this.#breath(node);
+      await this.#pause(node);
       if (this.#nodeLinks.get(node) !== nodeLink) return;
     }
   }

@@ -7,7 +7,7 @@
 import { ArgumentError } from "../actor/errors.ts";
 import type { Self } from "../actor/self.ts";
 import { type System, systemOf } from "../actor/system.ts";
-import { patienceMs } from "../actor/timer.ts";
+import { timeoutMs } from "../actor/timer.ts";
 import type { Pid } from "../term/pid.ts";
 import { checkLease } from "./lease.ts";
 import { checkQuorum } from "./quorum.ts";
@@ -95,7 +95,7 @@ export function startSingleton(
   options: SingletonOptions,
   names: SingletonNames,
 ): { readonly singleton: Singleton; readonly settled: Promise<void> } {
-  const ms = patienceMs(options.timeout ?? TIMEOUT_MS);
+  const ms = timeoutMs(options.timeout ?? TIMEOUT_MS);
   checkQuorum(options.quorum);
   checkLease(options.lease);
   if (options.lease !== undefined && options.quorum !== undefined) {

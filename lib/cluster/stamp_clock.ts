@@ -45,7 +45,7 @@ export class StampClock {
   }
 
   /** Records a peer's stamp. Ignores a stamp that is too far in the future. */
-  heard(stamp: number): void {
+  accept(stamp: number): void {
     if (stamp <= this.#last) return;
     if (stamp - this.#passed <= SKEW_US_MAX || stamp - this.time <= SKEW_US_MAX) this.#last = stamp;
   }

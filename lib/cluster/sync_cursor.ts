@@ -39,7 +39,7 @@ export class SyncCursor<Row extends Numbered> {
   }
 
   /** Returns whether a row was sent to the peer, in a portion or because it was added later. */
-  knows(number: number): boolean {
+  hasSent(number: number): boolean {
     return number <= this.#at || number > this.#last;
   }
 

@@ -103,7 +103,7 @@ export class BunHost implements Host {
     return new Promise<Stream>((connected, fail) => {
       // Connects with `node:net`, because `Bun.connect` keeps the descriptor of an aborted attempt
       // open for minutes.
-      const dialling = new Socket({ allowHalfOpen: true });
+      const dialing = new Socket({ allowHalfOpen: true });
       let socket: RawSocket | undefined;
       let settled = false;
       const settle = (failure?: ConnectError): void => {
@@ -113,7 +113,7 @@ export class BunHost implements Host {
         signal?.removeEventListener("abort", abort);
         if (failure === undefined) return;
         socket?.terminate();
-        dialling.destroy();
+        dialing.destroy();
         fail(failure);
       };
       const timer = this.clock.after(
@@ -161,9 +161,9 @@ export class BunHost implements Host {
           else settle(connectError(error, options));
         },
       };
-      dialling.once("connect", () => {
+      dialing.once("connect", () => {
         if (settled) return;
-        const raw = takeHandle(dialling);
+        const raw = takeHandle(dialing);
         raw.data = undefined;
         if (wanted === undefined) {
           raw.reload({ socket: socketHandler });
@@ -183,8 +183,8 @@ export class BunHost implements Host {
           socket: socketHandler,
         });
       });
-      dialling.on("error", (error) => settle(connectError(error, options)));
-      dialling.connect({ host: hostname, port });
+      dialing.on("error", (error) => settle(connectError(error, options)));
+      dialing.connect({ host: hostname, port });
     });
   }
 

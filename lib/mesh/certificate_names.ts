@@ -70,7 +70,7 @@ export function checkNodeUri(nodeName: string, certificate: Uint8Array): Failure
   if (uris.includes(nodeUri(nodeName))) return undefined;
   const other = uris.map((uri) => uri.slice(nodeUri("").length)).find(parseName);
   const named = other ?? "a node without a valid name";
-  return fail("wrongnode", `${named} answered where ${nodeName} was dialled`);
+  return fail("wrongnode", `${named} answered where ${nodeName} was dialed`);
 }
 
 /**

@@ -133,7 +133,7 @@ class Usage {
   constructor(peers: Iterable<Peer>) {
     for (const peer of peers) {
       const { state, origin, failures, triedAt, informant, address } = peer;
-      if (state.kind === "dialling" || state.kind === "proving") this.dials(peer);
+      if (state.kind === "dialing" || state.kind === "proving") this.dials(peer);
       if (origin !== "gossip" || failures === 0) continue;
       const use = this.at(address);
       use.failures += failures;

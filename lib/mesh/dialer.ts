@@ -17,7 +17,7 @@ import type { Log } from "../base/log.ts";
 import { type ClientTls, ConnectError, type Host } from "../host/host.ts";
 import type { Stream } from "../host/stream.ts";
 import type { Opened } from "./session.ts";
-import { type GreetingFailure, HandshakeIo, type SessionSink } from "./handshake_io.ts";
+import { type HandshakeFailure, HandshakeIo, type SessionSink } from "./handshake_io.ts";
 import { type CertificateCheck, Initiator, type Met, type Self } from "./handshake.ts";
 import { NONCE_BYTES } from "./message.ts";
 import { isNormalName, parseName } from "./name.ts";
@@ -92,7 +92,7 @@ interface Dial {
   readonly origin: PeerOrigin;
   readonly beganAt: number;
   readonly cancel: AbortController;
-  greeting: HandshakeIo | undefined;
+  handshake: HandshakeIo | undefined;
 }
 
 /** Dials nodes, for one node. */
@@ -105,7 +105,7 @@ export class Dialer {
   /** Dials that have not completed TCP and TLS, including abandoned ones. */
   readonly #connecting = new Set<AbortController>();
   /** Handshakes that have neither succeeded nor closed their streams. */
-  readonly #greetings = new Set<HandshakeIo>();
+  readonly #handshakes = new Set<HandshakeIo>();
   /** The last failure of each node, so that it is logged once instead of at every attempt. */
   readonly #failing = new Map<string, string>();
   #timer: Timer | undefined;
@@ -143,9 +143,9 @@ export class Dialer {
     if (dial === undefined) return;
     this.#dials.delete(name);
     this.#peers.yielded(name, this.#host.clock.now());
-    // If the handshake has not begun, the dial still completes TCP and TLS, and `#greet` then
+    // If the handshake has not begun, the dial still completes TCP and TLS, and `#handshake` then
     // withdraws it.
-    dial.greeting?.withdraw();
+    dial.handshake?.withdraw();
   }
 
   /** Called when a session has opened, so that the next failure is logged again. */
@@ -162,7 +162,7 @@ export class Dialer {
   stop(): void {
     this.#timer?.cancel();
     for (const cancel of this.#connecting) cancel.abort();
-    for (const greeting of [...this.#greetings]) greeting.abort();
+    for (const handshake of [...this.#handshakes]) handshake.abort();
   }
 
   #begin(name: string): void {
@@ -181,9 +181,9 @@ export class Dialer {
     const parts = parseName(name);
     assert(parts !== undefined, `not a node name: ${name}`);
     const { hostname, port } = parts;
-    const dial: Dial = { origin, beganAt, cancel: new AbortController(), greeting: undefined };
+    const dial: Dial = { origin, beganAt, cancel: new AbortController(), handshake: undefined };
     const { signal } = dial.cancel;
-    this.#peers.dialling(name, beganAt);
+    this.#peers.dialing(name, beganAt);
     this.#dials.set(name, dial);
     const tls = this.#owner.tls(hostname);
     let stream: Stream;
@@ -203,10 +203,10 @@ export class Dialer {
       stream.abort();
       return this.#failed(name, dial, "aborted", "given up");
     }
-    this.#greet(name, dial, stream);
+    this.#handshake(name, dial, stream);
   }
 
-  #greet(name: string, dial: Dial, stream: Stream): void {
+  #handshake(name: string, dial: Dial, stream: Stream): void {
     const self = this.#owner.self();
     const machine = new Initiator(
       self,
@@ -216,33 +216,33 @@ export class Dialer {
       () => this.#peers.proving(name),
       this.#owner.checkCertificate,
     );
-    const greeting: HandshakeIo = new HandshakeIo(
+    const handshake: HandshakeIo = new HandshakeIo(
       stream,
       machine,
       {
         decide: () => undefined,
         up: (met, opened) => {
-          this.#greetings.delete(greeting);
+          this.#handshakes.delete(handshake);
           this.#dials.delete(name);
           this.#ended(name, dial, "up");
           return this.#owner.up(met, opened, self.exposed);
         },
         failed: (failure, words, byPeer) => this.#failed(name, dial, failure, words, byPeer),
-        gone: () => void this.#greetings.delete(greeting),
+        gone: () => void this.#handshakes.delete(handshake),
       },
       this.#host.clock,
       DIAL_MS,
     );
-    this.#greetings.add(greeting);
-    dial.greeting = greeting;
-    dial.cancel.signal.addEventListener("abort", () => greeting.abort(), { once: true });
-    if (this.#dials.get(name) !== dial) greeting.withdraw();
+    this.#handshakes.add(handshake);
+    dial.handshake = handshake;
+    dial.cancel.signal.addEventListener("abort", () => handshake.abort(), { once: true });
+    if (this.#dials.get(name) !== dial) handshake.withdraw();
   }
 
   #failed(
     name: string,
     dial: Dial,
-    failure: GreetingFailure | ConnectError["code"],
+    failure: HandshakeFailure | ConnectError["code"],
     words: string,
     byPeer = false,
   ): void {
@@ -298,7 +298,7 @@ export class Dialer {
   }
 }
 
-function failureOf(code: GreetingFailure | ConnectError["code"]): DialFailure {
+function failureOf(code: HandshakeFailure | ConnectError["code"]): DialFailure {
   if (code === "timeout") return "silent";
   return code === "wrongnode" || code === "nameinuse" || code === "name" ? "futile" : "refused";
 }

@@ -51,9 +51,9 @@ export class ExposedFunctions {
    * since then.
    */
   since(inHandshake: readonly string[]): Uint8Array[] {
-    const told = new Set(listThatFits(inHandshake));
+    const sent = new Set(listThatFits(inHandshake));
     const now = new Set(this.own);
-    const changes = [[false, told.difference(now)], [true, now.difference(told)]] as const;
+    const changes = [[false, sent.difference(now)], [true, now.difference(sent)]] as const;
     const frames: Uint8Array[] = [];
     for (const [added, names] of changes) {
       const list = [...names];

@@ -71,7 +71,7 @@ export class FragmentReader {
   readonly #open = new Map<number, Arriving>();
   #bytes = 0;
   /** Number of received bytes of fragments that have not been acknowledged by a TAKEN. */
-  #untold = 0;
+  #unacknowledged = 0;
 
   /** `messageBytesMax`: maximum length of a message, tag and body. */
   constructor(messageBytesMax: number) {
@@ -129,7 +129,7 @@ export class FragmentReader {
     }
     arriving.bytes.set(row.subarray(4), at);
     arriving.at = at + length;
-    this.#untold += length;
+    this.#unacknowledged += length;
     if (arriving.isWhole) {
       this.#open.delete(arriving.number);
       this.#bytes -= arriving.bytes.length;
@@ -141,11 +141,11 @@ export class FragmentReader {
    * Returns the number of bytes for which a TAKEN must be sent now, or 0 if they are too few.
    * Called after each `add`.
    */
-  takeUntold(): number {
-    if (this.#untold < TAKEN_BYTES_MIN) return 0;
-    const untold = this.#untold;
-    this.#untold = 0;
-    return untold;
+  takeUnacknowledged(): number {
+    if (this.#unacknowledged < TAKEN_BYTES_MIN) return 0;
+    const unacknowledged = this.#unacknowledged;
+    this.#unacknowledged = 0;
+    return unacknowledged;
   }
 
   /** Drops all incomplete messages. */

@@ -96,7 +96,7 @@ export interface Self {
  */
 export interface Binding {
   /** This side's role in the handshake. */
-  readonly role: "dialler" | "acceptor";
+  readonly role: "initiator" | "responder";
   /** The key derived from the cookie that both sides have proved to have. */
   readonly key: Uint8Array;
   readonly transcript: Uint8Array;
@@ -241,15 +241,15 @@ export class Initiator {
     // that cookie.
     const { proofKey, acceptedKeys = [] } = this.#self;
     const key = [proofKey, ...acceptedKeys].find((key) =>
-      timingSafeEqual(decoded.proof, prove(key, "acceptor", transcript))
+      timingSafeEqual(decoded.proof, prove(key, "responder", transcript))
     );
     if (key === undefined) return fail("cookie", "its proof is wrong: it has another cookie");
     if (challenge.name !== this.#expected) {
       const named = isNormalName(challenge.name) ? challenge.name : "a node without a valid name";
-      return fail("wrongnode", `${named} answered where ${this.#expected} was dialled`);
+      return fail("wrongnode", `${named} answered where ${this.#expected} was dialed`);
     }
-    this.#state = { waitsFor: "ack", challenge, binding: { role: "dialler", key, transcript } };
-    const proof = prove(key, "dialler", transcript);
+    this.#state = { waitsFor: "ack", challenge, binding: { role: "initiator", key, transcript } };
+    const proof = prove(key, "initiator", transcript);
     const { exposed, startedAt = 0 } = this.#self;
     const reply = { lastSession: this.#lastSession(), exposed, startedAt };
     return { kind: "send", frame: encodeFrame(TAG.REPLY, encodeReply(proof, reply)) };
@@ -349,7 +349,7 @@ export class Responder {
     };
     const covered = encodeChallenge(challenge);
     const transcript = hashOf(body, covered, this.#certificate);
-    const proof = prove(this.#self.proofKey, "acceptor", transcript);
+    const proof = prove(this.#self.proofKey, "responder", transcript);
     this.#state = { waitsFor: "reply", name, transcript };
     const whole = new Uint8Array([...covered, ...proof]);
     return { kind: "send", frame: encodeFrame(TAG.CHALLENGE, whole) };
@@ -358,7 +358,7 @@ export class Responder {
   #replied(body: Uint8Array, name: Name, transcript: Uint8Array): Step {
     const decoded = decodeReply(body);
     if (decoded === undefined) return fail("protocol", "a malformed REPLY");
-    if (!timingSafeEqual(decoded.proof, prove(this.#self.proofKey, "dialler", transcript))) {
+    if (!timingSafeEqual(decoded.proof, prove(this.#self.proofKey, "initiator", transcript))) {
       return fail("cookie", "its proof is wrong: it has another cookie");
     }
     const met = {
@@ -371,7 +371,7 @@ export class Responder {
       session: sessionOf(name),
       lastSession: decoded.message.lastSession,
       ...name.flags & FLAG_HIDDEN ? { isHidden: true } : {},
-      binding: { role: "acceptor", key: this.#self.proofKey, transcript } as const,
+      binding: { role: "responder", key: this.#self.proofKey, transcript } as const,
     };
     this.#state = { waitsFor: "decision", met };
     return { kind: "decide", met };
@@ -407,8 +407,11 @@ function hashOf(name: Uint8Array, challenge: Uint8Array, certificate: Uint8Array
   return hash.digest();
 }
 
-function prove(key: Uint8Array, role: "dialler" | "acceptor", transcript: Uint8Array): Uint8Array {
-  return createHmac("sha256", key).update(role).update(transcript).digest();
+/** The texts that represent the roles in proofs. They are a part of the protocol. */
+const ROLE_TEXTS = { initiator: "dialler", responder: "acceptor" } as const;
+
+function prove(key: Uint8Array, role: Binding["role"], transcript: Uint8Array): Uint8Array {
+  return createHmac("sha256", key).update(ROLE_TEXTS[role]).update(transcript).digest();
 }
 
 /**
@@ -421,7 +424,9 @@ export function proveAgain(
   transcript: Uint8Array,
   nonce: Uint8Array,
 ): Uint8Array {
-  return createHmac("sha256", key).update(`again ${role}`).update(transcript).update(nonce)
+  return createHmac("sha256", key).update(`again ${ROLE_TEXTS[role]}`).update(transcript).update(
+    nonce,
+  )
     .digest();
 }
 

@@ -17,10 +17,10 @@ export const UNPROVEN_BYTES_MAX = 4096;
 /**
  * Time for the peer to close the stream after a REJECT, before this side aborts it. Milliseconds.
  */
-const FAREWELL_MS = 1_000;
+const CLOSE_MS = 1_000;
 
 /** The reason why a handshake failed. */
-export type GreetingFailure = RejectReason | "timeout" | "broken" | "aborted";
+export type HandshakeFailure = RejectReason | "timeout" | "broken" | "aborted";
 
 /** Receives the frames after the handshake. */
 export interface SessionSink extends FrameSink {
@@ -43,7 +43,7 @@ export interface HandshakeOwner {
    * that arrived together with the end of the handshake.
    */
   up(met: Met, opened: Opened): SessionSink;
-  failed(failure: GreetingFailure, words: string, byPeer: boolean): void;
+  failed(failure: HandshakeFailure, words: string, byPeer: boolean): void;
   /** Called when the stream has closed after a failed handshake. */
   gone(): void;
 }
@@ -62,7 +62,7 @@ export class HandshakeIo implements StreamHandler, FrameSink {
   /** Whether this side has sent its proof. */
   #proved = false;
   /** The timer that aborts the stream if the peer does not close it after a REJECT. */
-  #farewell: Timer | undefined;
+  #closeTimer: Timer | undefined;
   #next: SessionSink | undefined;
 
   constructor(
@@ -148,7 +148,7 @@ export class HandshakeIo implements StreamHandler, FrameSink {
 
   close(): void {
     this.#hungUp("the connection broke off");
-    this.#farewell?.cancel();
+    this.#closeTimer?.cancel();
     if (this.#ended) this.#greeter.gone();
   }
 
@@ -183,12 +183,12 @@ export class HandshakeIo implements StreamHandler, FrameSink {
     this.#fail("broken", `${words}${silent}`, false);
   }
 
-  #fail(failure: GreetingFailure, words: string, byPeer: boolean): void {
+  #fail(failure: HandshakeFailure, words: string, byPeer: boolean): void {
     if (this.#ended || this.#next !== undefined) return;
     this.#ended = true;
     this.#deadline.cancel();
     const cut = failure === "aborted" || failure === "timeout" || failure === "broken";
-    if (!cut) this.#farewell = this.#clock.after(FAREWELL_MS, () => this.#stream.abort());
+    if (!cut) this.#closeTimer = this.#clock.after(CLOSE_MS, () => this.#stream.abort());
     this.#greeter.failed(failure, words, byPeer);
     if (cut) this.#stream.abort();
     else this.#stream.end();

@@ -31,7 +31,7 @@ const IDENTIFY_MS = 5_000;
  * Time for the other node to close the stream after the REJECT, before this side aborts it.
  * Milliseconds.
  */
-const FAREWELL_MS = 1_000;
+const CLOSE_MS = 1_000;
 
 /**
  * Returns the name of the node at an address. Rejects with a `ConnectError`, or an error with the
@@ -96,7 +96,7 @@ function answer(
 }
 
 function leave(host: Host, stream: Stream): void {
-  const timer = host.clock.after(FAREWELL_MS, () => stream.abort());
+  const timer = host.clock.after(CLOSE_MS, () => stream.abort());
   stream.handler = {
     data() {},
     drain() {},

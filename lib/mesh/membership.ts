@@ -201,8 +201,8 @@ export class Membership {
    * Decides whether an authenticated initiator is accepted. If `dead` is given, the session with
    * this id has not answered a probe.
    */
-  judge(met: Met, dead?: bigint): Verdict {
-    return this.#peers.judge(met.name, met.creation, met.lastSession, dead);
+  decide(met: Met, dead?: bigint): Verdict {
+    return this.#peers.decide(met.name, met.creation, met.lastSession, dead);
   }
 
   /** Called when the peer's dial takes precedence. Abandons this node's own dial. */
@@ -225,14 +225,14 @@ export class Membership {
   }
 
   /** Called when a session has opened, whichever side dialed. Records it. */
-  up({ name, session, creation }: Met, dialled: boolean): void {
+  up({ name, session, creation }: Met, dialed: boolean): void {
     this.#peers.up(name, session, creation, this.#host.clock.now());
     this.#dialer.reached(name);
     // The call of `down` for the replaced session may have begun a dial, which is no longer needed.
     this.#dialer.giveUp(name);
     // Only a dial shows that the node is at the address in its name, so that no other node can be
     // there.
-    if (dialled) this.#forget(this.#peers.superseded(name), "superseded");
+    if (dialed) this.#forget(this.#peers.superseded(name), "superseded");
   }
 
   /** Called when a session is ready. Resolves the pending calls of `connect`. */
@@ -291,7 +291,7 @@ export class Membership {
     let connected = 0;
     for (const { state } of this.#peers) {
       if (state.kind === "up") connected++;
-      else if (state.kind === "dialling" || state.kind === "proving") dialing++;
+      else if (state.kind === "dialing" || state.kind === "proving") dialing++;
     }
     const { exchanges, mismatches } = this.#gossip;
     return { known: this.#peers.size, connected, dialing, ...this.#counts, exchanges, mismatches };

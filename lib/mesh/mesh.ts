@@ -57,7 +57,7 @@ const INCOMPLETE_MAX = 16;
 const INCOMPLETE_PER_ADDRESS_MAX = 8;
 
 /** Time limit for an initiator to complete TLS, and again for the handshake. Milliseconds. */
-const GREETING_MS = 5_000;
+const HANDSHAKE_MS = 5_000;
 
 /** Time for a possibly dead session to answer a probe. Milliseconds. */
 const PROBE_MS = 1_000;
@@ -184,7 +184,7 @@ export class Mesh implements SessionOwner {
   /** Finds and dials the other nodes. */
   readonly membership: Membership;
   /** Handshakes with initiators. Each is removed when it has succeeded or its stream is closed. */
-  readonly #greetings = new Unproven<HandshakeIo>();
+  readonly #handshakes = new Unproven<HandshakeIo>();
   #name: string;
   #log: Log;
   #self: Self;
@@ -297,7 +297,7 @@ export class Mesh implements SessionOwner {
       hostname: listen.hostname,
       port: listen.port,
       tls,
-      handshakeMs: GREETING_MS,
+      handshakeMs: HANDSHAKE_MS,
       refused: (remote, message) => {
         const { reason, words } = refusalWords(message);
         this.#refused(place(remote), remote.hostname, reason, words);
@@ -511,7 +511,7 @@ export class Mesh implements SessionOwner {
   async #stop(): Promise<void> {
     for (const timer of this.#timers) timer.cancel();
     this.membership.stop();
-    for (const greeting of [...this.#greetings]) greeting.abort();
+    for (const handshake of [...this.#handshakes]) handshake.abort();
     const closing = [...this.#sessions.values()].map((session) => session.goodbye("shutdown"));
     await Promise.all([this.#listener?.close(), ...closing]);
     await Promise.all(Array.from(this.#losing.keys(), (name) => this.#whenLost(name)));
@@ -540,11 +540,11 @@ export class Mesh implements SessionOwner {
     const greeter: HandshakeOwner = {
       decide: (met) => {
         const decision = this.#decide(met, stream);
-        if (decision === "later") this.#probe(met, greeting, stream);
+        if (decision === "later") this.#probe(met, handshake, stream);
         return decision;
       },
       up: (met, opened) => {
-        this.#greetings.delete(greeting);
+        this.#handshakes.delete(handshake);
         return this.#up(met, false, opened, self.exposed);
       },
       failed: (failure, words, byPeer) => {
@@ -555,14 +555,14 @@ export class Mesh implements SessionOwner {
           : "";
         this.#refused(place(remote), remote.hostname, failure, `${said}${words}${hint}`);
       },
-      gone: () => this.#greetings.delete(greeting),
+      gone: () => this.#handshakes.delete(handshake),
     };
-    const greeting = new HandshakeIo(stream, machine, greeter, this.#host.clock, GREETING_MS);
-    this.#greetings.add(greeting, remote.hostname)?.abort();
+    const handshake = new HandshakeIo(stream, machine, greeter, this.#host.clock, HANDSHAKE_MS);
+    this.#handshakes.add(handshake, remote.hostname)?.abort();
   }
 
   #refused(peer: string, hostname: string, reason: string, words: string): void {
-    if (this.#refusals.isNews(hostname, reason)) this.#log.warn(`refused ${peer}: ${words}`);
+    if (this.#refusals.isDue(hostname, reason)) this.#log.warn(`refused ${peer}: ${words}`);
     this.events.emit("refused", { peer, reason, words });
   }
 
@@ -592,7 +592,7 @@ export class Mesh implements SessionOwner {
       if (failure !== undefined) return failure;
     }
     if (met.name === this.#name) return this.#inUse(met.name, this.startedAt);
-    const verdict = this.membership.judge(met, dead);
+    const verdict = this.membership.decide(met, dead);
     if (verdict === "probe") return "later";
     if (verdict === "duplicate") {
       return { reason: "duplicate", words: `there is a session with ${this.#name} already` };
@@ -620,30 +620,30 @@ export class Mesh implements SessionOwner {
    * Called when another incarnation of a connected node wants to connect. Checks whether the
    * connected incarnation is still alive.
    */
-  #probe(met: Met, greeting: HandshakeIo, stream: Stream): void {
+  #probe(met: Met, handshake: HandshakeIo, stream: Stream): void {
     const session = this.#sessions.get(met.name);
     if (session === undefined) {
-      const conclude = (): void => this.#conclude(met, greeting, stream);
+      const conclude = (): void => this.#conclude(met, handshake, stream);
       const loss = this.#losing.get(met.name);
       return loss === undefined ? conclude() : void loss.after.push(conclude);
     }
     session.probe(PROBE_MS, (isAlive) => {
-      if (isAlive) greeting.decided(this.#inUse(met.name, session.met.startedAt));
-      else this.#conclude(met, greeting, stream, session.met.session);
+      if (isAlive) handshake.decided(this.#inUse(met.name, session.met.startedAt));
+      else this.#conclude(met, handshake, stream, session.met.session);
     });
   }
 
   #conclude(
     met: Met,
-    greeting: HandshakeIo,
+    handshake: HandshakeIo,
     stream: Stream,
     dead?: bigint,
   ): void {
     // The initiator may have closed the connection during the probe. The old session then stays.
-    if (!greeting.isWaiting) return;
+    if (!handshake.isWaiting) return;
     const decision = this.#decide(met, stream, dead);
-    if (decision === "later") this.#probe(met, greeting, stream);
-    else greeting.decided(decision);
+    if (decision === "later") this.#probe(met, handshake, stream);
+    else handshake.decided(decision);
   }
 
   #inUse(name: string, startedAt: number | undefined): Rejection {
@@ -655,7 +655,7 @@ export class Mesh implements SessionOwner {
     return { reason: "nameinuse", words };
   }
 
-  #up(met: Met, dialled: boolean, opened: Opened, exposed: readonly string[]): Session {
+  #up(met: Met, dialed: boolean, opened: Opened, exposed: readonly string[]): Session {
     // The links, monitors and calls of the earlier session end before the new session opens, so
     // that actors and listeners observe the end first.
     this.#losing.get(met.name)?.actors.finishLoss();
@@ -663,7 +663,7 @@ export class Mesh implements SessionOwner {
     const receiver = new SessionReceiver(this);
     const session = new Session(
       met,
-      dialled,
+      dialed,
       opened,
       receiver,
       limits,
@@ -677,7 +677,7 @@ export class Mesh implements SessionOwner {
     // and groups therefore also knows all peers.
     this.membership.starting(met.name);
     receiver.actors = this.attach?.(session);
-    this.membership.up(met, dialled);
+    this.membership.up(met, dialed);
     this.#log.info(`${met.name} is up`);
     for (const frame of this.#exposures.since(exposed)) session.sendControl(frame);
     session.sendControl(encodeClock(this.#host.clock.wall()));

@@ -260,7 +260,7 @@ export class SessionOutbox {
     this.pressure.at(unsent);
     // The session is not ended here, because this call may be part of an actor's exit.
     if (unsent > this.#limits.bytesMax + VITAL_BYTES_MAX) this.#isOverloaded = true;
-    if (this.#isOverloaded || this.pressure.isNews) this.#arm();
+    if (this.#isOverloaded || this.pressure.isChanged) this.#arm();
   }
 
   /** Moves the last frame of the buffer, which begins at `begun` and is large, to the data lane. */

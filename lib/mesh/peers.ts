@@ -2,7 +2,7 @@
  * Records the known nodes and their states. Deterministic: time and random numbers are arguments.
  *
  *             dial begins             proof sent                  ACK
- *     idle ────────────▶ dialling ──────────────▶ proving ───────────────▶ up
+ *     idle ────────────▶ dialing ──────────────▶ proving ───────────────▶ up
  *      ▲ ▲                  │ failed                 │ failed, given up      │
  *      │ └──────────────────┴────────────────────────┘                       │
  *      │                                                                     │
@@ -78,7 +78,7 @@ export const PEERS_MAX = 1024;
 /** The state of a known node: see the drawing above. */
 type PeerState =
   | { readonly kind: "idle"; readonly dialAt: number }
-  | { readonly kind: "dialling" }
+  | { readonly kind: "dialing" }
   | { readonly kind: "proving" }
   | { readonly kind: "up"; readonly session: bigint; readonly creation: number }
   | { readonly kind: "left" };
@@ -174,10 +174,10 @@ export class Peers {
   }
 
   /** Called when a dial of the node begins. The node must be idle. */
-  dialling(name: string, now: number): void {
+  dialing(name: string, now: number): void {
     const peer = this.#get(name);
-    assert(peer.state.kind === "idle", `dialling ${name}, which is ${peer.state.kind}`);
-    peer.state = { kind: "dialling" };
+    assert(peer.state.kind === "idle", `dialing ${name}, which is ${peer.state.kind}`);
+    peer.state = { kind: "dialing" };
     peer.triedAt = now;
   }
 
@@ -187,7 +187,7 @@ export class Peers {
    */
   proving(name: string): bigint {
     const peer = this.#get(name);
-    assert(peer.state.kind === "dialling", `proving to ${name}, which is ${peer.state.kind}`);
+    assert(peer.state.kind === "dialing", `proving to ${name}, which is ${peer.state.kind}`);
     peer.state = { kind: "proving" };
     return peer.lastSession;
   }
@@ -198,7 +198,7 @@ export class Peers {
    */
   yielded(name: string, now: number): void {
     const peer = this.#peers.get(name);
-    if (peer?.state.kind !== "dialling" && peer?.state.kind !== "proving") return;
+    if (peer?.state.kind !== "dialing" && peer?.state.kind !== "proving") return;
     peer.state = { kind: "idle", dialAt: now + BACKOFF_MS_MIN * (5 + 5 * this.#chance()) };
   }
 
@@ -207,7 +207,7 @@ export class Peers {
     const peer = this.#peers.get(name);
     // In the meantime, the node may have connected by its own dial, or the user may have
     // disconnected it.
-    if (peer?.state.kind !== "dialling" && peer?.state.kind !== "proving") return 0;
+    if (peer?.state.kind !== "dialing" && peer?.state.kind !== "proving") return 0;
     peer.failures++;
     peer.isWanted = false;
     peer.isSilent = failure === "silent";
@@ -229,7 +229,7 @@ export class Peers {
    * Decides whether an authenticated initiator is accepted. If `dead` is given, the session with
    * this id has not answered a probe.
    */
-  judge(name: string, creation: number, lastSession: bigint, dead?: bigint): Verdict {
+  decide(name: string, creation: number, lastSession: bigint, dead?: bigint): Verdict {
     const state = this.#peers.get(name)?.state;
     if (state?.kind === "proving") return this.#self < name ? "duplicate" : "accept";
     if (state?.kind !== "up") return "accept";

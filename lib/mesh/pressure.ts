@@ -31,20 +31,20 @@ export class Pressure {
   /** Number of bytes at or below which the queue is no longer high. */
   readonly lowMark: number;
   isHigh = false;
-  readonly #tell: (high: boolean) => void;
-  #told = false;
+  readonly #notify: (high: boolean) => void;
+  #notified = false;
   #waiters: (() => void)[] = [];
 
-  /** Creates the marks for a queue of at most `bytesMax` bytes. Only `settle` calls `tell`. */
-  constructor(bytesMax: number, tell: (high: boolean) => void) {
+  /** Creates the marks for a queue of at most `bytesMax` bytes. Only `settle` calls `notify`. */
+  constructor(bytesMax: number, notify: (high: boolean) => void) {
     this.highMark = Math.floor(bytesMax / 2);
     this.lowMark = Math.floor(bytesMax / 8);
-    this.#tell = tell;
+    this.#notify = notify;
   }
 
   /** Whether the state has changed since the listener was last called. */
-  get isNews(): boolean {
-    return this.isHigh !== this.#told;
+  get isChanged(): boolean {
+    return this.isHigh !== this.#notified;
   }
 
   /** Resolves when the queue is not high, or when it is closed. */
@@ -63,15 +63,15 @@ export class Pressure {
 
   /** Calls the listener if the state has changed. */
   settle(): void {
-    if (!this.isNews) return;
-    this.#told = this.isHigh;
-    this.#tell(this.#told);
+    if (!this.isChanged) return;
+    this.#notified = this.isHigh;
+    this.#notify(this.#notified);
   }
 
   /** Called when the queue is closed. Resolves all waits; the listener is not called any more. */
   close(): void {
     this.isHigh = false;
-    this.#told = false;
+    this.#notified = false;
     this.#wake();
   }
 

@@ -92,7 +92,7 @@ function isProved(
   nonce: Uint8Array,
   proofs: readonly Uint8Array[],
 ): boolean {
-  const theirs = role === "dialler" ? "acceptor" : "dialler";
+  const theirs = role === "initiator" ? "responder" : "initiator";
   const expected = proveAgain(key, theirs, transcript, nonce);
   return proofs.slice(0, PROOFS_MAX).some((proof) => timingSafeEqual(proof, expected));
 }

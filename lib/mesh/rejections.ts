@@ -7,7 +7,7 @@
 import type { Clock } from "../base/clock.ts";
 
 /** Interval after which the same rejection of the same host is logged again. Milliseconds. */
-const NEWS_MS = 60_000;
+const REPEAT_MS = 60_000;
 
 /** Maximum number of hosts that are recorded. The record is cleared when it exceeds this number. */
 const HOSTS_MAX = 1_024;
@@ -15,22 +15,22 @@ const HOSTS_MAX = 1_024;
 /** Records which rejections were logged. */
 export class Rejections {
   readonly #clock: Clock;
-  readonly #told = new Map<string, number>();
+  readonly #loggedAt = new Map<string, number>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
   /** Returns whether a rejection should be logged. */
-  isNews(hostname: string, reason: string): boolean {
+  isDue(hostname: string, reason: string): boolean {
     // A client that rejects this node's certificate sends an alert and closes the stream. Both
     // events count as the same rejection, whichever is detected first.
     const key = `${hostname} ${reason === "broken" ? "cookie" : reason}`;
     const now = this.#clock.now();
-    const told = this.#told.get(key);
-    if (told !== undefined && now - told < NEWS_MS) return false;
-    if (this.#told.size >= HOSTS_MAX) this.#told.clear();
-    this.#told.set(key, now);
+    const loggedAt = this.#loggedAt.get(key);
+    if (loggedAt !== undefined && now - loggedAt < REPEAT_MS) return false;
+    if (this.#loggedAt.size >= HOSTS_MAX) this.#loggedAt.clear();
+    this.#loggedAt.set(key, now);
     return true;
   }
 }

@@ -165,7 +165,7 @@ export class Session implements FrameSink, SessionMessages {
   /** What the handshake has established about the peer. */
   readonly met: Met;
   /** Whether this side dialed. */
-  readonly dialled: boolean;
+  readonly dialed: boolean;
   /** The send queue. */
   readonly outbox: SessionOutbox;
   /** Received messages that are held behind incomplete large ones. */
@@ -206,7 +206,7 @@ export class Session implements FrameSink, SessionMessages {
   /** `budget` is the node's limit of incomplete input. */
   constructor(
     met: Met,
-    dialled: boolean,
+    dialed: boolean,
     opened: Opened,
     handler: SessionHandler,
     limits: SessionLimits,
@@ -221,7 +221,7 @@ export class Session implements FrameSink, SessionMessages {
       bytes: 0,
       end: (words) => this.#end("overload", words),
     };
-    this.dialled = dialled;
+    this.dialed = dialed;
     this.#stream = opened.stream;
     this.#reader = opened.reader;
     this.#handler = handler;
@@ -448,8 +448,8 @@ export class Session implements FrameSink, SessionMessages {
   onFragment(body: Uint8Array): string | undefined {
     const arriving = this.#fragments.add(body);
     if (typeof arriving === "string") return arriving;
-    const untold = this.#fragments.takeUntold();
-    if (untold > 0) this.outbox.control(encodeTaken(untold));
+    const unacknowledged = this.#fragments.takeUnacknowledged();
+    if (unacknowledged > 0) this.outbox.control(encodeTaken(unacknowledged));
     if (!arriving.isWhole) return undefined;
     const run = () => {
       const { tag, body, number } = arriving;
@@ -486,7 +486,7 @@ export class Session implements FrameSink, SessionMessages {
   }
 
   #data(bytes: Uint8Array): void {
-    this.#heartbeat.heard();
+    this.#heartbeat.received();
     if (!this.#over && !this.#reader.push(bytes, this)) this.overlong();
     this.#account();
   }

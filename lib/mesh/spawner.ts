@@ -16,7 +16,7 @@ import type { RemoteSpawn } from "../actor/remote.ts";
 import type { ActorFunction } from "../actor/self.ts";
 import { tie, watch } from "../actor/signals.ts";
 import type { System } from "../actor/system.ts";
-import { patienceMs } from "../actor/timer.ts";
+import { timeoutMs } from "../actor/timer.ts";
 import type { WheelTimer } from "../actor/wheel.ts";
 import { utf8 } from "../base/bytes.ts";
 import { SaltedMap } from "../base/salted_map.ts";
@@ -291,7 +291,7 @@ export class Spawner {
     args: readonly unknown[],
   ): Promise<Pid> {
     return new Promise((resolve, reject) => {
-      const timeout = patienceMs(target.timeout ?? SPAWN_TIMEOUT_MS);
+      const timeout = timeoutMs(target.timeout ?? SPAWN_TIMEOUT_MS);
       if (target.node === this.#system.home.node) {
         return resolve(this.#spawnHere(from, target, link, ref, args));
       }

@@ -332,7 +332,7 @@ export function makeChild(spec: ChildSpec): Child {
   const bad = (words: string): ChildSpecError =>
     new ChildSpecError(`child ${shownId(spec)}: ${words}`);
   if (typeof id !== "string" || id === "") throw bad("id must be a text that is not empty");
-  const { start, remote } = whatRuns(spec, bad);
+  const { start, remote } = startOrRemote(spec, bad);
   if (!RESTARTS.includes(restart)) throw bad(`restart must be one of ${RESTARTS.join(", ")}`);
   if (type !== "worker" && type !== "supervisor") {
     throw bad('type must be "worker" or "supervisor"');
@@ -398,7 +398,7 @@ function isTime(ms: unknown): boolean {
  * Returns the start function or the remote function of a spec. Throws if the spec has neither or
  * both.
  */
-function whatRuns(
+function startOrRemote(
   spec: ChildSpec,
   bad: (words: string) => ChildSpecError,
 ): Pick<CompleteSpec, "start" | "remote"> {
@@ -435,7 +435,7 @@ function whatRuns(
 }
 
 /** Returns whether a child that exited for this reason is restarted. */
-export function wantsRestart(restart: Restart, reason: ExitReason): boolean {
+export function isRestarted(restart: Restart, reason: ExitReason): boolean {
   return restart === "permanent" || (restart === "transient" && !isNormal(reason));
 }
 

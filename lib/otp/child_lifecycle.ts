@@ -15,7 +15,7 @@ import { type System, systemOf } from "../actor/system.ts";
 import { type ExitReason, isNormal } from "../term/exit.ts";
 import { Pid } from "../term/pid.ts";
 import type { Child, Started } from "./child.ts";
-import { lastWord, RemoteChildren } from "./remote_children.ts";
+import { lastExitReason, RemoteChildren } from "./remote_children.ts";
 import { isOrder } from "./start.ts";
 
 /** Number of children that are started or stopped before pending I/O and timers are handled. */
@@ -72,7 +72,7 @@ export class ChildLifecycle {
     if (child !== undefined || pid.home.local) return child;
     // Another pid object may identify the same actor, for example if it was received from a third
     // node.
-    const actorRef = this.system.who(pid);
+    const actorRef = this.system.lookup(pid);
     if (typeof actorRef === "string") return undefined;
     actorRef.released();
     return this.#running.get(actorRef.pid as Pid);
@@ -87,7 +87,7 @@ export class ChildLifecycle {
   }
 
   /**
-   * Starts a child. Throws or rejects with the cause of a failure, or with `AwayError` if the child
+   * Starts a child. Throws or rejects with the cause of a failure, or with `NodeUnavailableError` if the child
    * must wait for a node. If a start function never settles, the supervisor waits until it must
    * end, which sets `order`.
    */
@@ -220,7 +220,7 @@ export class ChildLifecycle {
     }
     const { reason } = down as Down;
     this.ended(child, reason);
-    this.#reportStop(child, late, lastWord(self, pid) ?? reason);
+    this.#reportStop(child, late, lastExitReason(self, pid) ?? reason);
   }
 
   /**

@@ -24,29 +24,29 @@ import { endSelf, type Starting } from "./start.ts";
  * Maximum time for which an actor that failed to start waits for the starter's request.
  * Milliseconds.
  */
-export const ASKED_MS = 2_000;
+export const REQUEST_MS = 2_000;
 
 /** The request for the result of the start. */
 const READY: { readonly $ready: true } = { $ready: true };
 
 /** The actor or node that starts an actor on another node. */
-export interface Asker {
+export interface ReadyCaller {
   call<Q, R>(to: Pid<Call<Q, R>>, request: Q, options?: CallOptions): Promise<R>;
 }
 
 /** Resolves when the actor has started. Rejects with the cause if it could not start. */
-export function untilReady(asker: Asker, pid: Pid<never>): Promise<true> {
+export function untilReady(caller: ReadyCaller, pid: Pid<never>): Promise<true> {
   const to = pid as unknown as Pid<Call<typeof READY, true>>;
-  return asker.call(to, READY, { timeout: Infinity });
+  return caller.call(to, READY, { timeout: Infinity });
 }
 
 /** Returns whether a call requests the result of the start. */
-export function asksReady({ request }: Call): boolean {
+export function isReadyRequest({ request }: Call): boolean {
   return (request as { $ready?: unknown } | null | undefined)?.$ready === true;
 }
 
 /** Sent by a timer if the starter has not requested the result in time. */
-class Unasked {}
+class NotRequested {}
 
 /** Reports to the starter on another node whether an actor on this node has started. */
 export class Readiness implements Starting {
@@ -73,7 +73,7 @@ export class Readiness implements Starting {
     if (!systemOf(pid).isAlive(pid)) return;
     this.#state = { failed: reason };
     if (this.#askers.length > 0) this.#end(reason);
-    else systemOf(pid).sendAfter(pid, new Unasked(), ASKED_MS);
+    else systemOf(pid).sendAfter(pid, new NotRequested(), REQUEST_MS);
   }
 
   /** Whether the start failed, and the actor waits only to report the reason. */
@@ -87,10 +87,10 @@ export class Readiness implements Starting {
    */
   guard(handler: (message: unknown) => unknown): (message: unknown) => unknown {
     return (message) => {
-      const isAsking = message instanceof Call && asksReady(message);
+      const isAsking = message instanceof Call && isReadyRequest(message);
       if (isAsking) this.#askers.push(message);
       if (typeof this.#state === "object") {
-        const isOver = isAsking || message instanceof Unasked || message instanceof Exit;
+        const isOver = isAsking || message instanceof NotRequested || message instanceof Exit;
         return isOver ? this.#end(this.#state.failed) : undefined;
       }
       if (!isAsking) return handler(message);

@@ -39,9 +39,9 @@ export const LOOK_MS = 100;
 const LOST_MAX = 65_536;
 
 /** The error that no suitable node for a child is connected, so that the child must wait. */
-export class AwayError extends Error {
+export class NodeUnavailableError extends Error {
   /** Name of the error class. */
-  override readonly name = "AwayError";
+  override readonly name = "NodeUnavailableError";
   /** Stable code: `"noconnection"`. */
   readonly code = "noconnection";
 }
@@ -63,7 +63,7 @@ export class RemoteChildren {
   }
 
   /**
-   * Starts a child on the node of its spec. Throws {@linkcode AwayError} if the child must wait.
+   * Starts a child on the node of its spec. Throws {@linkcode NodeUnavailableError} if the child must wait.
    */
   start(child: Child): Promise<Pid> {
     const node = this.#place(child);
@@ -100,7 +100,7 @@ export class RemoteChildren {
    * ended, even if there is a new one. "perhaps": its exit reason is one that actors on a stopping
    * node have; the next start decides.
    */
-  isAway(child: Child, reason: ExitReason): "surely" | "perhaps" | undefined {
+  nodeLoss(child: Child, reason: ExitReason): "surely" | "perhaps" | undefined {
     const { spec: { remote }, node, session } = child;
     if (remote === undefined || remote.onNodeDown === "fail") return undefined;
     if (reason === "noconnection" && this.#sessionWith(node!) !== session) return "surely";
@@ -149,7 +149,7 @@ export class RemoteChildren {
   }
 
   /**
-   * Returns the node on which a child must be started. Throws {@linkcode AwayError} if no node is
+   * Returns the node on which a child must be started. Throws {@linkcode NodeUnavailableError} if no node is
    * suitable.
    */
   #place(child: Child): string {
@@ -163,7 +163,7 @@ export class RemoteChildren {
     const asks = onNodeDown === "wait" || child.node === undefined;
     if (asks && former !== undefined && this.#sessionWith(former) !== undefined) return former;
     const away = `it waits for ${former ?? `a node that exposes ${JSON.stringify(fn)}`}`;
-    if (onNodeDown === "wait" && former !== undefined) throw new AwayError(away);
+    if (onNodeDown === "wait" && former !== undefined) throw new NodeUnavailableError(away);
     if (isNodeName(choice)) {
       // Returned even if the node is unknown: the attempt to start the child then fails with the
       // reason.
@@ -172,7 +172,7 @@ export class RemoteChildren {
     const how = (isNodeName(choice) ? "any" : choice) as Placement | NodeSelector;
     const chosen = this.#placer.choose(how, fn, nodes, this.#system.chance());
     if (chosen !== undefined) return chosen;
-    if (onNodeDown !== "fail") throw new AwayError(away);
+    if (onNodeDown !== "fail") throw new NodeUnavailableError(away);
     throw new Error(`no connected node exposes ${JSON.stringify(fn)}`);
   }
 
@@ -188,8 +188,10 @@ export class RemoteChildren {
       else if (pid !== undefined) this.#system.exit(pid, "kill");
       // After the node was chosen, it was lost, has begun to stop, or has stopped exposing the
       // function.
-      const isAway = code === "noconnection" || code === "notexposed" || code === "limit";
-      if (isAway && onNodeDown !== "fail") throw new AwayError(String(message), { cause: error });
+      const nodeLoss = code === "noconnection" || code === "notexposed" || code === "limit";
+      if (nodeLoss && onNodeDown !== "fail") {
+        throw new NodeUnavailableError(String(message), { cause: error });
+      }
       throw error;
     }
   }
@@ -201,7 +203,7 @@ export class RemoteChildren {
       if (!(error instanceof NoProcError)) throw error;
       // The actor exited before the request arrived. The exit signal of the link contains the
       // reason.
-      const reason = lastWord(this.#self, pid);
+      const reason = lastExitReason(this.#self, pid);
       throw reason instanceof Error ? reason : new ActorExitError(pid, reason ?? "noproc");
     }
   }
@@ -244,7 +246,7 @@ export class RemoteChildren {
  * Removes the exit signals of a linked actor from the mailbox. Returns the reason of the last one.
  * If the actor exited before a request arrived, only this signal has its real exit reason.
  */
-export function lastWord(self: Self, pid: Pid): ExitReason | undefined {
+export function lastExitReason(self: Self, pid: Pid): ExitReason | undefined {
   let reason: ExitReason | undefined;
   const actorRef = actorRefOf(self.pid);
   const isHis = (message: unknown): boolean => message instanceof Exit && message.from === pid;
@@ -255,7 +257,7 @@ export function lastWord(self: Self, pid: Pid): ExitReason | undefined {
 }
 
 /** Describes what happens to a child whose node is, or may be, lost. */
-export function awayWords({ spec: { remote } }: Child, surely: boolean): string {
+export function nodeLossText({ spec: { remote } }: Child, surely: boolean): string {
   if (!surely) return "restarts, or waits for a node";
   return remote!.onNodeDown === "wait"
     ? "waits for its node"

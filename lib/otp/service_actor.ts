@@ -453,13 +453,13 @@ export class ServiceActor {
   }
 
   /**
-   * Throws unless the definition has a `continue` handler. `who` is the name of the caller in the
+   * Throws unless the definition has a `continue` handler. `what` is the name of the caller in the
    * error.
    */
-  #checkContinue(who: string): void {
+  #checkContinue(what: string): void {
     if (this.#definition.continue !== undefined) return;
     throw new BadReturnError(
-      `${who} of ${this.#name} returned continueWith(…), but there is no continue handler`,
+      `${what} of ${this.#name} returned continueWith(…), but there is no continue handler`,
     );
   }
 
@@ -467,21 +467,21 @@ export class ServiceActor {
    * Throws if a handler returned no state or an unresolved promise, or returned `continueWith`
    * although there is no `continue` handler.
    */
-  #check(who: string, next: unknown): void {
+  #check(what: string, next: unknown): void {
     const state = next instanceof Outcome ? next.state : next;
     if (next instanceof Outcome && next.effects.continueWith !== undefined) {
-      this.#checkContinue(who);
+      this.#checkContinue(what);
     }
     if (state instanceof Promise) {
-      throw this.#badReturn(who, next, "the state must not be a promise: await it");
+      throw this.#badReturn(what, next, "the state must not be a promise: await it");
     }
     if (state !== undefined || this.#state === undefined) return;
-    throw this.#badReturn(who, next, STATES);
+    throw this.#badReturn(what, next, STATES);
   }
 
-  #badReturn(who: string, returned: unknown, help: string): BadReturnError {
+  #badReturn(what: string, returned: unknown, help: string): BadReturnError {
     const shown = typeof returned === "string" ? JSON.stringify(returned) : describe(returned);
-    return new BadReturnError(`${who} of ${this.#name} returned ${shown}: ${help}`);
+    return new BadReturnError(`${what} of ${this.#name} returned ${shown}: ${help}`);
   }
 
   get #name(): string {

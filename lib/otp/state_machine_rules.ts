@@ -126,7 +126,7 @@ export function checkDefinition({ initial, data, states, any, ...rest }: Definit
     }
     for (const [event, rule] of Object.entries({ ...on, ...timeouts, after, idle })) {
       if (rule === undefined) continue;
-      const words = wrongIn(rule);
+      const words = ruleFault(rule);
       if (words !== undefined) throw bad(`${event} of ${name} ${words}`);
       for (const to of targetsOf(rule)) {
         if (Object.hasOwn(states, to)) continue;
@@ -138,7 +138,7 @@ export function checkDefinition({ initial, data, states, any, ...rest }: Definit
 }
 
 /** Describes the fault in the form of a rule. Returns undefined if the form is valid. */
-function wrongIn(rule: unknown): string | undefined {
+function ruleFault(rule: unknown): string | undefined {
   if (typeof rule === "string" || typeof rule === "function") return undefined;
   const { postpone, to, run } = (rule ?? {}) as Record<string, unknown>;
   if (typeof rule !== "object" || postpone !== true && typeof to !== "string" && !isTexts(to)) {

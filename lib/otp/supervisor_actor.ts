@@ -10,7 +10,7 @@ import { checkNames } from "../base/spelling.ts";
 import type { Pid } from "../term/pid.ts";
 import { type Child, type ChildSpec, ChildSpecError, makeChild } from "./child.ts";
 import { Intensity } from "./intensity.ts";
-import { AwayError } from "./remote_children.ts";
+import { NodeUnavailableError } from "./remote_children.ts";
 import type { Starting } from "./start.ts";
 import { affected, STRATEGIES, type Strategy } from "./strategy.ts";
 import { CHILDREN_A_TURN } from "./child_lifecycle.ts";
@@ -145,7 +145,7 @@ export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
         if (started !== undefined) await started;
         if (++count % CHILDREN_A_TURN === 0) await this.lifecycle.pause();
       } catch (error) {
-        if (error instanceof AwayError && this.lifecycle.order === undefined) {
+        if (error instanceof NodeUnavailableError && this.lifecycle.order === undefined) {
           if (this.hold(child)) continue;
           break;
         }

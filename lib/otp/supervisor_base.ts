@@ -26,11 +26,11 @@ import type { Self } from "../actor/self.ts";
 import type { TimerRef } from "../actor/timer.ts";
 import { type ExitReason, isNormal } from "../term/exit.ts";
 import type { Pid } from "../term/pid.ts";
-import { type Child, nextPause, wantsRestart } from "./child.ts";
+import { type Child, isRestarted, nextPause } from "./child.ts";
 import type { Intensity } from "./intensity.ts";
 import { ChildLifecycle, CHILDREN_A_TURN } from "./child_lifecycle.ts";
-import { AwayError, awayWords, Look } from "./remote_children.ts";
-import { asksReady } from "./ready.ts";
+import { Look, nodeLossText, NodeUnavailableError } from "./remote_children.ts";
+import { isReadyRequest } from "./ready.ts";
 import { assertNear, refuse } from "./remote_errors.ts";
 import { childInfo, countChildren, startFailed } from "./child_info.ts";
 
@@ -143,8 +143,8 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
 
   #exited(child: Child, reason: ExitReason): Ending | Promise<Ending> {
     this.lifecycle.ended(child, reason);
-    if (wantsRestart(child.spec.restart, reason)) {
-      const away = this.lifecycle.remoteChildren.isAway(child, reason);
+    if (isRestarted(child.spec.restart, reason)) {
+      const away = this.lifecycle.remoteChildren.nodeLoss(child, reason);
       if (away !== undefined) return this.#moved(child, reason, away === "surely");
       return this.#again(child, reason, this.lifecycle.system.now() - child.startedAt);
     }
@@ -177,7 +177,7 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
    * If the node is surely lost, the restart does not count.
    */
   async #moved(child: Child, reason: ExitReason, surely: boolean): Promise<Ending> {
-    this.lifecycle.report(child, reason, awayWords(child, surely));
+    this.lifecycle.report(child, reason, nodeLossText(child, surely));
     const end = await this.#restart(child, 0, false);
     if (end !== undefined || surely || child.pid === undefined) return end;
     // The child runs again, so its node was not lost. The exit counts as any other exit.
@@ -240,7 +240,7 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
         if (++count % CHILDREN_A_TURN === 0) await this.lifecycle.pause();
       } catch (error) {
         if (this.lifecycle.order !== undefined) return undefined;
-        if (error instanceof AwayError) {
+        if (error instanceof NodeUnavailableError) {
           if (this.hold(child)) continue;
           return undefined;
         }
@@ -273,7 +273,7 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
   async #asked(call: Call<Request>): Promise<undefined> {
     // A starter on another node requests whether the supervisor has started. It has, because it
     // handles messages.
-    if (asksReady(call as Call)) return void call.reply(true);
+    if (isReadyRequest(call as Call)) return void call.reply(true);
     try {
       call.reply(await this.#answer(call));
     } catch (error) {

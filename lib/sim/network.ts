@@ -134,11 +134,11 @@ export class Network {
     return count;
   }
 
-  /** Removes all connections of a machine. If `told` is true, the other ends are notified. */
-  vanish(machine: Machine, told: boolean): void {
+  /** Removes all connections of a machine. If `notifiesPeers` is true, the other ends are notified. */
+  vanish(machine: Machine, notifiesPeers: boolean): void {
     for (const stream of [...this.#connections]) {
       if (stream.machine !== machine) continue;
-      if (told) {
+      if (notifiesPeers) {
         this.carry(machine.hostname, stream.far, 0, "reset", (far) => far.broke("ECONNRESET"));
       }
       this.#connections.delete(stream);

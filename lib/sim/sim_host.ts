@@ -57,7 +57,7 @@ export class SimHost implements Host, Machine {
       every: (ms, task) => this.#timer(ms, task, true),
     };
     this.log = ({ level, line }) => {
-      if (!this.isGone) world.trace.say(world.now, label, `${level}: ${line}`);
+      if (!this.isGone) world.trace.comment(world.now, label, `${level}: ${line}`);
     };
     network.add(this);
   }
@@ -104,13 +104,13 @@ export class SimHost implements Host, Machine {
   }
 
   /**
-   * Turns the machine off. If `told` is true, its kernel notifies the peers, as after the end of a
+   * Turns the machine off. If `notifiesPeers` is true, its kernel notifies the peers, as after the end of a
    * process.
    */
-  vanish(told: boolean): void {
-    this.#network.vanish(this, told);
+  vanish(notifiesPeers: boolean): void {
+    this.#network.vanish(this, notifiesPeers);
     this.isGone = true;
-    this.isOff = !told;
+    this.isOff = !notifiesPeers;
     this.#listeners.clear();
   }
 

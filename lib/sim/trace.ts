@@ -45,11 +45,11 @@ export class Trace {
   add(at: number, node: string, what: string): void {
     // Rounded to thousandths of a millisecond, which is precise enough to distinguish events.
     this.#mix(`${Math.round(at * 1000)} ${node} ${what}`);
-    this.say(at, node, what);
+    this.comment(at, node, what);
   }
 
   /** Adds a line that does not change the hash. */
-  say(at: number, node: string, what: string): void {
+  comment(at: number, node: string, what: string): void {
     this.length++;
     this.#lines.push({ at, node, what });
     if (!this.#isWhole && this.#lines.length >= 2 * KEPT_MAX) {

@@ -11,7 +11,7 @@ import { DEPTH_MAX } from "./tags.ts";
 /** The reason why a value cannot be sent. Thrown and caught within the encoder only. */
 export class Refusal {
   /** The value that cannot be sent. */
-  readonly culprit: unknown;
+  readonly invalid: unknown;
   /** Describes the fault. It follows the path in the error message. */
   readonly what: string;
   /**
@@ -19,8 +19,8 @@ export class Refusal {
    */
   readonly why: "badarg" | "system_limit" | "depth";
 
-  constructor(culprit: unknown, what: string, why: "badarg" | "system_limit" | "depth" = "badarg") {
-    this.culprit = culprit;
+  constructor(invalid: unknown, what: string, why: "badarg" | "system_limit" | "depth" = "badarg") {
+    this.invalid = invalid;
     this.what = what;
     this.why = why;
   }
@@ -39,9 +39,9 @@ interface Part {
 const PATH_LENGTH_MAX = 400;
 
 /** Returns the error for the sender of `message`. */
-export function explain(message: unknown, { culprit, what, why }: Refusal): TermError {
+export function explain(message: unknown, { invalid, what, why }: Refusal): TermError {
   const way: Part[] = [{ value: message, step: "message" }];
-  walk(way, culprit, why === "depth");
+  walk(way, invalid, why === "depth");
   if (why !== "depth") return new TermError(pathOf(way), what, why);
   const circle = way.findIndex(({ value }, i) => way.findIndex((up) => up.value === value) < i);
   if (circle < 0) return new TermError(pathOf(way), what, "system_limit");
@@ -53,13 +53,13 @@ export function explain(message: unknown, { culprit, what, why }: Refusal): Term
  * deeply. Returns false with an empty path if it does not find the value, because a getter may
  * return another value each time.
  */
-function walk(way: Part[], culprit: unknown, deep: boolean): boolean {
+function walk(way: Part[], invalid: unknown, deep: boolean): boolean {
   const { value } = way.at(-1)!;
-  if (way.length > DEPTH_MAX || !deep) { if (Object.is(value, culprit)) return true; }
+  if (way.length > DEPTH_MAX || !deep) { if (Object.is(value, invalid)) return true; }
   if (typeof value !== "object" || value === null || way.length > DEPTH_MAX) return false;
   for (const part of parts(value)) {
     way.push(part);
-    if (walk(way, culprit, deep)) return true;
+    if (walk(way, invalid, deep)) return true;
     way.pop();
   }
   return false;

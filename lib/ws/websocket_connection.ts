@@ -300,7 +300,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
         return;
       case "dead":
         // While the stream is paused, no data can arrive.
-        if (this.#stream.isPaused) return this.#heartbeat.heard();
+        if (this.#stream.isPaused) return this.#heartbeat.received();
         this.#endReason = "idle timeout";
         return this.abort();
       default:
@@ -335,7 +335,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
 
   /** Called when bytes have arrived. Decodes them, or stores them while decoding is suspended. */
   received(bytes: Uint8Array): void {
-    this.#heartbeat?.heard();
+    this.#heartbeat?.received();
     if (this.#waiting) return this.#hold(bytes);
     const taken = this.#decode(bytes, false);
     if (taken < bytes.length) this.#hold(bytes.subarray(taken));

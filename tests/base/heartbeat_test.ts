@@ -12,7 +12,7 @@ function play(end: number, trafficAt: readonly number[] = []): [number, Heartbea
   const heartbeat = new Heartbeat(LIMITS, 10, 0);
   const advised: [number, HeartbeatAdvice][] = [];
   for (let now = 10; now <= end; now += 10) {
-    if (trafficAt.includes(now)) heartbeat.heard();
+    if (trafficAt.includes(now)) heartbeat.received();
     const advice = heartbeat.tick(now);
     if (advice !== "wait") advised.push([now, advice]);
   }
@@ -38,7 +38,7 @@ test("Heartbeat ends exactly at the deadline", () => {
 
 test("Heartbeat counts traffic that arrived before a tick, even at the deadline", () => {
   const heartbeat = new Heartbeat(LIMITS, 100, 0);
-  heartbeat.heard();
+  heartbeat.received();
   assertEquals(heartbeat.tick(150), "wait");
   assertEquals(heartbeat.tick(299), "ping");
   assertEquals(heartbeat.tick(300), "dead");

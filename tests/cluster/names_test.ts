@@ -271,7 +271,7 @@ test("SyncCursor: sends every row once, in its turn or when it is added, and no 
         const row = pick(random, [...rows]);
         rows.delete(row);
         const at = observed.indexOf(row.number);
-        assertEquals(cursor.knows(row.number), at >= 0);
+        assertEquals(cursor.hasSent(row.number), at >= 0);
         if (at >= 0) observed.splice(at, 1);
       }
     }

@@ -50,7 +50,7 @@ test("A lost node: all Downs of an actor arrive, in portions, before the node's 
     assertEquals(actor.monitors!.size > COUNT - 3 * PORTION, true);
     assertEquals(a.received.includes(`down ${b.name} closed`), false);
     // Queries for the other actors already return noconnection.
-    assertEquals(a.system.who(far.at(-1)!), "noconnection");
+    assertEquals(a.system.lookup(far.at(-1)!), "noconnection");
     await a.mesh.connect(b.name);
     await until("all messages have arrived", () => log.length === COUNT + 2);
     assertEquals(log.slice(0, COUNT).every((message) => message instanceof Down), true);

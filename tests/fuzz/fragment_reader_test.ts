@@ -133,7 +133,7 @@ test("SessionOutbox to HoldbackQueue: every frame that was not dropped arrives i
         const one = tag === TAG.BULK ? fragments.begin(body) : fragments.add(body);
         assert(one instanceof Arriving, `${one}`);
         if (tag === TAG.BULK) one.slot = holds.open(one.body[0]!);
-        const untold = fragments.takeUntold();
+        const untold = fragments.takeUnacknowledged();
         if (untold > 0) assert(outbox.taken(untold));
         if (one.isWhole) holds.close(one.slot!, () => hand(one.body, true));
       } else sentControls++;

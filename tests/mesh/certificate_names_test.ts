@@ -59,7 +59,7 @@ test("checkNodeUri accepts only the dialed name", () => {
   for (const name of ["b@127.0.0.1:9000", "a@127.0.0.1:900", "a@127.0.0.1:90000"]) {
     const failure = checkNodeUri(name, leaf.der)!;
     assertEquals(failure.reason, "wrongnode");
-    assertEquals(failure.words, `a@127.0.0.1:9000 answered where ${name} was dialled`);
+    assertEquals(failure.words, `a@127.0.0.1:9000 answered where ${name} was dialed`);
   }
   assertEquals(checkNodeUri("a@127.0.0.1:9000", own)!.reason, "wrongnode");
 });

@@ -182,7 +182,7 @@ export class World {
   }
 
   #dial(side: Side): void {
-    side.peers.dialling(side.other.name, this.now);
+    side.peers.dialing(side.other.name, this.now);
     side.dial = this.#wire(side);
     this.#say(side.dial, side, { kind: "NAME" });
   }
@@ -219,10 +219,10 @@ export class World {
   /** Handles a REPLY as the mesh does. */
   #replied(side: Side, wire: Wire, lastSession: bigint): void {
     const { other, peers } = side;
-    let verdict = peers.judge(other.name, other.creation, lastSession);
+    let verdict = peers.decide(other.name, other.creation, lastSession);
     if (verdict === "probe") {
       // The former incarnation does not answer the ping.
-      verdict = peers.judge(other.name, other.creation, lastSession, side.session!.id);
+      verdict = peers.decide(other.name, other.creation, lastSession, side.session!.id);
       assert(verdict === "replace", `after the probe: ${verdict}`);
     }
     if (verdict === "duplicate") {

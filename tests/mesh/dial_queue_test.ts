@@ -29,7 +29,7 @@ class Table {
   /** Starts the dials that are due, and returns their names. */
   dial(now: number): readonly string[] {
     const { names } = this.queue.next(now);
-    for (const name of names) this.peers.dialling(name, now);
+    for (const name of names) this.peers.dialing(name, now);
     this.count += names.length;
     return names;
   }

@@ -243,7 +243,7 @@ test("FragmentReader accepts any number of messages sent one after another", () 
   assertEquals([fragments.count, fragments.bytes], [0, 0]);
 });
 
-test("FragmentReader.takeUntold returns the received byte count in portions that keep a sender running", () => {
+test("FragmentReader.takeUnacknowledged returns the received byte count in portions that keep a sender running", () => {
   assert(
     TAKEN_BYTES_MIN <= FLIGHT_BYTES_MAX - FRAGMENT_BYTES_MAX,
     "otherwise a sender would wait forever",
@@ -254,11 +254,11 @@ test("FragmentReader.takeUntold returns the received byte count in portions that
   let added = 0;
   for (; added < 300_000; added += 1000) {
     fragments.add(fragment(1, new Uint8Array(1000)));
-    const untold = fragments.takeUntold();
+    const untold = fragments.takeUnacknowledged();
     if (untold > 0) received.push(untold);
   }
   assertEquals(received, [132_000, 132_000]);
-  assertEquals(fragments.takeUntold(), 0);
+  assertEquals(fragments.takeUnacknowledged(), 0);
 });
 
 test("FragmentReader.clear discards unfinished messages", () => {

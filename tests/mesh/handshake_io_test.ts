@@ -99,7 +99,7 @@ function accepting(
 }
 
 /** Runs the initiator of a handshake; the test acts as the responder, `far`. */
-function dialling(
+function dialing(
   body: (greeted: Greeted) => Promise<void>,
   deadlineMs: number = LONG_MS,
 ): Promise<void> {
@@ -160,7 +160,7 @@ test("HandshakeIo connects an authenticated initiator, and passes on bytes that 
 });
 
 test("HandshakeIo connects an authenticated responder, and passes on bytes that follow its ACK", async () => {
-  await dialling(async ({ far, notes }) => {
+  await dialing(async ({ far, notes }) => {
     const machine = acceptor(FAR);
     far.write(frameIn(machine.receive(far.frames[0]!.tag, far.frames[0]!.body)));
     await until("REPLY has arrived", () => far.frames.length === 2);
@@ -224,7 +224,7 @@ test("HandshakeIo does not limit the bytes after the proof", async () => {
 });
 
 test("HandshakeIo aborts a silent peer at the deadline, on either side, without a reply", async () => {
-  for (const side of [accepting, dialling]) {
+  for (const side of [accepting, dialing]) {
     await side(async (greeted) => {
       const before = greeted.far.frames.length;
       await untilFailed(greeted, "timeout");
@@ -272,7 +272,7 @@ test("HandshakeIo reports a silent peer only if it never sent a byte", async () 
 });
 
 test("HandshakeIo fails with the reason of the peer's REJECT", async () => {
-  for (const side of [accepting, dialling]) {
+  for (const side of [accepting, dialing]) {
     await side(async (greeted) => {
       const before = greeted.far.frames.length;
       greeted.far.send(TAG.REJECT, encodeReject("stopping", "see\nyou"));
@@ -379,7 +379,7 @@ test("HandshakeIo reports its end exactly once for any failure", async () => {
       far.stream.end();
     },
   ];
-  for (const side of [accepting, dialling]) {
+  for (const side of [accepting, dialing]) {
     for (const way of ways) {
       await side(async (greeted) => {
         greeted.far.end = () => greeted.far.stream.end();
@@ -392,13 +392,13 @@ test("HandshakeIo reports its end exactly once for any failure", async () => {
 });
 
 test("HandshakeIo.withdraw sends REJECT duplicate before the proof, and nothing after it", async () => {
-  await dialling(async (greeted) => {
+  await dialing(async (greeted) => {
     greeted.greeting.withdraw();
     await untilFailed(greeted, "duplicate");
     await assertRejected(greeted, "duplicate");
     assertEquals(greeted.far.tags, [TAG.NAME, TAG.REJECT]);
   });
-  await dialling(async (greeted) => {
+  await dialing(async (greeted) => {
     const { far } = greeted;
     const machine = acceptor(FAR);
     far.write(frameIn(machine.receive(far.frames[0]!.tag, far.frames[0]!.body)));

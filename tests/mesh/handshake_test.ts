@@ -42,8 +42,8 @@ const beta: Self = {
 };
 
 interface Sides {
-  readonly dialler?: Partial<Self>;
-  readonly acceptor?: Partial<Self>;
+  readonly initiator?: Partial<Self>;
+  readonly responder?: Partial<Self>;
   readonly expected?: string;
   /** The certificate that the initiator reads; `null` if it cannot read it. */
   readonly read?: Uint8Array | null;
@@ -52,19 +52,19 @@ interface Sides {
 }
 
 /** Creates both sides: alpha dials beta. */
-function sides(with_: Sides = {}): { dialler: Initiator; acceptor: Responder } {
+function sides(with_: Sides = {}): { initiator: Initiator; responder: Responder } {
   const read = with_.read === null ? undefined : with_.read ?? CERTIFICATE;
   return {
-    dialler: new Initiator(
-      { ...alpha, ...with_.dialler },
+    initiator: new Initiator(
+      { ...alpha, ...with_.initiator },
       with_.expected ?? beta.name,
       random.bytes(32),
       read,
       () => with_.lastSession ?? 0n,
       BELIEVED,
     ),
-    acceptor: new Responder(
-      { ...beta, ...with_.acceptor },
+    responder: new Responder(
+      { ...beta, ...with_.responder },
       random.bytes(32),
       with_.shown ?? CERTIFICATE,
     ),
@@ -77,21 +77,21 @@ function sent(step: Step): Frame {
   return frameOf(step.frame);
 }
 
-function begun(dialler: Initiator): Frame {
-  return sent(dialler.begin());
+function begun(initiator: Initiator): Frame {
+  return sent(initiator.begin());
 }
 
 /** A message of the handshake, by name. */
 type Way = "NAME" | "CHALLENGE" | "REPLY" | "ACK";
 
 interface Outcome {
-  readonly dialler: Step;
-  readonly acceptor: Step;
+  readonly initiator: Step;
+  readonly responder: Step;
 }
 
 /** Runs a handshake until it completes or fails. `meddle` may change each message in transit. */
 function run(
-  { dialler, acceptor }: { dialler: Initiator; acceptor: Responder },
+  { initiator, responder }: { initiator: Initiator; responder: Responder },
   meddle: (way: Way, frame: Frame) => Frame = (_, frame) => frame,
 ): Outcome {
   const to = (side: Initiator | Responder, way: Way, frame: Frame): Step => {
@@ -105,16 +105,18 @@ function run(
     const { tag, body } = frameOf(step.frame);
     return other.receive(tag, body);
   };
-  const named = to(acceptor, "NAME", begun(dialler));
-  if (named.kind !== "send") return { dialler: received(named, dialler), acceptor: named };
-  const challenged = to(dialler, "CHALLENGE", sent(named));
+  const named = to(responder, "NAME", begun(initiator));
+  if (named.kind !== "send") return { initiator: received(named, initiator), responder: named };
+  const challenged = to(initiator, "CHALLENGE", sent(named));
   if (challenged.kind !== "send") {
-    return { dialler: challenged, acceptor: received(challenged, acceptor) };
+    return { initiator: challenged, responder: received(challenged, responder) };
   }
-  const decide = to(acceptor, "REPLY", sent(challenged));
-  if (decide.kind !== "decide") return { dialler: received(decide, dialler), acceptor: decide };
-  const up = acceptor.accept();
-  return { dialler: to(dialler, "ACK", frameOf(up.frame)), acceptor: up };
+  const decide = to(responder, "REPLY", sent(challenged));
+  if (decide.kind !== "decide") {
+    return { initiator: received(decide, initiator), responder: decide };
+  }
+  const up = responder.accept();
+  return { initiator: to(initiator, "ACK", frameOf(up.frame)), responder: up };
 }
 
 function metOf(step: Step): Met {
@@ -125,10 +127,10 @@ function metOf(step: Step): Met {
 /** Asserts that both sides failed with this reason: one detected it, the other was notified. */
 function assertRefused(
   outcome: Outcome,
-  finder: "dialler" | "acceptor",
+  finder: "initiator" | "responder",
   reason: RejectReason,
 ): void {
-  for (const side of ["dialler", "acceptor"] as const) {
+  for (const side of ["initiator", "responder"] as const) {
     const step = outcome[side];
     assert(step.kind === "fail", `${side}: ${step.kind}`);
     assertEquals([side, step.reason, step.byPeer], [side, reason, side !== finder]);
@@ -140,7 +142,7 @@ function assertRefused(
 test("Initiator and Responder authenticate each other and agree on the session id", () => {
   {
     const outcome = run(sides({ lastSession: 42n }));
-    const [there, here] = [metOf(outcome.dialler), metOf(outcome.acceptor)];
+    const [there, here] = [metOf(outcome.initiator), metOf(outcome.responder)];
     assertEquals(there, {
       name: beta.name,
       creation: beta.creation,
@@ -150,7 +152,7 @@ test("Initiator and Responder authenticate each other and agree on the session i
       startedAt: 2_000,
       session: here.session,
       lastSession: 0n,
-      binding: { ...here.binding!, role: "dialler" },
+      binding: { ...here.binding!, role: "initiator" },
     });
     assertEquals(here, {
       name: alpha.name,
@@ -161,7 +163,7 @@ test("Initiator and Responder authenticate each other and agree on the session i
       startedAt: 1_000,
       session: there.session,
       lastSession: 42n,
-      binding: { ...there.binding!, role: "acceptor" },
+      binding: { ...there.binding!, role: "responder" },
     });
     assertNotEquals(here.session, 0n);
   }
@@ -169,10 +171,10 @@ test("Initiator and Responder authenticate each other and agree on the session i
 
 test("Initiator's session id is the first 8 bytes of its nonce, and never 0", () => {
   const session = (nonce: Uint8Array): bigint => {
-    const dialler = new Initiator(alpha, beta.name, nonce, CERTIFICATE, () => 0n, BELIEVED);
-    const outcome = run({ ...sides(), dialler });
-    assertEquals(metOf(outcome.acceptor).session, metOf(outcome.dialler).session);
-    return metOf(outcome.dialler).session;
+    const initiator = new Initiator(alpha, beta.name, nonce, CERTIFICATE, () => 0n, BELIEVED);
+    const outcome = run({ ...sides(), initiator });
+    assertEquals(metOf(outcome.responder).session, metOf(outcome.initiator).session);
+    return metOf(outcome.initiator).session;
   };
   assertEquals(session(hex(`0807060504030201 ${"ee".repeat(24)}`)), 0x0102030405060708n);
   assertEquals(session(hex(`${"00".repeat(8)} ${"ee".repeat(24)}`)), 1n);
@@ -181,8 +183,8 @@ test("Initiator's session id is the first 8 bytes of its nonce, and never 0", ()
 test("Initiator and Responder reject a peer with another cookie", () => {
   const proofKey = random.bytes(32);
   // The initiator is the first side to receive a proof.
-  assertRefused(run(sides({ dialler: { proofKey } })), "dialler", "cookie");
-  assertRefused(run(sides({ acceptor: { proofKey } })), "dialler", "cookie");
+  assertRefused(run(sides({ initiator: { proofKey } })), "initiator", "cookie");
+  assertRefused(run(sides({ responder: { proofKey } })), "initiator", "cookie");
 });
 
 test("Responder rejects an initiator that answers without knowing the cookie", () => {
@@ -192,7 +194,7 @@ test("Responder rejects an initiator that answers without knowing the cookie", (
       (way, frame) =>
         way === "REPLY" ? { ...frame, body: joined(proof, frame.body.subarray(32)) } : frame,
     );
-    assertRefused(outcome, "acceptor", "cookie");
+    assertRefused(outcome, "responder", "cookie");
   }
 });
 
@@ -202,12 +204,12 @@ test("Responder rejects its own proof when reflected", () => {
     if (way === "CHALLENGE") proof = frame.body.slice(-32);
     return way === "REPLY" ? { ...frame, body: joined(proof!, frame.body.subarray(32)) } : frame;
   });
-  assertRefused(outcome, "acceptor", "cookie");
+  assertRefused(outcome, "responder", "cookie");
 });
 
 test("Initiator rejects a CHALLENGE made from its own NAME", () => {
   // A reflection attack: the attacker, dialed by the initiator, sends it its own messages.
-  const { dialler } = sides({ expected: alpha.name });
+  const { initiator } = sides({ expected: alpha.name });
   const mirror = new Responder(
     { ...alpha, proofKey: new Uint8Array(32) },
     random.bytes(32),
@@ -216,12 +218,12 @@ test("Initiator rejects a CHALLENGE made from its own NAME", () => {
   const named = mirror.receive(
     TAG.NAME,
     encodeName({
-      ...decodeName(begun(dialler).body)!,
+      ...decodeName(begun(initiator).body)!,
       name: beta.name,
     }),
   );
   const { tag, body } = sent(named);
-  const step = dialler.receive(tag, body);
+  const step = initiator.receive(tag, body);
   assert(step.kind === "fail" && step.reason === "cookie");
 });
 
@@ -232,11 +234,11 @@ test("Initiator and Responder reject messages recorded in another handshake", ()
       if (way === replayed) recorded = { tag: frame.tag, body: frame.body.slice() };
       return frame;
     };
-    metOf(run(sides(), keep).acceptor);
+    metOf(run(sides(), keep).responder);
     const again = run(sides(), (way, frame) => way === replayed ? recorded! : frame);
     // A replayed NAME is answered with a CHALLENGE, but the initiator detects that the CHALLENGE is
     // for another NAME.
-    assertRefused(again, replayed === "REPLY" ? "acceptor" : "dialler", "cookie");
+    assertRefused(again, replayed === "REPLY" ? "responder" : "initiator", "cookie");
   }
 });
 
@@ -246,19 +248,19 @@ test("Responder rejects a complete recorded handshake replayed without the cooki
     if (way === "NAME" || way === "REPLY") recorded.push({ ...frame, body: frame.body.slice() });
     return frame;
   });
-  const { acceptor } = sides();
-  assertEquals(acceptor.receive(recorded[0]!.tag, recorded[0]!.body).kind, "send");
-  const step = acceptor.receive(recorded[1]!.tag, recorded[1]!.body);
+  const { responder } = sides();
+  assertEquals(responder.receive(recorded[0]!.tag, recorded[0]!.body).kind, "send");
+  const step = responder.receive(recorded[1]!.tag, recorded[1]!.body);
   assert(step.kind === "fail" && step.reason === "cookie");
 });
 
 test("Initiator that reads certificates rejects a responder with a different one, such as a relay's", () => {
-  assertRefused(run(sides({ shown: hex("3081ff") })), "dialler", "cookie");
-  assertRefused(run(sides({ shown: hex("") })), "dialler", "cookie");
+  assertRefused(run(sides({ shown: hex("3081ff") })), "initiator", "cookie");
+  assertRefused(run(sides({ shown: hex("") })), "initiator", "cookie");
 });
 
 test("Initiator fails before its first message if the certificate is unreadable or another node's", () => {
-  const unread = sides({ read: null }).dialler;
+  const unread = sides({ read: null }).initiator;
   const step = unread.begin();
   assert(step.kind === "fail" && step.reason === "certificate");
   assertEquals(unread.receive(TAG.CHALLENGE, new Uint8Array()).kind, "fail");
@@ -286,7 +288,7 @@ test("Responder rejects an initiator that cannot read certificates, and one whos
       const name = decodeName(frame.body)!;
       return { ...frame, body: encodeName({ ...name, flags: 0 }) };
     });
-    assertRefused(outcome, "acceptor", "certificate");
+    assertRefused(outcome, "responder", "certificate");
   }
 });
 
@@ -303,8 +305,8 @@ test("Initiator and Responder detect every changed bit that has an effect", () =
           sides(),
           (way, frame) => way === changed ? { ...frame, body: flip(frame.body, at, mask) } : frame,
         );
-        assertEquals(outcome.dialler.kind, "fail", `${changed} byte ${at}`);
-        assertEquals(outcome.acceptor.kind, "fail", `${changed} byte ${at}`);
+        assertEquals(outcome.initiator.kind, "fail", `${changed} byte ${at}`);
+        assertEquals(outcome.responder.kind, "fail", `${changed} byte ${at}`);
       }
     }
   }
@@ -313,31 +315,31 @@ test("Initiator and Responder detect every changed bit that has an effect", () =
       sides(),
       (way, frame) => way === "REPLY" ? { ...frame, body: flip(frame.body, at) } : frame,
     );
-    assertRefused(outcome, "acceptor", "cookie");
+    assertRefused(outcome, "responder", "cookie");
   }
 });
 
 test("Initiator rejects a node other than the one it dialed", () => {
-  assertRefused(run(sides({ expected: "gamma@h:3" })), "dialler", "wrongnode");
-  assertRefused(run(sides({ expected: "Beta@h:2" })), "dialler", "wrongnode");
-  const step = run(sides({ acceptor: { name: "x\ny" } })).dialler;
+  assertRefused(run(sides({ expected: "gamma@h:3" })), "initiator", "wrongnode");
+  assertRefused(run(sides({ expected: "Beta@h:2" })), "initiator", "wrongnode");
+  const step = run(sides({ responder: { name: "x\ny" } })).initiator;
   assert(step.kind === "fail" && step.reason === "wrongnode");
-  assertEquals(step.words, "a node without a valid name answered where beta@h:2 was dialled");
+  assertEquals(step.words, "a node without a valid name answered where beta@h:2 was dialed");
 });
 
 test("Responder rejects its own node as an initiator, and an invalid name", () => {
   const { name, creation } = beta;
-  assertRefused(run(sides({ dialler: { name, creation } })), "acceptor", "duplicate");
+  assertRefused(run(sides({ initiator: { name, creation } })), "responder", "duplicate");
   for (const name of ["", "alpha", "alpha@h", "alpha@H:1", "alpha@h:01", "a\n@h:1", "ä@h:1"]) {
-    assertRefused(run(sides({ dialler: { name } })), "acceptor", "name");
+    assertRefused(run(sides({ initiator: { name } })), "responder", "name");
   }
 });
 
 test("Responder rejects a version below its own and answers a higher one with its own", () => {
   const withVersion = (version: number): Step => {
-    const { dialler, acceptor } = sides();
-    const name = decodeName(begun(dialler).body)!;
-    return acceptor.receive(TAG.NAME, encodeName({ ...name, version }));
+    const { initiator, responder } = sides();
+    const name = decodeName(begun(initiator).body)!;
+    return responder.receive(TAG.NAME, encodeName({ ...name, version }));
   };
   const low = withVersion(VERSION - 1);
   assert(low.kind === "fail" && low.reason === "version");
@@ -356,15 +358,15 @@ test("Initiator rejects a version that it does not support, even with a valid pr
           ? { ...frame, body: frame.body.with(2 + beta.name.length + 4, version) }
           : frame,
     );
-    assertRefused(outcome, "dialler", "version");
+    assertRefused(outcome, "initiator", "version");
   }
 });
 
 test("Responder does not agree to features that it lacks", () => {
-  const { dialler, acceptor } = sides();
-  const name = decodeName(begun(dialler).body)!;
+  const { initiator, responder } = sides();
+  const name = decodeName(begun(initiator).body)!;
   const { body } = sent(
-    acceptor.receive(TAG.NAME, encodeName({ ...name, features: 0xffff_ffff })),
+    responder.receive(TAG.NAME, encodeName({ ...name, features: 0xffff_ffff })),
   );
   const at = 2 + beta.name.length + 4 + 1;
   assertEquals(body.subarray(at, at + 4).toHex(), "50000000");
@@ -373,48 +375,48 @@ test("Responder does not agree to features that it lacks", () => {
 /** Creates both state machines in each of their states. */
 const STATES: Readonly<Record<string, () => { machine: Initiator | Responder; expects?: Way }>> = {
   "Dialler that waits for a challenge": () => {
-    const { dialler } = sides();
-    dialler.begin();
-    return { machine: dialler, expects: "CHALLENGE" };
+    const { initiator } = sides();
+    initiator.begin();
+    return { machine: initiator, expects: "CHALLENGE" };
   },
   "Dialler that waits for an ack": () => {
-    const { dialler, acceptor } = sides();
-    const { body } = sent(acceptor.receive(TAG.NAME, begun(dialler).body));
-    sent(dialler.receive(TAG.CHALLENGE, body));
-    return { machine: dialler, expects: "ACK" };
+    const { initiator, responder } = sides();
+    const { body } = sent(responder.receive(TAG.NAME, begun(initiator).body));
+    sent(initiator.receive(TAG.CHALLENGE, body));
+    return { machine: initiator, expects: "ACK" };
   },
   "Dialler that is up": () => {
     const both = sides();
-    metOf(run(both).dialler);
-    return { machine: both.dialler };
+    metOf(run(both).initiator);
+    return { machine: both.initiator };
   },
   "Dialler that has failed": () => {
     const both = sides({ expected: "gamma@h:3" });
     run(both);
-    return { machine: both.dialler };
+    return { machine: both.initiator };
   },
-  "Acceptor that waits for a name": () => ({ machine: sides().acceptor, expects: "NAME" }),
+  "Acceptor that waits for a name": () => ({ machine: sides().responder, expects: "NAME" }),
   "Acceptor that waits for a reply": () => {
-    const { dialler, acceptor } = sides();
-    sent(acceptor.receive(TAG.NAME, begun(dialler).body));
-    return { machine: acceptor, expects: "REPLY" };
+    const { initiator, responder } = sides();
+    sent(responder.receive(TAG.NAME, begun(initiator).body));
+    return { machine: responder, expects: "REPLY" };
   },
   "Acceptor that has to decide": () => {
-    const { dialler, acceptor } = sides();
-    const { body } = sent(acceptor.receive(TAG.NAME, begun(dialler).body));
-    const replied = sent(dialler.receive(TAG.CHALLENGE, body));
-    assertEquals(acceptor.receive(TAG.REPLY, replied.body).kind, "decide");
-    return { machine: acceptor };
+    const { initiator, responder } = sides();
+    const { body } = sent(responder.receive(TAG.NAME, begun(initiator).body));
+    const replied = sent(initiator.receive(TAG.CHALLENGE, body));
+    assertEquals(responder.receive(TAG.REPLY, replied.body).kind, "decide");
+    return { machine: responder };
   },
   "Acceptor that is up": () => {
     const both = sides();
-    metOf(run(both).acceptor);
-    return { machine: both.acceptor };
+    metOf(run(both).responder);
+    return { machine: both.responder };
   },
   "Acceptor that has failed": () => {
-    const both = sides({ dialler: { name: beta.name } });
+    const both = sides({ initiator: { name: beta.name } });
     run(both);
-    return { machine: both.acceptor };
+    return { machine: both.responder };
   },
 };
 
@@ -481,44 +483,44 @@ for (const [state, make] of Object.entries(STATES)) {
 }
 
 test("Responder.accept throws before the initiator is authenticated, and when called twice", () => {
-  const { dialler, acceptor } = sides();
-  assertThrows(() => acceptor.accept());
-  const { body } = sent(acceptor.receive(TAG.NAME, begun(dialler).body));
-  assertThrows(() => acceptor.accept());
-  acceptor.receive(TAG.REPLY, sent(dialler.receive(TAG.CHALLENGE, body)).body);
-  acceptor.accept();
-  assertThrows(() => acceptor.accept());
+  const { initiator, responder } = sides();
+  assertThrows(() => responder.accept());
+  const { body } = sent(responder.receive(TAG.NAME, begun(initiator).body));
+  assertThrows(() => responder.accept());
+  responder.receive(TAG.REPLY, sent(initiator.receive(TAG.CHALLENGE, body)).body);
+  responder.accept();
+  assertThrows(() => responder.accept());
 });
 
 test("Initiator reads the last session id when it sends its proof, not before", () => {
   let asked = 0;
-  const dialler = new Initiator(alpha, beta.name, random.bytes(32), CERTIFICATE, () => {
+  const initiator = new Initiator(alpha, beta.name, random.bytes(32), CERTIFICATE, () => {
     asked++;
     return 9n;
   }, BELIEVED);
-  const { acceptor } = sides();
-  const named = sent(acceptor.receive(TAG.NAME, begun(dialler).body));
+  const { responder } = sides();
+  const named = sent(responder.receive(TAG.NAME, begun(initiator).body));
   assertEquals(asked, 0);
-  sent(dialler.receive(TAG.CHALLENGE, named.body));
+  sent(initiator.receive(TAG.CHALLENGE, named.body));
   assertEquals(asked, 1);
   // The initiator sends no proof to a responder that is not authenticated, because that responder
   // could keep it.
-  const other = sides({ acceptor: { proofKey: random.bytes(32) } });
+  const other = sides({ responder: { proofKey: random.bytes(32) } });
   const unproven = new Initiator(alpha, beta.name, random.bytes(32), CERTIFICATE, () => {
     throw new Error("the proof is being sent");
   }, BELIEVED);
   const step = unproven.receive(
     TAG.CHALLENGE,
-    sent(other.acceptor.receive(TAG.NAME, begun(unproven).body)).body,
+    sent(other.responder.receive(TAG.NAME, begun(unproven).body)).body,
   );
   assertEquals(step.kind, "fail");
 });
 
 test("every handshake message is a frame of at most 4096 bytes for names of any length", () => {
   const long = `${"a".repeat(64)}@${"h".repeat(180)}:65535`;
-  const both = sides({ dialler: { name: long }, acceptor: { name: `b${long.slice(1)}` } });
-  const { acceptor } = both;
-  const dialler = new Initiator(
+  const both = sides({ initiator: { name: long }, responder: { name: `b${long.slice(1)}` } });
+  const { responder } = both;
+  const initiator = new Initiator(
     { ...alpha, name: long },
     `b${long.slice(1)}`,
     random.bytes(32),
@@ -526,11 +528,11 @@ test("every handshake message is a frame of at most 4096 bytes for names of any 
     () => 0n,
     BELIEVED,
   );
-  const outcome = run({ dialler, acceptor }, (_, frame) => {
+  const outcome = run({ initiator, responder }, (_, frame) => {
     assert(frame.body.length < 700);
     return frame;
   });
-  metOf(outcome.dialler);
+  metOf(outcome.initiator);
 });
 
 test("fail returns the REJECT to send to the peer", () => {

@@ -332,11 +332,11 @@ test("Mesh logs no warning when a dial is abandoned because the other side has c
   await withNodes(async (start) => {
     let through!: () => void;
     const gate = new Promise<void>((open) => through = open);
-    let dialled = false;
+    let dialed = false;
     const { host, armed } = countingHost(hostWith((real) => ({
       async connect(options) {
         const stream = await real.connect(options);
-        dialled = true;
+        dialed = true;
         await gate;
         return stream;
       },
@@ -344,7 +344,7 @@ test("Mesh logs no warning when a dial is abandoned because the other side has c
     const b = await start("b");
     // a's dial waits between TLS and NAME.
     const a = await start("a", { seeds: [b.name] }, host);
-    await until("a's dial has completed TLS", () => dialled);
+    await until("a's dial has completed TLS", () => dialed);
     await b.mesh.connect(a.name);
     await untilWhole([a, b]);
     through();

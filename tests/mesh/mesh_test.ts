@@ -38,8 +38,8 @@ test("Mesh.connect connects two nodes, which agree on the session id", async () 
     assertEquals([a.received, b.received], [[`up ${b.name}`], [`up ${a.name}`]]);
     assertEquals([warnings(a), warnings(b)], [[], []]);
     assertEquals(b.mesh.session(a.name)!.met.creation, a.mesh.creation);
-    assertEquals(b.mesh.session(a.name)!.dialled, true);
-    assertEquals(a.mesh.session(b.name)!.dialled, false);
+    assertEquals(b.mesh.session(a.name)!.dialed, true);
+    assertEquals(a.mesh.session(b.name)!.dialed, false);
     // Connecting again changes nothing.
     await Promise.all([a.mesh.connect(b.name), b.mesh.connect(a.name)]);
     assertEquals([a.received.length, b.received.length], [1, 1]);
@@ -336,7 +336,7 @@ test("Mesh.stop leaves no timers, even with dials and handshakes in progress", a
       { hostname: "127.0.0.1", port: 0 },
       (stream) => void accepted.push(stream),
     );
-    const dialling = assertRejects(() => a.mesh.connect(`s@127.0.0.1:${server.address.port}`));
+    const dialing = assertRejects(() => a.mesh.connect(`s@127.0.0.1:${server.address.port}`));
     const gone = assertRejects(() => a.mesh.connect("x@127.0.0.1:1"));
     const silent = await Intruder.secure(a.name);
     const refused = await Intruder.secure(a.name);
@@ -353,7 +353,7 @@ test("Mesh.stop leaves no timers, even with dials and handshakes in progress", a
     // The dial ends long before its timeout.
     const isLeft = (): boolean => [...armed].some((what) => what.includes("dial"));
     await until("no dial is pending", () => !isLeft(), 1000);
-    await Promise.all([dialling, gone]);
+    await Promise.all([dialing, gone]);
     for (const stream of accepted) stream.abort();
     silent.close();
     refused.close();

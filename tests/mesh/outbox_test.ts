@@ -127,7 +127,7 @@ class Bench {
     const one = begins ? this.#fragments.begin(row.body) : this.#fragments.add(row.body);
     assert(one instanceof Arriving, `${one}`);
     if (one.isWhole) this.arrived.push({ tag: one.tag, body: one.body.slice() });
-    const untold = this.#fragments.takeUntold();
+    const untold = this.#fragments.takeUnacknowledged();
     this.#owed += untold;
     if (this.takes) this.take(this.#owed);
   }

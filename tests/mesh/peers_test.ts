@@ -37,7 +37,7 @@ function inState(name: string, state: ReturnType<Peers["stateOf"]>, chance?: num
   const table = peers(chance);
   if (state === "unknown") return table;
   table.add(name, "seed", 0);
-  if (state === "dialling" || state === "proving") table.dialling(name, 0);
+  if (state === "dialing" || state === "proving") table.dialing(name, 0);
   if (state === "proving") table.proving(name);
   if (state === "up") table.up(name, 77n, 5, 0);
   if (state === "left") table.leave(name);
@@ -45,9 +45,9 @@ function inState(name: string, state: ReturnType<Peers["stateOf"]>, chance?: num
   return table;
 }
 
-const STATES = ["unknown", "idle", "dialling", "proving", "up", "left"] as const;
+const STATES = ["unknown", "idle", "dialing", "proving", "up", "left"] as const;
 
-test("Peers.judge returns the verdict that its table specifies, for every state, name, creation and last session", () => {
+test("Peers.decide returns the verdict that its table specifies, for every state, name, creation and last session", () => {
   for (const name of [A, Z]) {
     for (const state of STATES) {
       for (const creation of [5, 6]) {
@@ -61,24 +61,24 @@ test("Peers.judge returns the verdict that its table specifies, for every state,
           }
           const table = inState(name, state);
           const row = `${name} ${state} ${creation} ${last}`;
-          assertEquals(table.judge(name, creation, last), expected, row);
-          assertEquals(table.stateOf(name), state, `${row}: judge changes no state`);
-          if (state === "up") assertEquals(table.judge(name, creation, last, 77n), "replace", row);
+          assertEquals(table.decide(name, creation, last), expected, row);
+          assertEquals(table.stateOf(name), state, `${row}: decide changes no state`);
+          if (state === "up") assertEquals(table.decide(name, creation, last, 77n), "replace", row);
         }
       }
     }
   }
 });
 
-test("Peers.judge accepts exactly one of two proofs that cross", () => {
+test("Peers.decide accepts exactly one of two proofs that cross", () => {
   const [one, other] = [new Peers(A, () => 0), new Peers(Z, () => 0)];
   one.add(Z, "seed", 0);
   other.add(A, "seed", 0);
   for (const [table, name] of [[one, Z], [other, A]] as const) {
-    table.dialling(name, 0);
+    table.dialing(name, 0);
     table.proving(name);
   }
-  assertEquals([one.judge(Z, 1, 0n), other.judge(A, 1, 0n)], ["duplicate", "accept"]);
+  assertEquals([one.decide(Z, 1, 0n), other.decide(A, 1, 0n)], ["duplicate", "accept"]);
 });
 
 test("Peers changes states as its drawing specifies, for every event in every state", () => {
@@ -98,13 +98,13 @@ test("Peers changes states as its drawing specifies, for every event in every st
     yielded: "unknown idle idle idle up left",
     failed: "unknown idle idle idle up left",
     up: "up up up up up up",
-    lost: "unknown idle dialling proving idle left",
-    stopped: "unknown idle dialling proving idle left",
-    disconnected: "unknown idle dialling proving left left",
+    lost: "unknown idle dialing proving idle left",
+    stopped: "unknown idle dialing proving idle left",
+    disconnected: "unknown idle dialing proving left left",
     leave: "unknown left left left left left",
-    seed: "idle idle dialling proving up idle",
-    asked: "idle idle dialling proving up idle",
-    gossip: "idle idle dialling proving up left",
+    seed: "idle idle dialing proving up idle",
+    asked: "idle idle dialing proving up idle",
+    gossip: "idle idle dialing proving up left",
   };
   for (const [event, act] of Object.entries(events)) {
     const after = STATES.map((state) => {
@@ -118,10 +118,10 @@ test("Peers changes states as its drawing specifies, for every event in every st
 
 test("Peers asserts the order of calls during a dial", () => {
   for (const state of STATES) {
-    const dialling = () => inState(A, state).dialling(A, 0);
+    const dialing = () => inState(A, state).dialing(A, 0);
     const proving = () => inState(A, state).proving(A);
-    if (state !== "idle") assertThrows(dialling, AssertionFailure);
-    if (state !== "dialling") assertThrows(proving, AssertionFailure);
+    if (state !== "idle") assertThrows(dialing, AssertionFailure);
+    if (state !== "dialing") assertThrows(proving, AssertionFailure);
   }
 });
 
@@ -143,7 +143,7 @@ test("Peers dials a new node at once and returns when the next dial is due", () 
   assertEquals(due(table, 9), []);
   assertEquals(due(table, 10), [A]);
   assertEquals(due(table, 20), [A, Z]);
-  table.dialling(A, 0);
+  table.dialing(A, 0);
   assertEquals([due(table, 20), wakeAt(table)], [[Z], 20]);
 });
 
@@ -153,7 +153,7 @@ function pauses(chance: number, count: number): number[] {
   table.add(A, "seed", 0);
   let now = 0;
   return Array.from({ length: count }, (_, i) => {
-    table.dialling(A, 0);
+    table.dialing(A, 0);
     assertEquals(table.failed(A, now), i + 1);
     const pause = wakeAt(table) - now;
     now += pause;
@@ -178,7 +178,7 @@ test("Peers redials a lost node within 100 ms, and a node whose dial it preferre
     lost.down(A, "lost", 1000);
     const lostAfter = wakeAt(lost) - 1000;
     assert(lostAfter >= 0 && lostAfter <= 100, `${lostAfter}`);
-    for (const state of ["dialling", "proving"] as const) {
+    for (const state of ["dialing", "proving"] as const) {
       const yielded = inState(A, state, chance);
       yielded.yielded(A, 1000);
       const after = wakeAt(yielded) - 1000;
@@ -191,12 +191,12 @@ test("Peers resets the pause after a session", () => {
   const table = peers(0);
   table.add(A, "seed", 0);
   for (let i = 1; i <= 5; i++) {
-    table.dialling(A, 0);
+    table.dialing(A, 0);
     assertEquals(table.failed(A, 0), i);
   }
   table.up(A, 1n, 1, 0);
   table.down(A, "lost", 0);
-  table.dialling(A, 0);
+  table.dialing(A, 0);
   assertEquals(table.failed(A, 0), 1);
   assertEquals(wakeAt(table), BACKOFF_MS_MIN);
 });
@@ -206,7 +206,7 @@ test("Peers keeps seeds forever, and forgets a requested node after one dial", (
   table.add(A, "seed", 0);
   table.add(Z, "asked", 0);
   for (const name of [A, Z]) {
-    table.dialling(name, 0);
+    table.dialing(name, 0);
     table.failed(name, 0);
   }
   assertEquals([table.stateOf(A), table.stateOf(Z)], ["idle", "unknown"]);
@@ -218,7 +218,7 @@ test("Peers.expire forgets a node from gossip after a time, unless peers announc
   const table = peers();
   table.add(A, "gossip", 0, Z);
   for (let i = 0; i < 100; i++) {
-    table.dialling(A, 0);
+    table.dialing(A, 0);
     table.failed(A, 0);
   }
   assertEquals(table.expire(GOSSIP_FORGET_MS - 1), []);
@@ -300,7 +300,7 @@ test("Peers dials a node requested by the user at once, during any pause", () =>
     const table = peers(0);
     table.add(A, "gossip", 0);
     for (let i = 0; i < 8; i++) {
-      table.dialling(A, 0);
+      table.dialing(A, 0);
       table.failed(A, 0);
     }
     assert(wakeAt(table) > 0);
@@ -313,7 +313,7 @@ test("Peers soon dials a node that a peer is connected to, during any pause", ()
   const table = peers(0);
   table.add(A, "met", 0);
   for (let i = 0; i < 20; i++) {
-    table.dialling(A, 1000);
+    table.dialing(A, 1000);
     table.failed(A, 1000);
   }
   assertEquals(wakeAt(table), 1000 + BACKOFF_MS_MAX);
@@ -328,7 +328,7 @@ test("Peers does not dial a disconnected node until the user requests it or it c
     table.add(A, "gossip", 0);
     assertEquals([table.stateOf(A), wakeAt(table)], ["left", Infinity]);
   }
-  assertEquals(table.judge(A, 5, 77n), "accept");
+  assertEquals(table.decide(A, 5, 77n), "accept");
   table.up(A, 88n, 5, 0);
   assertEquals(table.stateOf(A), "up");
   table.leave(A);
@@ -365,15 +365,15 @@ test("Peers limits the nodes from gossip, and always accepts user requests", () 
 test("Peers.proving returns the id of the last open session, forever", () => {
   const table = peers();
   table.add(A, "seed", 0);
-  table.dialling(A, 0);
+  table.dialing(A, 0);
   assertEquals(table.proving(A), 0n);
   for (const session of [5n, 6n]) {
     table.up(A, session, 1, 0);
     table.down(A, "lost", 0);
-    table.dialling(A, 0);
+    table.dialing(A, 0);
     assertEquals(table.proving(A), session);
     table.failed(A, 0);
-    table.dialling(A, 0);
+    table.dialing(A, 0);
     assertEquals(table.proving(A), session);
   }
 });

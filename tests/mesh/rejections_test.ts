@@ -12,28 +12,28 @@ function clockAt(time: { now: number }): Clock {
 test("Rejections reports the same reason for the same host once a minute", () => {
   const time = { now: 5 };
   const refusals = new Rejections(clockAt(time));
-  assert(refusals.isNews("h", "cookie"));
-  for (time.now of [5, 6, 60_004.9]) assertEquals(refusals.isNews("h", "cookie"), false);
+  assert(refusals.isDue("h", "cookie"));
+  for (time.now of [5, 6, 60_004.9]) assertEquals(refusals.isDue("h", "cookie"), false);
   time.now = 60_005;
-  assert(refusals.isNews("h", "cookie"));
-  assertEquals(refusals.isNews("h", "cookie"), false);
+  assert(refusals.isDue("h", "cookie"));
+  assertEquals(refusals.isDue("h", "cookie"), false);
 });
 
 test("Rejections reports a different reason or host at once", () => {
   const refusals = new Rejections(clockAt({ now: 0 }));
   for (const host of ["h", "i"]) {
-    for (const reason of ["cookie", "timeout"]) assert(refusals.isNews(host, reason));
+    for (const reason of ["cookie", "timeout"]) assert(refusals.isDue(host, reason));
   }
-  assertEquals(refusals.isNews("i", "cookie"), false);
+  assertEquals(refusals.isDue("i", "cookie"), false);
 });
 
 test("Rejections remembers a bounded number of hosts", () => {
   const refusals = new Rejections(clockAt({ now: 0 }));
-  for (let i = 0; i < 1024; i++) assert(refusals.isNews(`h${i}`, "cookie"));
-  assertEquals(refusals.isNews("h0", "cookie"), false);
+  for (let i = 0; i < 1024; i++) assert(refusals.isDue(`h${i}`, "cookie"));
+  assertEquals(refusals.isDue("h0", "cookie"), false);
   // The table was cleared, so the first host is reported again.
-  assert(refusals.isNews("h1024", "cookie"));
-  assert(refusals.isNews("h0", "cookie"));
+  assert(refusals.isDue("h1024", "cookie"));
+  assert(refusals.isDue("h0", "cookie"));
 });
 
 /** The messages of the runtimes, and the reasons that they mean. */
@@ -70,9 +70,9 @@ test("refusalWords maps the TLS errors of both runtimes to the same text", () =>
   assertEquals(refusalWords("something new").words, "TLS failed: something new");
 });
 
-test("Rejections.isNews treats a rejected cookie as the same whether reported by alert or by hang-up", () => {
+test("Rejections.isDue treats a rejected cookie as the same whether reported by alert or by hang-up", () => {
   const rejections = new Rejections(clockAt({ now: 0 }));
-  assertEquals(rejections.isNews("10.0.0.1", "cookie"), true);
-  assertEquals(rejections.isNews("10.0.0.1", "broken"), false);
-  assertEquals(rejections.isNews("10.0.0.1", "protocol"), true);
+  assertEquals(rejections.isDue("10.0.0.1", "cookie"), true);
+  assertEquals(rejections.isDue("10.0.0.1", "broken"), false);
+  assertEquals(rejections.isDue("10.0.0.1", "protocol"), true);
 });

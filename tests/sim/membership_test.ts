@@ -80,7 +80,7 @@ const BROKEN: readonly (readonly [guarantee: string, what: string, () => () => v
   [
     "duplicates",
     "a newcomer replaces a live node of its name",
-    breaks(Peers, "judge", (real) =>
+    breaks(Peers, "decide", (real) =>
       function (this: Any, ...args: Any[]) {
         const verdict = real.apply(this, args);
         return verdict === "probe" ? "replace" : verdict;

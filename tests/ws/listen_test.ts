@@ -116,7 +116,7 @@ async function make(count: number): Promise<Made> {
 /**
  * Connects by TLS. Resolves after the handshake, and rejects if the server closes the connection.
  */
-function dialled(port: number, options: ConnectionOptions): Promise<TLSSocket> {
+function dialed(port: number, options: ConnectionOptions): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     const settings = { host: "127.0.0.1", port, rejectUnauthorized: false, ...options };
     const socket = dialTls(settings, () => resolve(socket));
@@ -134,7 +134,7 @@ test("serve selects the certificate by the requested server name", async () => {
   const tls = { ...own!, hosts: { "b.example": b!, "*.C.example": c! } };
   await serving({ tls, fetch: () => new Response("ok") }, async (server) => {
     const shown = async (servername?: string): Promise<string> => {
-      const socket = await dialled(server.port, servername === undefined ? {} : { servername });
+      const socket = await dialed(server.port, servername === undefined ? {} : { servername });
       const { raw } = socket.getPeerCertificate();
       assert(
         (await firstOf(socket, bytesOf("GET / HTTP/1.1\r\nHost: h\r\n\r\n"))).includes("200 OK"),
@@ -176,7 +176,7 @@ for (const withHosts of [false, true]) {
     }, async ({ port }) => {
       const ask = async (leaf: Leaf | undefined, servername: string): Promise<string> => {
         const { cert, key } = leaf ?? {};
-        const socket = await dialled(port, { servername, ...(cert && { cert, key }) });
+        const socket = await dialed(port, { servername, ...(cert && { cert, key }) });
         const answer = await firstOf(socket, bytesOf("GET / HTTP/1.1\r\nHost: h\r\n\r\n"));
         socket.destroy();
         return answer;
