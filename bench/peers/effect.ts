@@ -155,18 +155,18 @@ async function callEntity(): Promise<void> {
       });
     const context = yield* Effect.context();
     yield* Effect.promise(() =>
-      reportRate("call.entity", 20_000, (n) => Effect.runPromiseWith(context)(increment(n)))
+      reportRate("call.entity", 5_000, (n) => Effect.runPromiseWith(context)(increment(n)))
     );
   });
   await Effect.runPromise(Effect.scoped(Effect.provide(calls, layer)));
 }
 
 await runNamed({
-  send: () => reportRate("send", 500_000, send),
-  pingpong: () => reportRate("pingpong", 200_000, pingPong),
-  call: () => reportRate("call", 200_000, call),
+  send: () => reportRate("send", 100_000, send),
+  pingpong: () => reportRate("pingpong", 50_000, pingPong),
+  call: () => reportRate("call", 50_000, call),
   "call-entity": callEntity,
-  spawn: () => reportRate("spawn", 200_000, spawnAndExit),
-  restart: () => reportEach("restart", 20_000, restart),
+  spawn: () => reportRate("spawn", 50_000, spawnAndExit),
+  restart: () => reportEach("restart", 10_000, restart),
   idle: () => reportIdle("idle", idle),
 });
