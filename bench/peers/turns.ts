@@ -207,7 +207,7 @@ export function printTurns(
     print(`${text.join("; ")}.\n${NOISE_RULE}`);
   }
   print(`\n${draw(head, cpu, 1)}`);
-  print(`Latency in µs: p50, the median of the turns, and p99 of all turns together.\n`);
+  print(`Latency in µs: p50, the median of the turns, and p99 of all turns of the last round.\n`);
   print(draw(head, latency, 1));
   const all = [...turns.values()].flatMap((by) => [...by.values()].flat());
   const most = Math.max(...all.map(({ client }) => client)).toFixed(2);
