@@ -12,10 +12,11 @@ import type { Dialect, Query, Value } from "./database.ts";
 import { type Engine, storageOn } from "./engine.ts";
 import { cleanText } from "./json.ts";
 import { KnownReleases } from "./known_releases.ts";
+import { KnownUsers } from "./known_users.ts";
 import { type Batch, writeBatch } from "./postgres_batch.ts";
 import { Days } from "./postgres_days.ts";
 import { POSTGRES_STEPS } from "./postgres_schema.ts";
-import { columnsOf } from "./rows.ts";
+import { columnsOf, userKeyOf } from "./rows.ts";
 import { StorageError } from "./error.ts";
 import { type EventOutcome, type NewEvent, WRITE_EVENTS_MAX } from "./events.ts";
 import type { Storage } from "./storage.ts";
@@ -161,7 +162,7 @@ export class Postgres implements Engine {
   readonly signal = undefined;
   readonly #sql: postgres.Sql;
   readonly #scans: postgres.Sql;
-  readonly #releases = new KnownReleases();
+  readonly #known = { releases: new KnownReleases(), users: new KnownUsers() };
   #calls = 0;
   #closed: Promise<void> | undefined;
 
@@ -246,12 +247,16 @@ export class Postgres implements Engine {
         await this.days.need(rows.map((row) => row.receivedAt));
         const outcomes = await this.#call(async () => {
           return await this.#sql.begin((client) =>
-            writeBatch(batchOn(client), rows, this.now(), this.#releases)
+            writeBatch(batchOn(client), rows, this.now(), this.#known)
           ) as readonly EventOutcome[];
         });
-        // Recorded after the commit, because a batch that is rolled back creates no releases.
+        // Recorded after the commit, because a batch that is rolled back creates no rows.
         rows.forEach((row, i) => {
-          if (row.release !== null && outcomes[i]!.kind === "stored") this.#releases.add(row);
+          const outcome = outcomes[i]!;
+          if (outcome.kind !== "stored") return;
+          if (row.release !== null) this.#known.releases.add(row);
+          const user = userKeyOf(row);
+          if (user !== null) this.#known.users.add(row, outcome.issueId, user);
         });
         return outcomes;
       } catch (error) {

@@ -8,7 +8,7 @@
  * event_ids  inserts the ids, in order; an event whose id exists already is a duplicate
  * events     inserts the events that are not duplicates
  * releases   inserts the new ones, in order
- * users      inserts the users that an issue did not have, in order
+ * users      inserts the users that an issue did not have, in order, except the known ones
  * issues     adds to their counts and reopens resolved ones, in the order of their ids
  * usage      adds events and bytes, in the order of project ids
  * ```
@@ -24,9 +24,18 @@ import { folded, wordsOf } from "../domain/words.ts";
 import type { Value } from "./database.ts";
 import { isLaterRelease, type ReleaseTime } from "../domain/release.ts";
 import { type KnownReleases, releaseKey } from "./known_releases.ts";
+import type { KnownUsers } from "./known_users.ts";
 import { type EventColumns, eventKey, issueKey, userKeyOf } from "./rows.ts";
 import { StorageError } from "./error.ts";
 import type { EventOutcome } from "./events.ts";
+
+/** Separates the values of a column. */
+const SEPARATOR = "\x1e";
+/** Stands for null among the values of a column. */
+const ABSENT = "\x1f";
+/** Matches texts that contain either. */
+// deno-lint-ignore no-control-regex
+const HOLDS = /[\x1e\x1f]/;
 
 /** An open transaction, with methods for statements whose parameters are columns. */
 export interface Batch {
@@ -46,15 +55,18 @@ interface IdRow {
   readonly project_id: string;
 }
 
-/**
- * Writes a batch. Returns the result of each row, in order. `known`: releases that are known to be
- * stored, and are not inserted again.
- */
+/** The rows that are known to be stored, and are not inserted again. */
+export interface Known {
+  readonly releases: Pick<KnownReleases, "has">;
+  readonly users: Pick<KnownUsers, "has">;
+}
+
+/** Writes a batch. Returns the result of each row, in order. */
 export async function writeBatch(
   batch: Batch,
   rows: readonly EventColumns[],
   now: number,
-  known: Pick<KnownReleases, "has">,
+  known: Known,
 ): Promise<readonly EventOutcome[]> {
   const held = await batch.rows<{ readonly id: string }>(
     "SELECT id FROM projects WHERE id = ANY($1::uuid[]) ORDER BY id FOR KEY SHARE",
@@ -71,8 +83,8 @@ export async function writeBatch(
   );
   const stored = new Set(fresh);
   if (fresh.length > 0) await insertEvents(batch, fresh, issues);
-  await addReleases(batch, fresh.filter((row) => !known.has(row)), now);
-  const users = await addUsers(batch, fresh, issues);
+  await addReleases(batch, fresh.filter((row) => !known.releases.has(row)), now);
+  const users = await addUsers(batch, fresh, issues, now, known.users);
   const reopens = await reopening(batch, fresh, issues);
   const reopened = await countEvents(batch, fresh, issues, users, reopens);
   if (fresh.length > 0) await occupy(batch, fresh);
@@ -210,34 +222,46 @@ async function insertEvents(
   rows: readonly EventColumns[],
   issues: ReadonlyMap<string, IssueRow>,
 ): Promise<void> {
-  await batch.rows(
-    `INSERT INTO events (id, project_id, issue_id, fingerprint, level, title, message, environment,
-       release, tags, payload, words, bytes, event_at, received_at, user_key)
-     SELECT CAST(id AS uuid), CAST(project_id AS uuid), CAST(issue_id AS uuid), fingerprint, level,
-       title, message, environment, release, CAST(tags AS jsonb), CAST(payload AS json),
-       array_to_tsvector(array_remove(string_to_array(coalesce(words, ''), ' '), '')),
-       octet_length(payload), CAST(event_at AS bigint),
-       CAST(received_at AS bigint), user_key
-     FROM unnest(${list("$1")}, ${list("$2")}, ${list("$3")}, $4::text[], ${list("$5")},
-       $6::text[], $7::text[], $8::text[], $9::text[], ${list("$10")}, ${list("$11")},
-       ${list("$12")}, ${list("$13")}, ${list("$14")}, $15::text[])
-       AS n (id, project_id, issue_id, fingerprint, level, title, message, environment, release,
-         tags, payload, words, event_at, received_at, user_key)`,
-    joined(rows.map((row) => row.id)),
-    joined(rows.map((row) => row.projectId)),
-    joined(rows.map((row) => issues.get(issueKey(row))!.id)),
+  const texts = [
     rows.map((row) => row.fingerprint),
-    joined(rows.map((row) => row.level)),
     rows.map((row) => row.title),
     rows.map((row) => row.message),
     rows.map((row) => row.environment),
     rows.map((row) => row.release),
+  ];
+  // Texts of clients may contain anything. The rare ones with a separator are sent as arrays.
+  const isJoined = !texts.some((column) =>
+    column.some((text) => text !== null && HOLDS.test(text))
+  );
+  const texted = (param: string): string => isJoined ? list(param) : `${param}::text[]`;
+  const orNull = (name: string): string =>
+    isJoined ? `nullif(coalesce(${name}, ''), chr(31))` : name;
+  await batch.rows(
+    `INSERT INTO events (id, project_id, issue_id, fingerprint, level, title, message, environment,
+       release, tags, payload, words, bytes, event_at, received_at, user_key)
+     SELECT CAST(id AS uuid), CAST(project_id AS uuid), CAST(issue_id AS uuid),
+       coalesce(fingerprint, ''), level, coalesce(title, ''), coalesce(message, ''),
+       ${orNull("environment")}, ${orNull("release")},
+       CAST(tags AS jsonb), CAST(payload AS json),
+       array_to_tsvector(array_remove(string_to_array(coalesce(words, ''), ' '), '')),
+       octet_length(payload), CAST(event_at AS bigint),
+       CAST(received_at AS bigint), nullif(user_key, chr(31))
+     FROM unnest(${list("$1")}, ${list("$2")}, ${list("$3")}, ${texted("$4")}, ${texted("$5")},
+       ${texted("$6")}, ${texted("$7")}, ${texted("$8")}, ${list("$9")}, ${list("$10")},
+       ${list("$11")}, ${list("$12")}, ${list("$13")}, ${list("$14")}, ${list("$15")})
+       AS n (id, project_id, issue_id, fingerprint, title, message, environment, release, level,
+         tags, payload, words, event_at, received_at, user_key)`,
+    joined(rows.map((row) => row.id)),
+    joined(rows.map((row) => row.projectId)),
+    joined(rows.map((row) => issues.get(issueKey(row))!.id)),
+    ...texts.map((column) => isJoined ? joined(column.map((text) => text ?? ABSENT)) : column),
+    joined(rows.map((row) => row.level)),
     joined(rows.map((row) => row.tags)),
     joined(rows.map((row) => row.payload)),
     joined(rows.map((row) => `${wordsOf(row.searched).join(" ")} ${row.marks}`)),
     joined(rows.map((row) => row.eventAt)),
     joined(rows.map((row) => row.receivedAt)),
-    rows.map(userKeyOf),
+    joined(rows.map((row) => userKeyOf(row) ?? ABSENT)),
   );
 }
 
@@ -296,23 +320,26 @@ async function addUsers(
   batch: Batch,
   rows: readonly EventColumns[],
   issues: ReadonlyMap<string, IssueRow>,
+  now: number,
+  known: Known["users"],
 ): Promise<ReadonlyMap<string, number>> {
   const pairs = new Map<string, readonly [issueId: string, userKey: string]>();
   for (const row of rows) {
     const userKey = userKeyOf(row);
     if (userKey === null) continue;
     const { id } = issues.get(issueKey(row))!;
-    pairs.set(id + userKey, [id, userKey]);
+    if (!known.has(row, id, userKey, now)) pairs.set(id + userKey, [id, userKey]);
   }
   if (pairs.size === 0) return new Map();
   const added = await batch.rows<{ readonly id: string; readonly count: number }>(
     `WITH added AS (
        INSERT INTO issue_users (issue_id, user_key)
-       SELECT * FROM unnest($1::uuid[], $2::text[]) AS n (issue_id, user_key)
+       SELECT CAST(issue_id AS uuid), user_key
+       FROM unnest(${list("$1")}, ${list("$2")}) AS n (issue_id, user_key)
        ORDER BY 1, 2 ON CONFLICT DO NOTHING RETURNING issue_id
      ) SELECT issue_id AS id, count(*) AS count FROM added GROUP BY 1`,
-    [...pairs.values()].map(([id]) => id),
-    [...pairs.values()].map(([, userKey]) => userKey),
+    joined([...pairs.values()].map(([id]) => id)),
+    joined([...pairs.values()].map(([, userKey]) => userKey)),
   );
   return new Map(added.map(({ id, count }) => [id, count]));
 }
@@ -424,11 +451,12 @@ async function countEvents(
  * as elements of an array would take five times as long.
  */
 function joined(values: readonly (string | number)[]): string {
-  return values.join("\x1e");
+  return values.join(SEPARATOR);
 }
 
 /**
- * Returns the SQL that splits a text created by `joined`. A single empty value results in no rows.
+ * Returns the SQL that splits a text created by `joined`. A single empty value results in no rows,
+ * or in null beside other columns.
  */
 function list(param: string): string {
   return `string_to_array(${param}::text, chr(30))`;

@@ -28,6 +28,7 @@ export function releasesContract(promise: Promised): void {
       of("one", "1.1", "1", NOON - HOUR_MS + 1),
       of("one", null, null, NOON),
       of("two", "1.1", "3", NOON),
+      of("two", "1.1", "5", NOON),
     ])).map(issueOf);
     const again = of("one", "1.1", "3", NOON + 1);
     await storage.writeEvents([again]);
@@ -45,18 +46,27 @@ export function releasesContract(promise: Promised): void {
     });
     const range = { since: NOON - 2 * HOUR_MS, until: NOON + HOUR_MS, bucketMs: HOUR_MS };
     const volumes = await storage.issueVolumes(a.orgId, a.project.id, [one!, two!], range);
-    assertEquals([volumes.get(one!), volumes.get(two!)], [[0, 2, 2], [0, 0, 1]]);
+    assertEquals([volumes.get(one!), volumes.get(two!)], [[0, 2, 2], [0, 0, 2]]);
     assertEquals((await storage.issueVolumes(b.orgId, b.project.id, [one!], range)).size, 0);
     // After merging, a user counts once; after splitting, each issue has its own users again.
     valueOf(await storage.mergeIssues(a.orgId, two!, [one!], null));
     const merged = (await storage.issue(a.orgId, two!))!;
-    assertEquals([merged.userCount, merged.firstRelease, merged.lastRelease], [3, "1.0", "1.1"]);
+    assertEquals([merged.userCount, merged.firstRelease, merged.lastRelease], [4, "1.0", "1.1"]);
     const prints = (await storage.issueFingerprints(a.orgId, two!))!;
     const made = valueOf(
       await storage.splitIssue(a.orgId, two!, [prints[0]!.fingerprint], null),
     );
     const users = async (id: string) => (await storage.issue(a.orgId, id))?.userCount;
-    assertEquals([await users(two!), await users(made.id)], [3, 1]);
+    assertEquals([await users(two!), await users(made.id)], [3, 2]);
+    // A user whose event went to the new issue is new to the old one, and the other way round.
+    for (let i = 0; i < 2; i++) {
+      await storage.writeEvents(
+        [["one", "5"], ["one", "3"], ["two", "1"], ["two", "3"]].map(([message, id]) =>
+          of(message!, "1.1", id!, NOON)
+        ),
+      );
+      assertEquals([await users(two!), await users(made.id)], [4, 3]);
+    }
     const { rows } = await storage.issues(a.orgId, a.project.id, { sort: "users" }, { limit: 9 });
     assertEquals(rows.map(({ title }) => title), ["one", "two"]);
   });

@@ -1,0 +1,44 @@
+/**
+ * The users that PostgreSQL's batch writer knows to be among those of an issue, so that a batch does
+ * not insert them again: an insert costs the database a tenth of the whole event, also if the row
+ * is there already.
+ *
+ * A user is known together with the fingerprint of its event. When an issue is split, the users of
+ * both issues are counted again from their events. The event that made the user known belongs to
+ * one of them, and later events with the same fingerprint belong to the same one. Users are
+ * forgotten long before retention deletes that event.
+ *
+ * @module
+ */
+import type { EventColumns } from "./rows.ts";
+
+/** Maximum number of known users, about 100 bytes each. When it is exceeded, all are forgotten. */
+export const USERS_MAX = 50_000;
+/** Time after which all users are forgotten. Milliseconds. */
+export const USERS_MS_MAX = 3_600_000;
+
+/** A cache of users of issues that are stored. */
+export class KnownUsers {
+  #keys = new Set<string>();
+  #since = 0;
+
+  /** Returns whether the user of an event is stored. */
+  has(row: Pick<EventColumns, "fingerprint">, issueId: string, user: string, now: number): boolean {
+    // A clock may have been set back.
+    if (Math.abs(now - this.#since) > USERS_MS_MAX) {
+      this.#keys.clear();
+      this.#since = now;
+    }
+    return this.#keys.has(keyOf(row, issueId, user));
+  }
+
+  /** Adds the user of an event whose batch is committed. */
+  add(row: Pick<EventColumns, "fingerprint">, issueId: string, user: string): void {
+    if (this.#keys.size >= USERS_MAX) this.#keys.clear();
+    this.#keys.add(keyOf(row, issueId, user));
+  }
+}
+
+function keyOf({ fingerprint }: Pick<EventColumns, "fingerprint">, issueId: string, user: string) {
+  return `${issueId}/${fingerprint}/${user}`;
+}
