@@ -229,7 +229,8 @@ async function startServers(mesher: Mesher): Promise<Server[]> {
       if (base !== "" && url.pathname === base) {
         return new Response(null, { status: 302, headers: { location: `${base}/` } });
       }
-      url.pathname = withoutBase(url.pathname, base);
+      // Setting the path parses the URL again, so it is only set if it changes.
+      if (base !== "") url.pathname = withoutBase(url.pathname, base);
       if (url.pathname.startsWith("/observer")) {
         const full = new URL(url);
         full.pathname = base + url.pathname;

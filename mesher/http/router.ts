@@ -35,11 +35,15 @@ const HEADERS: Readonly<Record<string, string>> = {
 /** CORS headers of the ingest routes. Pages of other sites may only report events. */
 const INGEST_CORS: Readonly<Record<string, string>> = {
   "access-control-allow-origin": "*",
+  "access-control-expose-headers": "retry-after, x-sentry-rate-limits",
+};
+/** The CORS headers that browsers read in the response to a preflight request only. */
+const PREFLIGHT_CORS: Readonly<Record<string, string>> = {
+  ...INGEST_CORS,
   "access-control-allow-headers":
     "content-type, content-encoding, authorization, x-api-key, x-sentry-auth",
   "access-control-allow-methods": "POST",
   "access-control-max-age": "86400",
-  "access-control-expose-headers": "retry-after, x-sentry-rate-limits",
 };
 
 /** Matches the paths of routes that change issues, comments and alerts. */
@@ -78,7 +82,7 @@ export class Router {
     const first = [...found.routes.values()][0]!;
     const cors = first.access === "key" ? INGEST_CORS : {};
     if (method === "OPTIONS" && first.access === "key") {
-      return new Response(null, { status: 204, headers: cors });
+      return new Response(null, { status: 204, headers: PREFLIGHT_CORS });
     }
     const route = found.routes.get(method);
     if (route === undefined) {

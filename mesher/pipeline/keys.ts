@@ -24,6 +24,8 @@ export class Keys {
   readonly #apiKeys: Pick<ApiKeys, "projectByKey">;
   readonly #now: () => number;
   readonly #known = new Map<string, Known>();
+  /** The hashes of keys, so that a busy client costs no hash per request. At most `KEYS_MAX`. */
+  readonly #hashes = new Map<string, string>();
 
   constructor(apiKeys: Pick<ApiKeys, "projectByKey">, now: () => number) {
     this.#apiKeys = apiKeys;
@@ -32,8 +34,8 @@ export class Keys {
 
   /** Returns the project of a key, or null. */
   project(key: string): Answer {
-    if (!isSecret("key", key)) return Promise.resolve(null);
-    const hash = hashSecret(key);
+    const hash = this.#hashOf(key);
+    if (hash === undefined) return Promise.resolve(null);
     const known = this.#known.get(hash);
     const now = this.#now();
     if (known === undefined || known.askedAt + KEY_MS <= now) return this.#ask(hash, now);
@@ -42,6 +44,16 @@ export class Keys {
       this.#refresh(hash, known, now);
     }
     return known.answer;
+  }
+
+  /** Returns the hash of a key, or undefined for a text that is no key. */
+  #hashOf(key: string): string | undefined {
+    const cached = this.#hashes.get(key);
+    if (cached !== undefined || !isSecret("key", key)) return cached;
+    if (this.#hashes.size >= KEYS_MAX) this.#hashes.clear();
+    const hash = hashSecret(key);
+    this.#hashes.set(key, hash);
+    return hash;
   }
 
   #ask(hash: string, now: number): Answer {

@@ -214,6 +214,13 @@ test("Operations answer 405 to every other method, and list the allowed ones", a
     const preflight = await sender.as({}).ask("OPTIONS", "/api/1/envelope/");
     const allow = preflight.headers.get("access-control-allow-origin");
     assertEquals([preflight.status, allow], [204, "*"]);
+    const headers = preflight.headers.get("access-control-allow-headers")!;
+    assert(headers.includes("x-sentry-auth"), headers);
+    assertEquals(preflight.headers.get("access-control-allow-methods"), "POST");
+    // Only preflight responses contain what only they are read for.
+    const stored = await sender.post("/api/v1/events", { message: "from another site" });
+    assertEquals([stored.status, stored.headers.get("access-control-allow-origin")], [202, "*"]);
+    assertEquals(stored.headers.get("access-control-allow-headers"), null);
     const management = await user.get("/api/v1/orgs");
     assertEquals(management.headers.get("access-control-allow-origin"), null);
   });

@@ -219,6 +219,11 @@ test("Ingest answers 503 while the buffer is full, and accepts events again afte
         assertEquals(got.headers.get("retry-after"), "1");
       }
       assert(counters.get("refused_full") >= 1_000);
+      await intake.take(project, full.slice(0, inbox.room));
+      if (inbox.room === 0) {
+        const [bad, late] = [await sender.post("/api/v1/events", {}), inbox.room];
+        if (late === 0) assertEquals(bad.status, 503, "it is not validated in vain");
+      }
       isAway = false;
       await until(
         "the buffer has room",

@@ -47,6 +47,7 @@ export const ingestRoutes: readonly Route[] = [
     async handle(asked): Promise<Reply> {
       const { intake, counters } = open(asked);
       const input = await readJson(asked.request, EVENT_BYTES_MAX, TOO_LARGE);
+      mustHaveRoom(asked, 1);
       const valid = validateEvent(input, intake.moment());
       if (!valid.ok) {
         counters.add("refused_invalid");
@@ -69,6 +70,8 @@ export const ingestRoutes: readonly Route[] = [
     async handle(asked): Promise<Reply> {
       const { intake, counters, rejections } = open(asked);
       const input = await readJson(asked.request, BULK_BYTES_MAX, TOO_LARGE);
+      const list = Array.isArray(input) ? input : objectOf(input)?.["events"];
+      mustHaveRoom(asked, Array.isArray(list) ? list.length : 1);
       const bulk = validateBulk(input, intake.moment());
       if (!bulk.ok) throw new HttpError(400, bulk.reason);
       const valid: { index: number; event: MesherEvent }[] = [];
@@ -179,6 +182,16 @@ function open({ mesher }: Asked): Asked["mesher"] {
   return mesher;
 }
 
+/**
+ * Throws 503 if the buffer is full, before events are validated and cleared of secrets in vain: a
+ * node that cannot store what it receives must not spend its time on that.
+ */
+function mustHaveRoom({ mesher: { inbox, counters } }: Asked, events: number): void {
+  if (inbox.room > 0) return;
+  counters.add("refused_full", events);
+  accepted({ kind: "full" });
+}
+
 /** Returns the project of the key. Throws 401. */
 export function projectOf({ requester }: Asked): Project {
   if (requester.kind !== "project") throw new HttpError(401, "unauthorized");
@@ -259,6 +272,7 @@ async function takeSentry(
   { inputs, envelopeId }: Parcel,
 ): Promise<Reply> {
   const { intake, counters, rejections } = asked.mesher;
+  if (inputs.length > 0) mustHaveRoom(asked, inputs.length);
   const events: MesherEvent[] = [];
   let reason = "";
   for (const input of inputs) {
