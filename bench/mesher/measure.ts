@@ -58,8 +58,11 @@ export interface Figures {
   readonly stored99: number;
   /** Number of events rejected with 429 or 503 in either part. */
   readonly refused: number;
-  /** CPU microseconds per event of the first part, of server and database. */
+  /**
+   * CPU microseconds per event of the first part, of the server and of PostgreSQL's processes.
+   */
   readonly cpu: number;
+  readonly cpuDatabase: number;
 }
 
 /**
@@ -94,11 +97,12 @@ async function parts(
   port: number,
 ): Promise<Figures> {
   const common = { port, key: place.key, warm: WARM, seconds };
-  const before = cpuOf([pid, ...await place.pids()]);
+  const [before, beforeDatabase] = [cpuOf([pid]), cpuOf(await place.pids())];
   const most = await load(folder, way, common);
   mustNotFail(most);
   const storedAt = await untilStored(place, most.accepted);
-  const cpu = (cpuOf([pid, ...await place.pids()]) - before) / most.accepted;
+  const cpu = (cpuOf([pid]) - before) / most.accepted;
+  const cpuDatabase = (cpuOf(await place.pids()) - beforeDatabase) / most.accepted;
   const stored = most.accepted * 1000 / (storedAt - most.beganAt);
 
   const rate = Math.round(Math.min(aim ?? Infinity, SHARE * Math.min(most.perSecond, stored)));
@@ -120,6 +124,7 @@ async function parts(
     stored99: probes.p99,
     refused: most.refused + paced.refused,
     cpu,
+    cpuDatabase,
   };
 }
 
