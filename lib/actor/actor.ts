@@ -131,7 +131,7 @@ export const DEAD_USES_MAX = 100;
 
 /**
  * Credit for each message that an async body receives without waiting. The body handles the message
- * outside of turns, so the scheduler does not know how long that takes. The high credit makes the
+ * outside of turns, so the scheduler cannot measure how long that takes. The high credit makes the
  * scheduler read the clock more often.
  */
 const TAKEN_CREDIT = 8;

@@ -335,9 +335,9 @@ export class NameError extends Error {
 }
 
 /**
- * Returns the error that `make` creates, without a stack. An error that the runtime creates in a turn
- * of its own has only the runtime's functions in its stack, and to collect them takes most of the
- * time of its creation: one exit may fail 100,000 calls.
+ * Returns the error that `make` creates, without a stack. If the runtime creates an error in a turn
+ * of the runtime itself, its stack would contain only functions of the runtime. Collecting the
+ * stack would take most of the time, and one exit may reject 100,000 calls.
  */
 export function withoutStack<E extends Error>(make: () => E): E {
   const limit = Error.stackTraceLimit;

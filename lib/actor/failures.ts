@@ -1,13 +1,14 @@
 /**
- * Records which actor requested the operation that an error, or a rejected promise, resulted from.
- * The record is a private field of the error or promise itself: a `WeakMap` of 100,000 failures,
- * which one exit may cause, takes longer than to create their errors, and delays collections.
+ * Records which actor requested the operation that has failed with an error or a rejected promise.
+ * The record is a private field of the error or promise itself. A `WeakMap` is not used, because
+ * one exit may cause 100,000 failures: adding them takes longer than creating their errors, and
+ * delays garbage collection.
  *
  * @module
  */
 import type { ActorRef } from "./actor_ref.ts";
 
-/** Its constructor returns its argument, so that a derived class can add fields to any object. */
+/** The constructor returns its argument, so that a derived class can add fields to any object. */
 class Existing {
   constructor(object: object) {
     return object as Existing;
@@ -40,10 +41,10 @@ class Failure extends Existing {
 
 /** The failures of one system. */
 export class Failures {
-  /** Objects to which no field can be added, or that are failures of another system too. */
+  /** Failures that are frozen objects, or that another system has recorded too. */
   readonly #others = new WeakMap<object, ActorRef | undefined>();
 
-  /** Records the actor that requested the failed operation; undefined if it is not known. */
+  /** Records the actor that requested the failed operation; undefined if it is unknown. */
   set(failure: object, caller: ActorRef | undefined): void {
     if (Failure.isOf(failure, this)) return Failure.change(failure, caller);
     try {

@@ -53,7 +53,8 @@ export class Mailbox {
   }
 
   /**
-   * Removes and returns the first message for which `wanted` is true; the others keep their order.
+   * Removes and returns the first message for which `wanted` is true; the other messages keep their
+   * order.
    */
   take(wanted: (message: never) => boolean): { readonly message: unknown } | undefined {
     for (let i = 0; i < this.length; i++) {

@@ -8,7 +8,7 @@ import type { Home, Pid } from "../term/pid.ts";
 import { type ActorRef, actorRefOf } from "./actor_ref.ts";
 import { NameError, NoProcError } from "./errors.ts";
 
-/** An exited actor with more names frees them in steps. */
+/** Number of names of an exited actor above which they are freed in steps. */
 const FREED_COUNT = 512;
 
 /** Number of names that are freed in one step. */

@@ -74,7 +74,7 @@ export interface GivenUp {
   readonly child: string;
   /** The reason why the child exited or could not be started. */
   readonly reason: ExitReason;
-  /** Number of the child's restarts within the `period` of its own limit. */
+  /** Number of the child's restarts within the `period` of its restart limit. */
   readonly restarts: number;
 }
 

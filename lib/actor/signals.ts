@@ -72,7 +72,7 @@ export class Signals {
     this.#yieldToIo = yieldToIo;
   }
 
-  /** Returns the actor of a pid, or the reason why there is none. */
+  /** Returns the actor of a pid, or the reason why it cannot be reached. */
   lookup(pid: Pid<never>): ActorRef | "noproc" | "noconnection" {
     checkPid(pid);
     const actorRef = actorRefOf(pid);

@@ -147,7 +147,7 @@ export class System implements ActorHome, TimerHost, Tracker {
   /** The only native timer. It fires when the next timer of the wheel is due. */
   #alarm: Timer | undefined;
   #alarmAt = Infinity;
-  /** Whether timers that are due wait until pending I/O has been handled. */
+  /** Whether due timers wait until pending I/O has been handled. */
   #isRinging = false;
   #stopped = false;
   readonly #yieldToIo: (task: () => void) => void;
@@ -207,7 +207,8 @@ export class System implements ActorHome, TimerHost, Tracker {
   }
 
   /**
-   * Iterates over the actors, in the order of spawning. Actors may be spawned and exit meanwhile.
+   * Iterates over the actors, in the order of spawning. Actors may be spawned and exit during the
+   * iteration.
    */
   actors(): Generator<Actor, void> {
     return this.#actors.each();

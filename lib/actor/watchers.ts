@@ -21,7 +21,7 @@ class Watch implements Chained {
   }
 }
 
-/** Number of subscribers up to which all receive a message in the turn in which it is sent. */
+/** Maximum number of subscribers that all receive a message in the turn in which it is sent. */
 const AT_ONCE = 512;
 
 /** Number of subscribers that receive a message in one step. */
@@ -31,7 +31,7 @@ const STEP_COUNT = 64;
 export class Watchers {
   readonly #byKey = new Map<string, Map<ActorRef, Watch>>();
   readonly #inPortions: (steps: Iterator<number, void>) => void;
-  /** Number of messages that some of their receivers have not received yet. */
+  /** Number of messages that have not reached all their subscribers yet. */
   #sending = 0;
 
   /** `inPortions` runs steps in order, with pauses in between: see `Signals`. */
@@ -63,7 +63,7 @@ export class Watchers {
     return this.#byKey.has(key);
   }
 
-  /** Sends a message to all subscribers of a key; to many of them in portions. */
+  /** Sends a message to all subscribers of a key, in portions if there are many. */
   notify(key: string, message: unknown): void {
     const watches = this.#byKey.get(key);
     if (watches === undefined) return;

@@ -47,7 +47,7 @@ export class Wheel {
   size = 0;
   /** The next tick to process. */
   #tick: number;
-  /** The tick before it, if some of its timers have not fired yet. */
+  /** The tick before `#tick`, if some of its timers have not fired yet. */
   #begun: number | undefined = undefined;
   readonly #slots: Slot[] = [];
   /** Timers whose delays have not begun. Their `due` is the negated delay. */
@@ -119,8 +119,8 @@ export class Wheel {
   }
 
   /**
-   * Fires the timers due at `now`, at most `most` of them, in the order of their ticks. Skips empty
-   * ticks. Returns whether timers that are due are left.
+   * Fires at most `most` of the timers that are due at `now`, in the order of their ticks. Skips
+   * empty ticks. Returns whether due timers are left.
    */
   advance(now: number, most: number = Infinity): boolean {
     const end = Math.floor(now);

@@ -355,7 +355,7 @@ export class History {
       known.held.push({ home, epoch, entry });
       return;
     }
-    // The sender is an earlier home that does not know yet that it was replaced.
+    // The sender is an earlier home that has not noticed its replacement yet.
     if (!known.home?.equals(home)) return this.#ports.cast(home, ["unsubscribe", this.#ports.me]);
     if (position === undefined || entry.offset <= position.offset) return;
     // Messages are missing, because the queue between the nodes was full.

@@ -99,7 +99,7 @@ export class Global {
    *
    * @throws {NameError} `code` "badname": the name is empty, longer than 255 bytes, or begins with
    * NUL.
-   * @throws {NoProcError} `code` "noproc": there is no such actor.
+   * @throws {NoProcError} `code` "noproc": the actor does not exist.
    * @throws {QuorumError} `code` "noquorum": fewer nodes than `quorum` are connected and have
    * granted the name; or this node has just started, and a member that is not connected may have
    * granted the name to another actor.

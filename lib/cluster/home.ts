@@ -129,14 +129,14 @@ export class HomeKind {
   }
 
   /**
-   * Returns the home of a key, according to the nodes that this node knows. Undefined if no node
-   * offers the kind.
+   * Returns the home of a key among the nodes known to offer the kind. Undefined if no node offers
+   * the kind.
    */
   nodeOf(key: string): string | undefined {
     return this.#actor.nodeOf(key);
   }
 
-  /** Returns the nodes of which this node knows that they offer the kind. */
+  /** Returns the nodes known to offer the kind. */
   nodes(): string[] {
     return this.#actor.nodes();
   }

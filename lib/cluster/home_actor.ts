@@ -13,8 +13,8 @@
  *
  * **Exchange.** No key is started before the exchange with each connected node is over. It is over
  * when that node's groups are known, and it has answered a monitor of a name that no actor has. All
- * its earlier messages have then arrived. Therefore either this node knows that the other node
- * offers the kind, or the other node knows that this node does.
+ * its earlier messages have then arrived. Therefore at least one of the two nodes has received the
+ * other's offer of the kind.
  *
  * **Forwarding.** A sender sends the messages for a key to the home that it has computed. If the
  * receiver knows a node with a higher score, it forwards them to that node. The score increases
@@ -178,13 +178,13 @@ export class HomeActor {
     this.#ports.synced(node).then(() => this.#system.send(this.self.pid, exchange));
   }
 
-  /** Returns the home of a key, according to the nodes that this node knows. */
+  /** Returns the home of a key among the nodes known to offer the kind. */
   nodeOf(key: string): string | undefined {
     const place = this.#places.homeOf(hashOf(key));
     return place instanceof HomeActor ? this.self.pid.node : place?.pid.node;
   }
 
-  /** Returns the nodes of which this node knows that they offer the kind. */
+  /** Returns the nodes known to offer the kind. */
   nodes(): string[] {
     const others = [...this.#members.values()].filter(({ weight }) => (weight ?? 0) > 0)
       .map(({ pid }) => pid.node);
@@ -211,7 +211,7 @@ export class HomeActor {
     return this.#isIncomplete() ? { pid: this.self.pid, isDirect: false } : undefined;
   }
 
-  /** Returns whether this node may not know all nodes that offer the kind, or their weights. */
+  /** Returns whether nodes that offer the kind, or their weights, may still be unknown here. */
   #isIncomplete(): boolean {
     return this.#exchanges.size > 0 ||
       [...this.#members.values()].some(({ weight }) => weight === undefined);
@@ -681,7 +681,8 @@ export class HomeActor {
 
   /**
    * Sends a member the list of the keys that this node still has although the member ranks higher
-   * for them. Of some keys, a third node that the member does not know may be the home.
+   * for them. The home of some keys may be a third node of which the member has not received an
+   * offer.
    */
   listKeys(member: HomeMember): void {
     const keys: string[] = [];

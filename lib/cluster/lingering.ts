@@ -17,13 +17,13 @@ interface Reserved {
 }
 
 /**
- * Stores the entries of lost nodes whose names are reserved. There is one object per lost node, so
- * that a node with 100,000 such names takes no longer than one with a single name.
+ * Stores the entries of lost nodes whose names are reserved. Each lost node has one object, so that
+ * reserving 100,000 names takes no longer than reserving one.
  */
 export class Lingering {
   readonly #system: System;
   readonly #freed: () => void;
-  /** The node that was lost last is the first. */
+  /** The reserved names by lost node, the last lost node first. */
   #lost: readonly Reserved[] = [];
 
   /** `freed` is called when names are no longer reserved. */

@@ -68,8 +68,8 @@ export class NameTable {
   }
 
   /**
-   * Returns the entries of a node that linger after its loss, by name: a live view until the node is
-   * removed.
+   * Returns the entries of a node whose names stay reserved after its loss, by name. The map
+   * changes with the table until the node is removed.
    */
   lingeringOf(owner: string): ReadonlyMap<string, NameEntry> {
     return this.#lingering.get(owner) ?? NO_ENTRIES;

@@ -151,7 +151,7 @@ interface Peer {
    * request.
    */
   readonly announced: Map<number, LocalName>;
-  /** Names that the peer was asked to grant with a REGISTER. The SYNC does not contain them. */
+  /** Names that were sent to the peer in a REGISTER. The SYNC does not contain them. */
   readonly asked: Set<LocalName>;
 }
 
@@ -425,7 +425,7 @@ export class Registry {
     // stamps.
     if (this.#shifts.length > 0) return true;
     const { cursor, asked } = peer;
-    // Claims and names held by quorum are omitted, because the peer was asked to grant them when
+    // Claims and names held by quorum are omitted, because they were sent in REGISTER messages when
     // the session opened.
     const names = cursor.next(PORTION_COUNT).filter((own) => !asked.has(own));
     sendSync(nodeLink, names.map(({ entry }) => entry), this.#me);
@@ -673,7 +673,7 @@ export class Registry {
     };
   }
 
-  /** Returns a token that is higher than all tokens that this node knows for a name. */
+  /** Returns a token that is higher than all known tokens of a name. */
   #token(name: string, least = 0): number {
     return Math.max(this.#stamps.time, this.#tokens.last(name) + 1, least + 1);
   }
@@ -819,8 +819,8 @@ export class Registry {
 
   /**
    * Returns how long this node must still wait after its start before it grants names, in
-   * milliseconds. It does not know the grants of its earlier incarnation, so a holder may exist
-   * until its time to stop has passed. 0 if all members are connected.
+   * milliseconds. The grants of its earlier incarnation are lost, so a holder may exist until its
+   * time to stop has passed. 0 if all members are connected.
    */
   #freshMs(now: number): number {
     const left = this.#startedAt + this.#deadlineMs + STOP_MS_MAX - now;

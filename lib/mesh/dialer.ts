@@ -68,8 +68,8 @@ export interface DialerOwner {
   /** Returns true when no more nodes may be dialed. */
   readonly isStopping: () => boolean;
   /**
-   * Returns a promise that resolves when everything of the last session with a node has ended;
-   * undefined if it has.
+   * Returns a promise that resolves when the links, monitors and calls of the last session with a
+   * node have ended. Returns undefined if they have already ended.
    */
   readonly losing: (name: string) => Promise<void> | undefined;
   /** Returns whether a node may be dialed. */

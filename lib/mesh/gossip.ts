@@ -1,5 +1,5 @@
 /**
- * Implements gossip: nodes exchange the names of their peers until all know the same nodes.
+ * Implements gossip: nodes exchange the names of their peers until all have the same list of nodes.
  * Deterministic.
  *
  *     a session is up ─▶ PEER_LIST of all peers to the new peer, at once

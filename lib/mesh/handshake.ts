@@ -102,7 +102,7 @@ export interface Binding {
   readonly transcript: Uint8Array;
 }
 
-/** What a node knows about its peer after a handshake. */
+/** The data about a peer that a handshake has established. */
 export interface Met {
   readonly name: string;
   readonly creation: number;

@@ -149,7 +149,7 @@ export interface MeshEvents extends MembershipEvents {
 /** An ended session whose links, monitors and calls are still being ended. */
 interface Loss {
   readonly actors: Inbound;
-  /** Run when all of them have ended. */
+  /** Functions to call when all of them have ended. */
   readonly after: (() => void)[];
 }
 
@@ -382,8 +382,8 @@ export class Mesh implements SessionOwner {
   }
 
   /**
-   * Returns a promise that resolves when everything of the last session with a node has ended;
-   * undefined if it has.
+   * Returns a promise that resolves when the links, monitors and calls of the last session with a
+   * node have ended. Returns undefined if they have already ended.
    */
   #whenLost(name: string): Promise<void> | undefined {
     const loss = this.#losing.get(name);
@@ -617,7 +617,7 @@ export class Mesh implements SessionOwner {
   }
 
   /**
-   * Called when another incarnation of a connected node wants to connect. Checks whether the
+   * Called when another incarnation of a connected node has dialed this one. Checks whether the
    * connected incarnation is still alive.
    */
   #probe(met: Met, handshake: HandshakeIo, stream: Stream): void {
@@ -674,7 +674,7 @@ export class Mesh implements SessionOwner {
     this.#sessions.set(met.name, session);
     this.#exposures.up(met.name, met.exposed);
     // The list of peers is sent before names and groups. A joining node that has received all names
-    // and groups therefore also knows all peers.
+    // and groups has therefore also received the list of all peers.
     this.membership.starting(met.name);
     receiver.actors = this.attach?.(session);
     this.membership.up(met, dialed);

@@ -1,6 +1,6 @@
 /**
- * Tracks the rooms in which a peer has members, as far as this node knows, so that a broadcast is
- * sent only to nodes with members. Deterministic.
+ * Tracks the rooms in which a peer has announced members, so that a broadcast is sent only to nodes
+ * with members. Deterministic.
  *
  *     room ─ hash ─▶ one of 262,144 buckets ─▶ a bit: the peer has members in a room of this bucket
  *

@@ -83,7 +83,10 @@ export function complete(options: SupervisorOptions): Complete {
   for (let step = steps.next();; step = steps.next()) if (step.done) return step.value;
 }
 
-/** Does the same as {@linkcode complete}. Yields after {@linkcode CHECKED_COUNT} specs each. */
+/**
+ * Checks and completes options as {@linkcode complete} does. Yields after every {@linkcode
+ * CHECKED_COUNT} specs.
+ */
 export function* completing(options: SupervisorOptions): Generator<void, Complete> {
   checkNames(options, OPTIONS, (words) => new ArgumentError(words));
   const { strategy = "one_for_one", autoShutdown = "never", children: specs = [] } = options;
