@@ -1,45 +1,51 @@
 /**
- * The rows of the scaling table: each measures one operation at one size, in this process. Nodes are
- * real ones, connected by TLS on loopback.
+ * The rows of the scaling table: each measures one operation at one size. Nodes are real ones,
+ * connected by TLS on loopback, each in a process of its own where their number is the size.
  *
  * @module
  */
 import process from "node:process";
-import { setImmediate } from "node:timers";
 import { Node } from "../../lib/node.ts";
 import { DynamicSupervisor } from "../../lib/otp/dynamic_supervisor.ts";
 import { Supervisor } from "../../lib/otp/supervisor.ts";
 import type { Self } from "../../lib/actor/self.ts";
 import { Rooms } from "../../lib/ws/rooms.ts";
+import { Members } from "./members.ts";
+import { COOKIE, until } from "./nodes.ts";
 
 /** The measured cost of an operation. */
 export interface Cost {
   readonly name: string;
-  /** CPU time of the process, in microseconds per unit of the row. */
-  readonly cpu: number;
-  /** The longest time in milliseconds for which a timer of 1 ms was delayed. */
-  readonly blocked: number;
+  /** The theoretical minimum of its growth with the size. */
+  readonly least: Growth;
+  /** The value in `unit`. */
+  readonly value: number;
+  readonly unit: string;
+  /**
+   * The longest time in milliseconds for which a timer of 1 ms was delayed; undefined if it was not
+   * measured.
+   */
+  readonly blocked?: number | undefined;
 }
 
-/** A row: an operation, the sizes at which it is measured, and its theoretical minimum. */
+/** The growth of a cost with the size. */
+export type Growth = "constant" | "n" | "n²";
+
+/** A group of rows, measured at the same sizes, in ascending order. */
 export interface Row {
   readonly name: string;
   readonly sizes: readonly number[];
-  /** The unit of the CPU time. */
-  readonly per: string;
-  /** The growth with the size that no implementation can avoid. */
-  readonly least: string;
   measure(size: number): Promise<Cost[]>;
 }
 
-const COOKIE = "0123456789abcdef0123456789abcdef";
-
-async function until(is: () => boolean): Promise<void> {
-  while (!is()) await new Promise((wake) => setTimeout(wake, 2));
-}
-
-/** Measures work of `count` units. */
-async function cost(name: string, count: number, work: () => unknown): Promise<Cost> {
+/** Measures work of `count` units. The result is CPU time per unit. */
+async function cost(
+  name: string,
+  least: Growth,
+  unit: string,
+  count: number,
+  work: () => unknown,
+): Promise<Cost> {
   await new Promise((wake) => setTimeout(wake, 20));
   let blocked = 0;
   let at = performance.now();
@@ -54,94 +60,90 @@ async function cost(name: string, count: number, work: () => unknown): Promise<C
   // Waits for the next call of the timer, which ends the last delay.
   await new Promise((wake) => setTimeout(wake, 5));
   clearInterval(timer);
-  return { name, cpu: (user + system) / count, blocked };
+  return { name, least, value: (user + system) / count, unit: `µs per ${unit}`, blocked };
 }
 
-async function withNodes<T>(count: number, body: (nodes: Node[]) => Promise<T>): Promise<T> {
-  const nodes: Node[] = [];
-  const start = (i: number): Promise<Node> =>
-    Node.start({
-      name: `n${i}@127.0.0.1:0`,
-      cookie: COOKIE,
-      seeds: nodes.slice(0, 1).map(({ name }) => name),
-      logLevel: "silent",
-      warnings: { eventLoopDelay: Infinity },
-    });
-  try {
-    for (let i = 0; i < count; i++) nodes.push(await start(i));
-    await until(() => nodes.every((node) => node.peers().length === count - 1));
-    return await body(nodes);
-  } finally {
-    await Promise.all(nodes.map((node) => node.stop()));
-  }
+function startNode(seeds: readonly string[] = []): Promise<Node> {
+  return Node.start({
+    name: "here@127.0.0.1:0",
+    cookie: COOKIE,
+    seeds,
+    logLevel: "silent",
+    warnings: { eventLoopDelay: Infinity },
+  });
 }
 
 function idle(): (message: unknown) => void {
   return () => {};
 }
 
-/** Creates the row of a cluster. Its CPU time is that of all nodes together. */
+/** Creates the rows of a cluster with one process per node. */
 function clusterRow(sizes: readonly number[], times: number, idleMs: number): Row {
+  const members = new Members();
+  const [first, second] = [0, 1].map((i) => () => members.all[i]!);
   return {
     name: "nodes",
     sizes,
-    per: "operation, all nodes",
-    least: "idle n² (each pair is checked); the others n; a broadcast the nodes with members",
-    measure: (count) =>
-      withNodes(count, async (nodes) => {
-        const [first, second] = nodes as [Node, Node];
-        const costs: Cost[] = [];
-        costs.push(
-          await cost("idle for a second", idleMs / 1000, () =>
-            new Promise((wake) =>
-              setTimeout(wake, idleMs)
-            )),
-        );
-        let received = 0;
-        second.rooms.join("room", {
-          sendShared: (frames, room) => received += room.messages(frames).length,
+    measure: async (count) => {
+      const costs: Cost[] = [];
+      const had = members.all.length;
+      const before = had === 0 ? 0 : await members.cpu();
+      await members.grow(Math.max(2, had + 1));
+      const sum = await members.cpu();
+      if (had > 0) {
+        const own = await members.all[had]!.ask<number>("cpu");
+        costs.push({
+          name: "a node joins, all others",
+          least: "n",
+          value: (sum - own - before) / 1000,
+          unit: "ms of CPU",
         });
-        await second.rooms.announced();
-        costs.push(
-          await cost("broadcast, one node with a member", times, async () => {
-            for (let i = 0; i < times; i++) {
-              first.rooms.broadcast("room", "x".repeat(64));
-              await new Promise((turn) => setImmediate(turn));
-            }
-            await until(() => received === times);
-          }),
-        );
-        const actor = first.spawn(idle);
-        costs.push(
-          await cost("register a global name", times, async () => {
-            for (let i = 0; i < times; i++) await first.global.register(`name ${i}`, actor);
-          }),
-        );
-        costs.push(
-          await cost("join and leave a group", times, async () => {
-            for (let i = 0; i < times; i++) {
-              first.groups.join("group", actor);
-              await until(() => nodes.every((node) => node.groups.members("group").length === 1));
-              first.groups.leave("group", actor);
-              await until(() => nodes.every((node) => node.groups.members("group").length === 0));
-            }
-          }),
-        );
-        let late: Node | undefined;
-        costs.push(
-          await cost("a node joins", 1, async () => {
-            late = await Node.start({
-              name: "late@127.0.0.1:0",
-              cookie: COOKIE,
-              seeds: [first.name],
-              logLevel: "silent",
-            });
-            await until(() => nodes.every((node) => node.peers().length === count));
-          }),
-        );
-        await late?.stop();
-        return costs;
-      }),
+      }
+      await members.grow(count);
+      if (had === 0) await second!().ask("room");
+      // What follows a join, such as gossip, must be over.
+      await new Promise((wake) => setTimeout(wake, Math.min(3_000, idleMs)));
+      const [cpuBefore, bytesBefore] = [await members.cpu(), members.bytes()];
+      const began = performance.now();
+      await new Promise((wake) => setTimeout(wake, idleMs));
+      const seconds = (performance.now() - began) / 1000;
+      const bytes = members.bytes();
+      const idle = (await members.cpu() - cpuBefore) / seconds;
+      costs.push({
+        name: "idle, one node",
+        least: "n",
+        value: idle / 1000 / count,
+        unit: "ms of CPU per s",
+      });
+      if (bytes !== undefined && bytesBefore !== undefined) {
+        costs.push({
+          name: "idle, one node",
+          least: "n",
+          value: (bytes - bytesBefore) / seconds / count,
+          unit: "bytes per s, both directions",
+        });
+      }
+      const operation = async (name: string, least: Growth, work: () => Promise<unknown>) => {
+        const [from, at] = [await members.cpu(), performance.now()];
+        await work();
+        const used = await members.cpu() - from - idle * (performance.now() - at) / 1000;
+        costs.push({ name, least, value: used / times, unit: "µs of CPU, all nodes" });
+      };
+      await operation(
+        "broadcast, one node with a member",
+        "constant",
+        () => Promise.all([first!().ask("broadcast", times), second!().ask("received", times)]),
+      );
+      await operation("register a global name", "n", () => first!().ask("register", times));
+      await operation("join and leave a group", "n", async () => {
+        await first!().ask("group", times);
+        await members.each("grouped", 1);
+      });
+      await first!().ask("ungroup");
+      await members.each("grouped", 0);
+      if (count === sizes.at(-1)) members.kill();
+      return costs;
+    },
   };
 }
 
@@ -159,15 +161,13 @@ function makeRooms(): { readonly rooms: Rooms; flush(): void } {
 /** Creates the row of a broadcast to members that only receive frames. */
 function membersRow(sizes: readonly number[], times: number): Row {
   return {
-    name: "members of a room",
+    name: "members of a room, without sockets",
     sizes,
-    per: "broadcast, without the sockets",
-    least: "n: a write for each",
     measure: async (count) => {
       const { rooms, flush } = makeRooms();
       for (let i = 0; i < count; i++) rooms.join("room", { sendShared() {} });
       return [
-        await cost("broadcast", times, () => {
+        await cost("broadcast", "n", "broadcast", times, () => {
           for (let i = 0; i < times; i++) {
             rooms.broadcast("room", "x".repeat(64));
             flush();
@@ -183,20 +183,18 @@ function roomsRow(sizes: readonly number[], times: number): Row {
   return {
     name: "rooms",
     sizes,
-    per: "operation",
-    least: "constant",
     measure: async (count) => {
       const { rooms, flush } = makeRooms();
       for (let i = 0; i < count; i++) rooms.join(`room ${i}`, { sendShared() {} });
       const member = { sendShared(): void {} };
       return [
-        await cost("broadcast to one", times, () => {
+        await cost("broadcast to one", "constant", "broadcast", times, () => {
           for (let i = 0; i < times; i++) {
             rooms.broadcast(`room ${i % count}`, "x".repeat(64));
             flush();
           }
         }),
-        await cost("join and leave one", times, () => {
+        await cost("join and leave one", "constant", "pair", times, () => {
           for (let i = 0; i < times; i++) {
             rooms.join(`room ${i % count}`, member);
             rooms.leave(`room ${i % count}`, member);
@@ -208,61 +206,61 @@ function roomsRow(sizes: readonly number[], times: number): Row {
 }
 
 /**
- * Creates the row of names: a node joins nodes with up to 250,000 names each, looks names up, and
- * loses the nodes.
+ * Creates the rows of names: nodes in other processes register up to 250,000 names each, while this
+ * node is connected. Then a node here joins them, looks names up, and loses the nodes.
  */
 function namesRow(sizes: readonly number[]): Row {
   const MOST = 250_000;
   return {
     name: "global names",
     sizes,
-    per: "name",
-    least: "constant",
-    measure: (count) =>
-      withNodes(Math.ceil(count / MOST), async (nodes) => {
-        const costs: Cost[] = [];
-        costs.push(
-          await cost("register, in windows of 500", count, async () => {
-            for (const [n, node] of nodes.entries()) {
-              const actor = node.spawn(idle);
-              const mine = Math.min(MOST, count - n * MOST);
-              for (let i = 0; i < mine; i += 500) {
-                const window = Array.from({ length: Math.min(500, mine - i) }, (_, k) =>
-                  node.global.register(`${n} ${i + k}`, actor));
-                await Promise.all(window);
-              }
-            }
-          }),
-        );
-        let late!: Node;
-        costs.push(
-          await cost("a node joins and receives them", count, async () => {
-            late = await Node.start({
-              name: "late@127.0.0.1:0",
-              cookie: COOKIE,
-              seeds: nodes.map(({ name }) =>
-                name
-              ),
-              logLevel: "silent",
-              warnings: { eventLoopDelay: Infinity },
-            });
-            await until(() => late.global.names().length === count);
-          }),
-        );
-        costs.push(
-          await cost("whereis", 10_000, () => {
-            for (let i = 0; i < 10_000; i++) late.global.whereis(`0 ${i % Math.min(count, MOST)}`);
-          }),
-        );
-        costs.push(
-          await cost("all of them are lost", count, async () => {
-            for (const { name } of nodes) late.disconnect(name);
-            await until(() => late.global.names().length === 0);
-          }),
-        );
-        await late.stop();
-        return costs;
-      }),
+    measure: async (count) => {
+      const members = new Members();
+      await members.grow(Math.ceil(count / MOST));
+      const seeds = members.all.map(({ name }) => name);
+      const here = await startNode(seeds);
+      const each = count / members.all.length;
+      const last = `n${members.all.length - 1} ${each - 1}`;
+      const isComplete = (node: Node): boolean =>
+        seeds.every((_, i) => node.global.whereis(`n${i} ${each - 1}`) !== undefined);
+      const costs: Cost[] = [];
+      const before = await members.cpu();
+      costs.push(
+        await cost("a node receives their registrations", "constant", "name", count, async () => {
+          await members.each("registerMany", each);
+          await until(() => isComplete(here));
+        }),
+      );
+      costs.push({
+        name: "register, in windows of 500",
+        least: "constant",
+        value: (await members.cpu() - before) / count,
+        unit: "µs per name, nodes with names",
+      });
+      await here.stop();
+      let late!: Node;
+      costs.push(
+        await cost("a node joins and receives them", "constant", "name", count, async () => {
+          late = await startNode(seeds);
+          await until(() => isComplete(late));
+        }),
+      );
+      costs.push(
+        await cost("whereis", "constant", "lookup", 100_000, () => {
+          for (let i = 0; i < 100_000; i++) late.global.whereis(`n0 ${i * 7 % each}`);
+        }),
+      );
+      costs.push(
+        await cost("all of them are lost", "constant", "name", count, async () => {
+          members.kill();
+          await until(() => late.global.whereis(last) === undefined && late.peers().length === 0);
+          // What was found before is removed in portions.
+          await new Promise((wake) => setTimeout(wake, 200 + count / 500));
+        }),
+      );
+      await late.stop();
+      return costs;
+    },
   };
 }
 
@@ -271,46 +269,45 @@ function childrenRow(sizes: readonly number[], times: number): Row {
   return {
     name: "children of a supervisor",
     sizes,
-    per: "child",
-    least: "constant",
-    measure: (count) =>
-      withNodes(1, async ([node]) => {
-        const start = (self: Self) => self.spawnLink(idle);
-        const children = Array.from({ length: count }, (_, i) => ({ id: `${i}`, start }));
-        let tree!: Supervisor;
-        const costs = [
-          await cost("start all", count, async () => {
-            tree = await Supervisor.start(node!, { children });
-          }),
-        ];
-        costs.push(
-          await cost("startChild and terminateChild", times, async () => {
-            for (let i = 0; i < times; i++) {
-              await tree.startChild({ id: `more ${i}`, restart: "temporary", start });
-              await tree.terminateChild(`more ${i}`);
-            }
-          }),
-        );
-        const dynamic = await DynamicSupervisor.start(node!);
-        costs.push(
-          await cost("startChild of a dynamic one", count, async () => {
-            for (let i = 0; i < count; i++) await dynamic.startChild({ start });
-          }),
-        );
-        costs.push(
-          await cost("stop a dynamic one", count, async () => {
-            node!.exit(dynamic.pid, "shutdown");
-            await until(() => !node!.isAlive(dynamic.pid));
-          }),
-        );
-        return costs;
-      }),
+    measure: async (count) => {
+      const node = await startNode();
+      const start = (self: Self) => self.spawnLink(idle);
+      const children = Array.from({ length: count }, (_, i) => ({ id: `${i}`, start }));
+      let tree!: Supervisor;
+      const costs = [
+        await cost("start all, static", "constant", "child", count, async () => {
+          tree = await Supervisor.start(node, { children });
+        }),
+      ];
+      costs.push(
+        await cost("startChild and terminateChild", "constant", "pair", times, async () => {
+          for (let i = 0; i < times; i++) {
+            await tree.startChild({ id: `more ${i}`, restart: "temporary", start });
+            await tree.terminateChild(`more ${i}`);
+          }
+        }),
+      );
+      const dynamic = await DynamicSupervisor.start(node);
+      costs.push(
+        await cost("startChild, dynamic", "constant", "child", count, async () => {
+          for (let i = 0; i < count; i++) await dynamic.startChild({ start });
+        }),
+      );
+      costs.push(
+        await cost("stop all, dynamic", "constant", "child", count, async () => {
+          node.exit(dynamic.pid, "shutdown");
+          await until(() => !node.isAlive(dynamic.pid));
+        }),
+      );
+      await node.stop();
+      return costs;
+    },
   };
 }
 
 /** Returns all rows. With `tiny`, they have small sizes and only show that they run. */
 export function rows(tiny: boolean): Row[] {
-  const [times, idleMs] = tiny ? [2, 20] : [200, 5_000];
+  const [times, idleMs] = tiny ? [2, 20] : [500, 10_000];
   return [
     clusterRow(tiny ? [2, 3] : [2, 5, 10, 20, 30], times, idleMs),
     membersRow(tiny ? [10] : [10, 100, 1_000, 10_000], times),

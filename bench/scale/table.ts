@@ -1,12 +1,13 @@
 // deno-lint-ignore-file no-console -- prints a table
 /**
- * Prints the scaling table: what each operation costs at several sizes, how that grows, and the
- * longest time for which it blocks the event loop.
+ * Prints the scaling table in Markdown: what each operation costs at several sizes, how the cost
+ * grows, and the longest time for which it blocks the event loop. Progress goes to standard error.
  *
  *     deno run -A bench/scale/table.ts --only children
  *     bun bench/scale/table.ts --most 100000
  *
- * Growth is the exponent between the first and the last size: 0 constant, 1 linear, 2 quadratic.
+ * The growth is the exponent between the first and the last size: 0 constant, 1 linear, 2
+ * quadratic. It is marked with "!" if it exceeds the theoretical minimum by more than a half.
  *
  * @module
  */
@@ -14,11 +15,11 @@ import process from "node:process";
 import { parseArgs } from "@std/cli/parse-args";
 import { refuse } from "../asked.ts";
 import { givenArguments } from "../../scripts/command_arguments.ts";
-import { rows } from "./rows.ts";
+import { type Cost, type Growth, rows } from "./rows.ts";
 
 const HELP = `deno run -A bench/scale/table.ts [options]
 
-  --only TEXT   only rows with TEXT in their name
+  --only TEXT   only groups of rows with TEXT in their name
   --most N      no size above N
   --tiny        smallest sizes, only to show that it runs
   --help        this text`;
@@ -34,26 +35,45 @@ if (options.help) {
 }
 const only = options.only ?? "";
 const most = Number(options.most ?? Infinity);
+const EXPONENTS: Readonly<Record<Growth, number>> = { constant: 0, n: 1, "n²": 2 };
+
+interface Measured extends Cost {
+  readonly size: number;
+}
+
+function grows(list: readonly Measured[]): string {
+  const [first, last] = [list[0]!, list.at(-1)!];
+  if (first === last || first.value === 0) return "";
+  const exponent = Math.log(last.value / first.value) / Math.log(last.size / first.size);
+  return `${exponent.toFixed(2)}${exponent > EXPONENTS[first.least] + 0.5 ? " !" : ""}`;
+}
+
+function cell(cost: Measured | undefined): string {
+  if (cost === undefined) return "";
+  const value = cost.value < 1000 ? cost.value.toPrecision(3) : Math.round(cost.value);
+  return cost.blocked === undefined ? `${value}` : `${value} (${cost.blocked.toFixed(0)})`;
+}
 
 for (const row of rows(options.tiny)) {
   if (!row.name.includes(only)) continue;
-  console.log(`\n## ${row.name} (CPU in µs per ${row.per}; least: ${row.least})`);
-  const found = new Map<string, { size: number; cpu: number; blocked: number }[]>();
-  for (const size of row.sizes) {
-    if (size > most) continue;
-    for (const { name, cpu, blocked } of await row.measure(size)) {
-      const list = found.get(name) ?? [];
-      found.set(name, [...list, { size, cpu, blocked }]);
+  const sizes = row.sizes.filter((size) => size <= most);
+  const found = new Map<string, Measured[]>();
+  for (const size of sizes) {
+    console.error(`${new Date().toISOString().slice(11, 19)} ${row.name}: ${size}`);
+    for (const cost of await row.measure(size)) {
+      const key = `${cost.name}, ${cost.unit}`;
+      found.set(key, [...found.get(key) ?? [], { ...cost, size }]);
     }
   }
+  console.log(
+    `\n| ${row.name} | ${
+      sizes.map((size) => size.toLocaleString("en")).join(" | ")
+    } | growth | least |`,
+  );
+  console.log(`| --- |${" ---: |".repeat(sizes.length)} ---: | --- |`);
   for (const [name, list] of found) {
-    const [first, last] = [list[0]!, list.at(-1)!];
-    const growth = Math.log(last.cpu / first.cpu) / Math.log(last.size / first.size);
-    const cells = list.map(({ size, cpu, blocked }) =>
-      `${size.toLocaleString("en")}: ${cpu.toPrecision(3)} (${blocked.toFixed(0)} ms)`
-    );
-    const grows = list.length > 1 ? `; growth ${growth.toFixed(2)}` : "";
-    console.log(`- ${name}: ${cells.join(", ")}${grows}`);
+    const cells = sizes.map((size) => cell(list.find((cost) => cost.size === size)));
+    console.log(`| ${name} | ${cells.join(" | ")} | ${grows(list)} | ${list[0]!.least} |`);
   }
 }
 process.exit(0);
