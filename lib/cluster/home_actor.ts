@@ -64,6 +64,7 @@ import {
   type Held,
   Late,
   LIVE,
+  More,
   MOVING,
   Resident,
   Started,
@@ -78,8 +79,11 @@ import {
  */
 export const HELD_MAX = 65_536;
 
-/** Maximum number of keys in one message that lists keys. */
-const PORTION_COUNT = 1_000;
+/**
+ * Number of keys that are listed, stopped or checked before other work runs, and maximum number of
+ * keys in one message that lists keys.
+ */
+export const PORTION_COUNT = 1_000;
 
 /** Maximum number of keys that move to other nodes at once. */
 const MOVING_MAX = 64;
@@ -263,12 +267,16 @@ export class HomeActor {
     if (message instanceof Collected) return this.#collected(message);
     if (message instanceof Delivered) return this.#delivered(message);
     if (message instanceof Again) return this.#settle(message.resident);
+    if (message instanceof More) return message.run();
     if (message instanceof GroupChange) return this.#groupChanged(message);
     if (message instanceof Down) return this.#down(message);
     if (message instanceof Exchange) return this.#synced(message);
     if (message instanceof NameChange) return this.#lockMoved(message);
     if (message === MOVE) return this.#moveTick();
-    if (message === SWEEP) return this.#sweep();
+    if (message === SWEEP) {
+      this.period++;
+      return this.#sweep(this.residents.values());
+    }
     if (message === DONE) {
       this.#pending--;
       return this.#checkLeft();
@@ -551,11 +559,17 @@ export class HomeActor {
   #end(reason: ExitReason): void {
     if (this.#ending !== undefined) return;
     this.#ending = reason;
-    for (const resident of [...this.residents.values()]) {
+    this.#endSome(this.residents.values());
+  }
+
+  #endSome(residents: Iterator<Resident>): void {
+    for (let i = 0; i < PORTION_COUNT; i++) {
+      const { done, value: resident } = residents.next();
+      if (done) return this.#checkLeft();
       if (resident.phase === LIVE) this.#stop(resident);
       else this.#settle(resident);
     }
-    this.#checkLeft();
+    this.#later(() => this.#endSome(residents));
   }
 
   #checkLeft(): void {
@@ -572,15 +586,24 @@ export class HomeActor {
     this.self.sendAfter(this.self.pid, SWEEP, this.#rules.passivateAfter / 2);
   }
 
-  /** Stops the actors that were not used for at least two whole periods. */
-  #sweep(): void {
-    this.period++;
-    for (const resident of this.residents.values()) {
+  /** Stops the actors that were not used for at least two whole periods, in portions. */
+  #sweep(residents: Iterator<Resident>): void {
+    for (let i = 0; i < PORTION_COUNT; i++) {
+      const { done, value: resident } = residents.next();
+      if (done) return this.#sweepLater();
       if (resident.phase !== LIVE || this.period - resident.used < 3) continue;
       this.counts.passivated++;
       this.#stop(resident);
     }
-    this.#sweepLater();
+    this.#later(() => this.#sweep(residents));
+  }
+
+  /** Continues work on many keys after pending I/O and timers have been handled. */
+  #later(run: () => void): void {
+    const { pid } = this.self;
+    this.#system.yieldToIo(() => {
+      if (this.#system.isAlive(pid)) this.#system.send(pid, new More(run));
+    });
   }
 
   // Methods that handle nodes that join and leave:
@@ -685,24 +708,45 @@ export class HomeActor {
    * offer.
    */
   listKeys(member: HomeMember): void {
+    const listing = member.listing = this.residents.values();
+    this.#listMore(member, listing);
+  }
+
+  #listMore(member: HomeMember, listing: Iterator<Resident>): void {
+    if (member.listing !== listing || this.#members.get(member.pid.key) !== member) return;
     const keys: string[] = [];
     const [us, them] = [this.self.pid.node, member.pid.node];
-    for (const resident of this.residents.values()) {
-      const { hash } = resident;
-      const place = this.#places.homeOf(hash);
-      if (place === this) continue;
-      if (place !== member && !this.#places.isPreferred(them, us, hash)) continue;
-      // A key that waits without a state has nothing to hand over.
-      if (resident.phase === WAITING && resident.state === undefined) continue;
-      keys.push(resident.key);
-      member.promised.add(resident.key);
-      if (resident.phase === LIVE) this.#moveLater(resident);
+    let last = false;
+    for (let i = 0; i < PORTION_COUNT && !last; i++) {
+      const { done, value: resident } = listing.next();
+      if (done) last = true;
+      else if (this.#mustList(resident, member, us, them)) {
+        keys.push(resident.key);
+        member.promised.add(resident.key);
+        if (resident.phase === LIVE) this.#moveLater(resident);
+      }
     }
-    const from = this.self.pid as Pid;
-    for (let i = 0; i < keys.length || i === 0; i += PORTION_COUNT) {
-      const last = i + PORTION_COUNT >= keys.length;
-      this.#sendTo(member, { $home: "keys", from, keys: keys.slice(i, i + PORTION_COUNT), last });
+    this.#sendTo(member, { $home: "keys", from: this.self.pid as Pid, keys, last });
+    if (last) member.listing = undefined;
+    else {
+      this.#later(() => {
+        this.#listMore(member, listing);
+        this.#moveSome();
+      });
     }
+  }
+
+  #mustList(
+    { hash, phase, state }: Resident,
+    member: HomeMember,
+    us: string,
+    them: string,
+  ): boolean {
+    const place = this.#places.homeOf(hash);
+    if (place === this) return false;
+    if (place !== member && !this.#places.isPreferred(them, us, hash)) return false;
+    // Without a state, a waiting key has nothing to hand over.
+    return phase !== WAITING || state !== undefined;
   }
 
   /** Handles the loss of a node, or its exit from the kind. */

@@ -118,6 +118,14 @@ export class Again {
   }
 }
 
+/** Sent after pending I/O has been handled, to continue work on many keys. */
+export class More {
+  readonly run: () => void;
+  constructor(run: () => void) {
+    this.run = run;
+  }
+}
+
 /** Sent by a timer when a stopping actor has exceeded its time limit. */
 export class Late {
   readonly resident: Resident;

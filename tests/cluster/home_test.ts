@@ -7,6 +7,8 @@ import { Call } from "../../lib/actor/call.ts";
 import { ArgumentError, CallExitError, NameError, NoProcError } from "../../lib/actor/errors.ts";
 import type { Self } from "../../lib/actor/self.ts";
 import type { HomeKind, HomeOptions } from "../../lib/cluster/home.ts";
+import { PORTION_COUNT } from "../../lib/cluster/home_actor.ts";
+import { More } from "../../lib/cluster/resident.ts";
 import { simulate, type Simulation } from "../../lib/simulate.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import type { Parts } from "../../lib/start.ts";
@@ -134,6 +136,34 @@ test("Home: a node that joins takes over its share of keys with their state, and
       assert(moved.every((key) => homes[0]!.nodeOf(key)!.startsWith("c")));
     });
   }
+});
+
+test("Home: thousands of keys are listed to a node that joins, moved, and stopped, in portions", async () => {
+  await simulate({ seed: 1 }, async (sim) => {
+    const options = { movesPerSecond: 1_000_000, passivateAfter: 10_000 };
+    const [a] = await offered(sim, ["a"], options) as [HomeKind];
+    const keys = Array.from({ length: 2 * PORTION_COUNT + 500 }, (_, i) => `k${i}`);
+    await Promise.all(keys.map((key) => a.call(key, "add")));
+    const { system } = partsOf(sim, "a");
+    let portions = 0;
+    const { send } = system;
+    system.send = (to, message) => {
+      if (message instanceof More) portions++;
+      send.call(system, to as never, message as never);
+    };
+    await sim.start("b", { seeds: ["a"] });
+    const b = offer(sim, "b", options);
+    await untilKnown(sim, [a, b]);
+    const counts = await Promise.all(keys.map((key) => b.call<number>(key, "add")));
+    assertEquals(counts.every((count) => count === 2), true);
+    assertEquals(portions, 2);
+    assert(b.counts().movedIn > 1_000, `${b.counts().movedIn} have moved`);
+    await sim.until("all moves are confirmed", () => a.counts().movedOut === b.counts().movedIn);
+    assertEquals([...a.keys(), ...b.keys()].sort(), keys.toSorted());
+    await sim.until("all are stopped", () => a.keys().length + b.keys().length === 0);
+    assert(portions > 2, "the keys are checked in portions");
+    assertEquals(a.counts().passivated + b.counts().passivated, keys.length);
+  });
 });
 
 test("Home: keys move at the rate of movesPerSecond, and a called key moves at once", async () => {
