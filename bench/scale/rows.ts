@@ -120,7 +120,7 @@ function clusterRow(sizes: readonly number[], times: number, idleMs: number): Ro
           name: "idle, one node",
           least: "n",
           value: (bytes - bytesBefore) / seconds / count,
-          unit: "bytes per s, both directions",
+          unit: "bytes sent per s",
         });
       }
       const operation = async (name: string, least: Growth, work: () => Promise<unknown>) => {
