@@ -31,6 +31,8 @@ export interface Stage {
  * the library once.
  */
 const FILES_PER_COMMAND = 20;
+/** The same for Mesher, whose files take longer. */
+const MESHER_FILES_PER_COMMAND = 6;
 
 /** The file of the stage "latency". */
 const LATENCY = "tests/process/latency_test.ts";
@@ -147,7 +149,8 @@ export const STAGES: readonly Stage[] = [
     name: "mesher",
     title: "Mesher on Deno",
     counts: "deno test",
-    commands: () => suiteOf("deno", filesUnder("tests/mesher", "_test.ts")),
+    commands: () =>
+      suiteOf("deno", filesUnder("tests/mesher", "_test.ts"), MESHER_FILES_PER_COMMAND),
   },
   {
     name: "mesher-bun",
@@ -155,7 +158,8 @@ export const STAGES: readonly Stage[] = [
     counts: "bun test",
     slow: true,
     needsBun: true,
-    commands: () => suiteOf("bun", filesUnder("tests/mesher", "_test.ts")),
+    commands: () =>
+      suiteOf("bun", filesUnder("tests/mesher", "_test.ts"), MESHER_FILES_PER_COMMAND),
   },
   {
     name: "latency",
@@ -271,10 +275,14 @@ function testsOf(runtime: "deno" | "bun", files: readonly string[], size: number
  * Returns command lines that test the files of a suite. On Deno they use the permission set `test`,
  * and the files of a command share an isolate (`together.ts`).
  */
-function suiteOf(runtime: "deno" | "bun", files: readonly string[]): CommandLine[] {
-  if (runtime === "bun") return testsOf("bun", files, FILES_PER_COMMAND);
+function suiteOf(
+  runtime: "deno" | "bun",
+  files: readonly string[],
+  size: number = FILES_PER_COMMAND,
+): CommandLine[] {
+  if (runtime === "bun") return testsOf("bun", files, size);
   const options = ["-P=test", "--no-check", "scripts/check/together.ts", "--"];
-  return slicesOf(files, FILES_PER_COMMAND).map((
+  return slicesOf(files, size).map((
     some,
   ): CommandLine => ["deno", "test", ...options, ...some]);
 }

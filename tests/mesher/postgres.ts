@@ -12,16 +12,31 @@ import postgres from "postgres@3.4.9";
 import { freePorts } from "../../scripts/cluster/ports.ts";
 import { until } from "../kit/test.ts";
 
+/** PostgreSQL's error code for a database that other sessions use. */
+const OBJECT_IN_USE = "55006";
+
 /** A running cluster. */
 export interface Cluster {
-  /** Creates an empty database. Returns its URL, and a function that deletes it. */
-  newDatabase(): Promise<{ readonly url: string; drop(): Promise<void> }>;
+  /**
+   * Creates a database, empty or as a copy of another that is not in use. Returns its URL, and a
+   * function that deletes it.
+   */
+  newDatabase(copied?: string): Promise<{ readonly url: string; drop(): Promise<void> }>;
   /** Runs statements in a database. */
   run(url: string, ...sql: string[]): Promise<readonly Record<string, unknown>[]>;
 }
 
-/** Starts a cluster. Returns the reason if that is not possible. */
-export async function startPostgres(): Promise<Cluster | string> {
+let cluster: Promise<Cluster | string> | undefined;
+
+/**
+ * Starts a cluster, or returns the one that a test file of the same isolate has started. Returns the
+ * reason if that is not possible.
+ */
+export function startPostgres(): Promise<Cluster | string> {
+  return cluster ??= start();
+}
+
+async function start(): Promise<Cluster | string> {
   const bin = binFolder();
   if (bin === undefined) return "PostgreSQL is not installed";
   const root = process.getuid?.() === 0;
@@ -75,9 +90,19 @@ export async function startPostgres(): Promise<Cluster | string> {
   }
   let databases = 0;
   return {
-    async newDatabase() {
+    async newDatabase(copied?: string) {
       const name = `mesher_${++databases}`;
-      await sqlOn(address("postgres"), [`CREATE DATABASE ${name}`]);
+      const template = copied === undefined ? "" : ` TEMPLATE ${new URL(copied).pathname.slice(1)}`;
+      // PostgreSQL ends the sessions of closed connections shortly afterwards.
+      const isMade = () =>
+        sqlOn(address("postgres"), [`CREATE DATABASE ${name}${template}`]).then(
+          () => true,
+          (error) => {
+            if (error.code !== OBJECT_IN_USE) throw error;
+            return false;
+          },
+        );
+      await until("the database is created", isMade);
       return {
         url: address(name),
         drop: async () => {

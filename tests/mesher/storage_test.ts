@@ -44,11 +44,21 @@ const cluster = await startPostgres();
 if (typeof cluster === "string") console.log(`storage_test: PostgreSQL skipped, ${cluster}`);
 else {
   const { openPostgres } = await import("../../mesher/storage/postgres.ts");
+  /** Databases with the schema and the partitions of a day, which the tests copy. */
+  const templates = new Map<number, Promise<string>>();
+  const makeTemplate = async (now: () => number): Promise<string> => {
+    const { url } = await cluster.newDatabase();
+    await (await openPostgres({ url, now })).close();
+    return url;
+  };
   storageContract({
     name: "PostgreSQL",
     shared: true,
     fresh: async (now) => {
-      const { url, drop } = await cluster.newDatabase();
+      const day = Math.floor(now() / 86_400_000);
+      const template = templates.get(day) ?? makeTemplate(now);
+      templates.set(day, template);
+      const { url, drop } = await cluster.newDatabase(await template);
       return { open: () => openPostgres({ url, now }), drop };
     },
   });
