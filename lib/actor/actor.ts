@@ -444,7 +444,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
 
   receive(options?: ReceiveOptions<never>): Promise<never> {
     if (this.#state >= DEAD) return never();
-    if (this.#resolve !== undefined) throw new Error(`${this.pid} receives already`);
+    if (this.#resolve !== undefined) throw new Error(`a receive of ${this.pid} is already pending`);
     const match = options?.match;
     const timeout = options?.timeout ?? Infinity;
     const ms = timeoutMs(timeout);

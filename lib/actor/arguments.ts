@@ -19,7 +19,9 @@ export function checkPid(pid: unknown): void {
  */
 export function checkLocal(pid: Pid<never>): void {
   checkPid(pid);
-  if (!pid.home.local) throw new ArgumentError(`${pid} is of another node: monitor it there`);
+  if (!pid.home.local) {
+    throw new ArgumentError(`${pid} is an actor of another node: use monitor instead`);
+  }
 }
 
 /** Throws `ArgumentError` unless the argument has the form `{ name, node }`. */

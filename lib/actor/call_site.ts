@@ -14,5 +14,5 @@ const LIBRARY: string = new URL("..", import.meta.url).pathname;
 export function callSite(): string {
   const frames = (new Error().stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
   const site = frames.find((frame) => !frame.includes(LIBRARY));
-  return site?.trim().replace(/^at /, "") ?? "an unknown place";
+  return site?.trim().replace(/^at /, "") ?? "an unknown location";
 }

@@ -281,7 +281,7 @@ export class Global {
 
   #checkRuns(): void {
     const { isStopped, home } = this.#system;
-    if (isStopped) throw new NodeStoppedError(home.node, "it has no global names any more");
+    if (isStopped) throw new NodeStoppedError(home.node, "it cannot register global names");
   }
 
   #register(

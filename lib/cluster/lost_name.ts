@@ -33,7 +33,7 @@ export type Resolve = (
 ) => Pid<never> | undefined | Promise<Pid<never> | undefined>;
 
 /**
- * The policy for an actor that loses its name to an actor of another node: With `"exit"`, the actor
+ * The policy for an actor that loses its name to an actor of another node. With `"exit"`, the actor
  * exits with `{ nameConflict, winner }`. With `"keep"`, it continues without the name. A function
  * may first hand the actor's state over to the winner. It is called when this node is connected to
  * the winner's node, or after the heartbeat timeout. The actor exits when the returned promise

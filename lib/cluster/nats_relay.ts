@@ -250,7 +250,9 @@ class NatsRelay implements RelayTransport {
   }
 
   async start(port: RelayPort): Promise<void> {
-    if (this.#port !== undefined) throw new ArgumentError("natsRelay: a relay has one node");
+    if (this.#port !== undefined) {
+      throw new ArgumentError("natsRelay: this relay is already used by another node");
+    }
     this.#port = port;
     void this.#watch();
     const { jetstream, keep } = this.#terms;

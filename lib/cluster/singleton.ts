@@ -113,7 +113,7 @@ export function startSingleton(
   const ended = system.whenEnded(pid).then(done);
   const singleton = new Singleton(name, pid, names);
   if (ms === Infinity) return { singleton, settled: decided };
-  const late = (): Error => new SingletonError(name, ms, manager?.obstacle ?? "it has not begun");
+  const late = (): Error => new SingletonError(name, ms, manager?.obstacle ?? "it has not started");
   const settled = system.within(decided, ms, late).catch(async (error) => {
     if (manager !== undefined) manager.isGivenUp = true;
     system.exit(pid, "shutdown");

@@ -271,7 +271,7 @@ export function decodeName(body: Uint8Array): Name | undefined {
   return reader.ok ? message : undefined;
 }
 
-/** Encodes the part of a CHALLENGE's body that precedes and is covered by its proof. */
+/** Encodes the body of a CHALLENGE without its proof, which covers this part. */
 export function encodeChallenge(message: Challenge): Uint8Array {
   return new Writer(128)
     .text16(message.name).u32(message.creation).u8(message.version).u32(message.features)

@@ -132,7 +132,7 @@ export interface ChildRules {
  */
 export interface EitherStartOrNodeAndFn {
   /** Never present. Its name is the compiler's error message. */
-  readonly "give either start, or node and fn": never;
+  readonly "use either start, or node and fn": never;
 }
 
 /** A child that is started by a function on this node. */
@@ -338,7 +338,7 @@ export function makeChild(spec: ChildSpec): Child {
     throw bad('type must be "worker" or "supervisor"');
   }
   if (significant && restart === "permanent") {
-    throw bad("a permanent child cannot be significant: it never ends for good");
+    throw bad("a permanent child cannot be significant: it is always restarted");
   }
   const shutdown = spec.shutdown ?? (type === "supervisor" ? Infinity : SHUTDOWN_MS);
   if (shutdown !== "brutalKill" && shutdown !== Infinity && !isTime(shutdown)) {

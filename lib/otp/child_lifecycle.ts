@@ -124,7 +124,7 @@ export class ChildLifecycle {
     if (message instanceof Exit) {
       this.order = message.reason;
       if (outcome !== undefined && "started" in outcome) this.#tooLate(outcome.started);
-      throw new Error("the supervisor had to end in the meantime");
+      throw new Error("the supervisor must end");
     }
     if ("error" in outcome!) throw outcome.error;
     this.#adopt(child, outcome!.started);
@@ -145,7 +145,7 @@ export class ChildLifecycle {
     });
     if (!(message instanceof Exit)) return;
     this.order = message.reason;
-    throw new Error("the supervisor had to end in the meantime");
+    throw new Error("the supervisor must end");
   }
 
   #adopt(child: Child, started: Started): void {

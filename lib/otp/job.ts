@@ -144,9 +144,9 @@ const WORDS: Readonly<Record<JobFailure, string>> = {
   failed: "failed",
   timeout: "took too long",
   cancelled: "was cancelled",
-  queuefull: "was dropped, as the queue is full,",
+  queuefull: "was dropped, because the queue is full,",
   nodedown: "lost its node",
-  stopped: "has no result, as its pool has ended,",
+  stopped: "has no result, because its pool has ended,",
 };
 
 /** A job that was added to a pool. */

@@ -211,7 +211,7 @@ export class PoolActor {
   /** Decodes a stored job of an earlier pool with the same name. */
   restore(id: string, value: Uint8Array): PooledJob {
     const args = decodeTerm(value);
-    if (!Array.isArray(args)) throw new TypeError(`${describe(args)} is no list of arguments`);
+    if (!Array.isArray(args)) throw new TypeError(`${describe(args)} is not a list of arguments`);
     const job = new PooledJob(id, args, () => {}, () => {});
     job.isRestored = true;
     return job;

@@ -220,7 +220,7 @@ class Machine {
   restored({ state }: State): void {
     if (Object.hasOwn(this.#definition.states, state)) return;
     throw new ArgumentError(
-      `${this.#name}: the stored state is ${JSON.stringify(state)}, which is no state of the ` +
+      `${this.#name}: the stored state is ${JSON.stringify(state)}, which is not a state of the ` +
         "definition: add it, or change or remove the stored value",
     );
   }
@@ -433,7 +433,7 @@ class Machine {
       `${this.#name}: ${handler} returned ${
         describe(returned)
       }: return nothing, or an object with some of ` +
-        `${Object.keys(EFFECTS).join(", ")}; next is a list, and no part is a promise`,
+        `${Object.keys(EFFECTS).join(", ")}; next must be a list, and no member may be a promise`,
     );
   }
 

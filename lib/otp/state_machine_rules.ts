@@ -110,7 +110,7 @@ export function checkDefinition({ initial, data, states, any, ...rest }: Definit
   if (typeof data !== "function") throw bad("data must be a function that returns the first data");
   if (typeof states !== "object" || states === null) throw bad("states must be an object");
   if (!Object.hasOwn(states, initial)) {
-    throw bad(`initial is ${JSON.stringify(initial)}, which is no state`);
+    throw bad(`initial is ${JSON.stringify(initial)}, which is not a state`);
   }
   for (const [name, rules] of Object.entries({ ...states, ...any && { "(any)": any } })) {
     checkNames(rules, STATE, (words) => bad(`state ${name}: ${words}`));
@@ -130,7 +130,7 @@ export function checkDefinition({ initial, data, states, any, ...rest }: Definit
       if (words !== undefined) throw bad(`${event} of ${name} ${words}`);
       for (const to of targetsOf(rule)) {
         if (Object.hasOwn(states, to)) continue;
-        throw bad(`${event} of ${name} goes to ${JSON.stringify(to)}, which is no state`);
+        throw bad(`${event} of ${name} goes to ${JSON.stringify(to)}, which is not a state`);
       }
     }
     for (const timeout of [after, idle]) if (timeout !== undefined) timerMs(timeout.ms);

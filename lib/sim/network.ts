@@ -165,7 +165,7 @@ export class Network {
       });
       signal?.addEventListener("abort", () => fail("aborted", "given up"), { once: true });
       const there = this.#machines.get(hostname);
-      if (there === undefined) return fail("unreachable", `no such machine: ${hostname}`);
+      if (there === undefined) return fail("unreachable", `there is no machine ${hostname}`);
       this.#pass(from.hostname, hostname, 0, () => {
         if (there.isGone) return there.isOff ? undefined : back(() => refuse());
         const listener = there.listening(port);

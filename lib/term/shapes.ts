@@ -110,7 +110,7 @@ export class ShapeTree {
   /** Removes the shapes whose number is `count` or higher. */
   rollBack(count: number): void {
     while (this.#shapes.length > count) this.#shapes.pop()!.shape = -1;
-    assert(this.#shapes.length === count, "shapes only go back");
+    assert(this.#shapes.length === count, "rollBack cannot add shapes");
   }
 
   /** Removes all shapes and tree nodes. */

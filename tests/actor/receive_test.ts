@@ -248,7 +248,7 @@ test("receive rejects when called while another is pending, and the first contin
   const system = new ManualSystem();
   const { pid, self, got, receive } = await receiver(system);
   receive();
-  assertThrows(() => self.receive(), Error, "receives already");
+  assertThrows(() => self.receive(), Error, "already pending");
   system.send(pid, 1);
   await system.settle();
   assertEquals(got, [1]);

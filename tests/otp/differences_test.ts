@@ -138,7 +138,7 @@ difference("`node.stop()` is bounded in time", async () => {
   assertEquals(node.actors(), []);
 });
 
-difference("A child may have a restart limit of its own", async () => {
+difference("A child may have its own restart limit", async () => {
   const family = new Family();
   const tree = await family.supervise({
     children: [family.child("a", { restartLimit: { intensity: 0 } }), family.child("b")],
