@@ -160,5 +160,5 @@ await runNamed({
   call: () => reportRate("call", 50_000, call),
   spawn: () => reportRate("spawn", 50_000, spawnAndStop),
   restart: () => reportEach("restart", 2000, restart),
-  idle: () => reportIdle("idle", idle),
+  idle: () => reportIdle("idle", idle, 0.1),
 });

@@ -168,5 +168,5 @@ await runNamed({
   "call-entity": callEntity,
   spawn: () => reportRate("spawn", 50_000, spawnAndExit),
   restart: () => reportEach("restart", 10_000, restart),
-  idle: () => reportIdle("idle", idle),
+  idle: () => reportIdle("idle", idle, 0.1),
 });

@@ -146,5 +146,5 @@ await runNamed({
   call: () => reportRate("call", 50_000, call),
   spawn: () => reportRate("spawn", 20_000, spawnAndStop),
   restart: () => reportEach("restart", 10, restart),
-  idle: () => reportIdle("idle", idle),
+  idle: () => reportIdle("idle", idle, 0.1),
 });

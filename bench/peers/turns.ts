@@ -19,6 +19,9 @@ import { draw } from "./table.ts";
 /** Duration in seconds of a turn. */
 const TURN_S = 0.25;
 
+/** Maximum warm-up in seconds: compilation takes much of the first seconds. */
+const WARM_S_MAX = 3;
+
 /** Use of a core between a server's turns from which it is reported. */
 const IDLE_MAX = 0.02;
 
@@ -69,7 +72,7 @@ export type Turns = ReadonlyMap<Load, ReadonlyMap<Server, readonly Turn[]>>;
 
 /**
  * Starts the wanted servers, and lets them take turns at each load: `asked.seconds` each, and this
- * in each round. A server that does not start or fails is left out with a message.
+ * in each round, after a warm-up as long or of 3 s. A server that does not start or fails is left out with a message.
  */
 export async function takeTurns(
   bench: string,
@@ -137,7 +140,7 @@ async function takeTurnsAt(
         .then((client) => clients.set(server, client), (error) => leaveOut(server, error));
     }
     const count = Math.max(1, Math.round(seconds / TURN_S));
-    const warm = Math.ceil(count / 4);
+    const warm = Math.ceil(Math.min(seconds, WARM_S_MAX) / TURN_S);
     for (let i = -warm; i < count; i++) {
       for (const [server, client] of i % 2 === 0 ? clients : [...clients].reverse()) {
         try {
