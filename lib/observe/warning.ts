@@ -39,8 +39,8 @@ export interface Warning {
    */
   readonly pids: readonly Pid[];
   /**
-   * "slowTurn": the duration of the turn. "eventLoopDelay": the delay. "longCall": the time since
-   * the call was made. In milliseconds; undefined for the other kinds.
+   * The time in milliseconds: for "slowTurn" the duration of the turn, for "eventLoopDelay" the
+   * delay, for "longCall" the time since the call was made. Undefined for the other kinds.
    */
   readonly ms: number | undefined;
   /**

@@ -154,10 +154,12 @@ export function acceptDeflate(
       windowBits: Math.min(wish.server.windowBits, serverBits ?? WINDOW_BITS_MAX),
     };
     // A client that omits client_max_window_bits does not accept a limit.
-    const told = clientBits === true ? WINDOW_BITS_MAX : clientBits;
+    const clientMax = clientBits === true ? WINDOW_BITS_MAX : clientBits;
     const client: Direction = {
       takeover: wish.client.takeover && !clientForgets,
-      windowBits: told === undefined ? WINDOW_BITS_MAX : Math.min(wish.client.windowBits, told),
+      windowBits: clientMax === undefined
+        ? WINDOW_BITS_MAX
+        : Math.min(wish.client.windowBits, clientMax),
     };
     let answer = NAME;
     if (!server.takeover) answer += "; server_no_context_takeover";
@@ -165,7 +167,7 @@ export function acceptDeflate(
     if (serverBits !== undefined || server.windowBits < WINDOW_BITS_MAX) {
       answer += `; server_max_window_bits=${server.windowBits}`;
     }
-    if (told !== undefined && client.windowBits < WINDOW_BITS_MAX) {
+    if (clientMax !== undefined && client.windowBits < WINDOW_BITS_MAX) {
       answer += `; client_max_window_bits=${client.windowBits}`;
     }
     return { terms: { server, client }, answer };

@@ -109,7 +109,7 @@ export interface DebugImage {
 /** One event, validated and truncated to the limits of `limits.ts`. */
 export interface MesherEvent {
   /**
-   * The id: a lower-case UUID with dashes. Chosen by the client, so that an event that is sent
+   * The id, a lower-case UUID with dashes. The client chooses it, so that an event that is sent
    * twice is stored once.
    */
   readonly id: string;

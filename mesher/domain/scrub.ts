@@ -69,7 +69,8 @@ const KEY_OF: ReadonlySet<string> = new Set(
     "unique unknown").split(" "),
 );
 /**
- * Words after a secret's name with which it denotes a description of the secret, and not its value.
+ * Words that, after the name of a secret, show that the value describes the secret and does not
+ * contain it.
  */
 const DESCRIPTIONS: ReadonlySet<string> = new Set(
   ("age algorithm at attempts changed count created date duration enabled expired expires expiry field format hint " +
