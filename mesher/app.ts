@@ -86,7 +86,7 @@ export async function startApp(config: Config, options: AppOptions): Promise<App
   const { log, now = Date.now } = options;
   await mustBeFree(config.hostname, config);
   const storage = options.storage ??
-    await blame("DATABASE_URL", openStorage(storageConfig(config.database)));
+    await blame("DATABASE_URL", openStorage({ ...storageConfig(config.database), log }));
   const isOwn = options.storage === undefined;
   const lease = isOwn ? await openLease(storageConfig(config.database)) : undefined;
   let node: Node | undefined;

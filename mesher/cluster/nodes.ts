@@ -44,7 +44,8 @@ export async function runNodes(
   const served = portsOf(config, count);
   for (const ports of served) await mustBeFree(config.hostname, ports);
   // Opens the storage before any node starts, so that the nodes do not compete for creating it.
-  const storage = await blame("DATABASE_URL", openStorage(storageConfig(config.database)));
+  const opening = openStorage({ ...storageConfig(config.database), log: say });
+  const storage = await blame("DATABASE_URL", opening);
   const url = config.publicUrl ?? `http://${config.hostname}:${config.httpPort}`;
   const first = await firstRun(storage, config.passwordCost, keepSecrets(config.firstLogin, url))
     .finally(() => storage.close());

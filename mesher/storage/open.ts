@@ -4,6 +4,7 @@
  * @module
  */
 import type { Lease } from "@firn/firn";
+import type { LogLine } from "../log.ts";
 import type { Storage } from "./storage.ts";
 
 /** A lease whose connections can be closed. */
@@ -26,6 +27,8 @@ export interface StorageConfig {
   readonly poolMax?: number | undefined;
   /** Returns the time, in milliseconds since the epoch. Default: the system's clock. */
   readonly now?: (() => number) | undefined;
+  /** Writes a line if opening PostgreSQL takes longer. */
+  readonly log?: LogLine | undefined;
 }
 
 /**
@@ -33,13 +36,13 @@ export interface StorageConfig {
  * needed.
  */
 export async function openStorage(config: StorageConfig): Promise<Storage> {
-  const { databaseUrl, sqlitePath, sqliteFullSync, poolMax, now } = config;
+  const { databaseUrl, sqlitePath, sqliteFullSync, poolMax, now, log } = config;
   if (databaseUrl === undefined) {
     const { openSqlite } = await import("./sqlite.ts");
     return await openSqlite({ path: sqlitePath, fullSync: sqliteFullSync, now });
   }
   const { openPostgres } = await import("./postgres.ts");
-  return await openPostgres({ url: databaseUrl, poolMax, now });
+  return await openPostgres({ url: databaseUrl, poolMax, now, log });
 }
 
 /** Returns the lease for singletons, or undefined for SQLite, which is used on one machine only. */

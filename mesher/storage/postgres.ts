@@ -8,6 +8,7 @@
  */
 import postgres from "postgres@3.4.9";
 import { assert } from "../domain/assert.ts";
+import type { LogLine } from "../log.ts";
 import type { Dialect, Query, Value } from "./database.ts";
 import { type Engine, storageOn } from "./engine.ts";
 import { cleanText } from "./json.ts";
@@ -29,6 +30,8 @@ export interface PostgresOptions {
   readonly poolMax?: number | undefined;
   /** Returns the time, in milliseconds since the epoch. Default: the system's clock. */
   readonly now?: (() => number) | undefined;
+  /** Writes a line if opening takes longer because another process uses the tables. */
+  readonly log?: LogLine | undefined;
 }
 
 /** Default number of connections of one process. */
@@ -60,6 +63,12 @@ const CLOSE_SECONDS_MAX = 5;
  * dropped.
  */
 const WRITE_TRIES = 4;
+/**
+ * Maximum number of attempts to update the tables while other processes use them, and the pause
+ * after each, in milliseconds. With the wait for locks, this takes two minutes.
+ */
+const MIGRATE_TRIES = 20;
+const MIGRATE_PAUSE_MS = 1_000;
 /** The key of the advisory lock for changes of the schema. */
 const SCHEMA_LOCK = 0x6d736872;
 
@@ -69,7 +78,7 @@ const SCHEMA_LOCK = 0x6d736872;
  */
 const RETRIED =
   /^(?:08|53|57P|40|25P03|55P03|57014|23514|CONNECT|ECONN|ENOTFOUND|EAI_|ETIMEDOUT|EPIPE)/;
-/** Matches the SQLSTATE codes after which a batch is retried at once. */
+/** Matches the SQLSTATE codes after which a batch, or an update of the tables, is retried. */
 const WRITTEN_AGAIN = /^(?:40001|40P01|23514|55P03)$/;
 
 const DIALECT: Dialect = {
@@ -143,13 +152,28 @@ type Client = postgres.Sql | postgres.TransactionSql;
 export async function openPostgres(options: PostgresOptions): Promise<Storage> {
   const postgres = new Postgres(options);
   try {
-    await postgres.migrate();
+    await migrated(postgres, options.log);
     await postgres.days.ahead(postgres.now());
   } catch (error) {
     await postgres.close();
     throw error;
   }
   return storageOn(postgres);
+}
+
+/** Updates the tables. Tries again while another process uses them. */
+async function migrated(postgres: Postgres, log: LogLine | undefined): Promise<void> {
+  for (let tries = 1;; tries++) {
+    try {
+      return await postgres.migrate();
+    } catch (error) {
+      const again = error instanceof StorageError && WRITTEN_AGAIN.test(codeOf(error.cause));
+      if (!again || tries === MIGRATE_TRIES) throw error;
+      const attempt = `attempt ${tries} of ${MIGRATE_TRIES}`;
+      log?.("warn", `the database cannot be updated yet (${attempt}): ${error.message}`);
+      await new Promise((wake) => setTimeout(wake, MIGRATE_PAUSE_MS));
+    }
+  }
 }
 
 /** PostgreSQL as an engine: a pool of connections. */
@@ -273,6 +297,8 @@ export class Postgres implements Engine {
   async migrate(): Promise<void> {
     await this.#call(async () => {
       await this.#sql.begin(async (client) => {
+        // A step may rewrite an index of many events.
+        await client.unsafe("SET LOCAL statement_timeout = 0");
         await client.unsafe(`SELECT pg_advisory_xact_lock(${SCHEMA_LOCK})`);
         await client.unsafe(
           "CREATE TABLE IF NOT EXISTS mesher_schema (version integer NOT NULL)",

@@ -3,7 +3,7 @@
  * Tests what PostgreSQL's storage does in addition to the contract: daily partitions, and nodes
  * that start at the same time.
  */
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { StorageError } from "../../mesher/storage/error.ts";
 import { POSTGRES_STEPS } from "../../mesher/storage/postgres_schema.ts";
 import type { Storage } from "../../mesher/storage/storage.ts";
@@ -62,6 +62,44 @@ else {
       await (await openPostgres({ url })).close();
       await cluster.run(url, "INSERT INTO mesher_schema (version) VALUES (99)");
       await assertRejects(() => openPostgres({ url }), StorageError, "has schema 99");
+    }));
+
+  test("openPostgres waits until a process that uses a table lets the schema be updated", () =>
+    withDatabase(async (url) => {
+      await (await openPostgres({ url })).close();
+      // The last step drops this index.
+      const last = POSTGRES_STEPS.length;
+      assertEquals(POSTGRES_STEPS[last - 1], "DROP INDEX events_by_tags;");
+      await cluster.run(url, "CREATE INDEX events_by_tags ON events USING gin (tags)");
+      await cluster.run(url, `UPDATE mesher_schema SET version = ${last - 1}`);
+      const { default: postgres } = await import("postgres@3.4.9");
+      const reader = postgres(url, { max: 1 });
+      const lines: string[] = [];
+      let done = (): void => {};
+      const isLogged = new Promise<void>((resolve) => done = resolve);
+      try {
+        let locked = (): void => {};
+        const isLocked = new Promise<void>((resolve) => locked = resolve);
+        const reading = reader.begin(async (client) => {
+          await client`LOCK TABLE events IN ACCESS SHARE MODE`;
+          locked();
+          await isLogged;
+        });
+        await isLocked;
+        const log = (_: unknown, text: string): void => {
+          lines.push(text);
+          done();
+        };
+        const storage = await openPostgres({ url, log });
+        assertEquals((await storage.health()).schema, last);
+        await storage.close();
+        await reading;
+        assertEquals(lines.length, 1);
+        assertMatch(lines[0]!, /^the database cannot be updated yet \(attempt 1 of \d+\): .*lock/);
+      } finally {
+        done();
+        await reader.end();
+      }
     }));
 
   test("openPostgres rejects with an error that may be retried if the server is unreachable", async () => {
