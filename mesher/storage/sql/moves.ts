@@ -23,7 +23,7 @@ export interface Move {
 /**
  * Number of events or users that one transaction moves. Events of the same time are moved together.
  */
-const MOVED_MAX = 500;
+const MOVED_MAX = 200;
 
 /**
  * Moves the next events that were received after `after`, in one transaction. Resolves with the
@@ -123,8 +123,10 @@ export async function moveUsers(
           most,
         );
       }
+      if (rows.length === MOVED_MAX) return false;
+      // Counted once, because counting takes as long as there are users.
       await countUsers(query, to);
-      return rows.length < MOVED_MAX;
+      return true;
     });
   }
 }
