@@ -1,11 +1,11 @@
 /**
- * What repeated measurements say: a median, how far they spread, and whether a difference is more
- * than that.
+ * Summarizes repeated measurements: their median, their quartiles, and whether the difference
+ * between two columns of measurements is more than noise.
  *
  * @module
  */
 
-/** The median of measurements, and the half of them in the middle. */
+/** The median of the measurements, and their lower and upper quartile. */
 export interface Spread {
   readonly median: number;
   readonly low: number;
@@ -45,7 +45,7 @@ export function isNoise(values: readonly number[], others: readonly number[]): b
   return low <= 1 && high >= 1 || Math.abs(median - 1) < TENTH;
 }
 
-/** Returns a quantile, between two values by their distance. */
+/** Returns a quantile, interpolated linearly between the two nearest values. */
 function quantile(values: readonly number[], q: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   const at = (sorted.length - 1) * q;

@@ -1,12 +1,12 @@
 /**
- * One of the two Firn nodes of the comparison between nodes, on this runtime.
+ * Runs one of the two Firn nodes of the benchmark of messages between nodes, on this runtime.
  *
  *     deno run -A bench/peers/mesh_firn.ts far
  *     bun bench/peers/mesh_firn.ts near send-64 <name of the far node> <process id of the far node>
  *
  * The far node prints its name and its process id on a line, and exits when its standard input
  * ends. With `FIRN_TLS`, a folder with `ca.pem`, `n.pem` and `n.key`, both nodes use certificates
- * of that authority instead of those derived from the cookie.
+ * of the authority in `ca.pem` instead of certificates derived from the cookie.
  *
  * @module
  */
@@ -29,7 +29,7 @@ const TRIPS = 5000;
 const WARM_SPAWNS = 500;
 const SPAWNS = 3000;
 
-/** Number of spawns, and how many of them are pending at once. */
+/** Number of spawns, and maximum number of spawns that are pending at once. */
 const MANY = 20_000;
 const FLIGHT = 1000;
 
@@ -121,7 +121,8 @@ class Near {
   }
 
   /**
-   * Measures one-way messages: messages per second, and CPU seconds of both processes per million.
+   * Measures one-way messages: messages per second, and CPU seconds of both processes per million
+   * messages.
    */
   async flows(metric: DistRun, pace: Pace, make: (i: number) => unknown): Promise<void> {
     await this.#flow(pace, make, WARM_MS);
@@ -230,8 +231,9 @@ class Near {
       let sink: Pid<unknown>;
       let isPaused = true;
       return (message: number | Pid<unknown>) => {
-        // The initial 0 continues the flow; a number from the receiver is the number of received
-        // messages.
+        // A pid is the sink, to which messages are sent. A 0 comes from this actor itself, after
+        // each burst, and starts the next burst. Another number is an acknowledgement: the number
+        // of further messages that the sink has received.
         if (typeof message !== "number") sink = message;
         else {
           acked += message;

@@ -10,9 +10,10 @@
  * | `exit(pid, "normal")` from itself | `Exit` message | ends |
  * | `exit(pid, reason)` | `Exit` message | ends with that reason |
  *
- * A link whose other end exited with the reason "kill" is not an `exit(pid, "kill")`: it can be
- * trapped. If an actor links with an actor that does not exist, it gets a signal "noproc"; if it
- * monitors one, a `Down` with "noproc".
+ * A link whose other end exited with the reason "kill" is not an `exit(pid, "kill")`. Its signal
+ * can be trapped. If an actor links with an actor that does not exist, it gets a signal with the
+ * reason "noproc". If an actor monitors an actor that does not exist, it gets a `Down` with the
+ * reason "noproc".
  *
  * An actor of another node is represented by a `RemoteActor` while it has links or monitors here.
  * The same rules apply to it. It forwards signals to its node, and exits with "noconnection" when
@@ -147,8 +148,9 @@ export class Signals {
   }
 
   /**
-   * Runs the effects of an exit: one portion at once, the others after pending I/O and timers have
-   * been handled. Each step returns the number of its effects.
+   * Runs the effects of an exit in portions. The first portion runs immediately, unless earlier
+   * effects are pending. The other portions run after pending I/O and timers have been handled.
+   * Each step returns the number of its effects.
    */
   inPortions(steps: Iterator<number, void>): void {
     if (this.#isScheduled || this.#isRunning || !this.#run(steps)) this.#later(steps);
@@ -164,7 +166,7 @@ export class Signals {
     }
   }
 
-  /** Runs all remaining effects of exits at once. */
+  /** Runs all remaining effects of exits immediately, instead of in portions. */
   flush(): void {
     while (this.#isScheduled && !this.#carrying && !this.#isRunning) this.#portion();
   }
@@ -227,8 +229,8 @@ export class Signals {
   }
 
   /**
-   * Delivers at most `most` of the waiting signals and those that they cause. Returns the number of
-   * delivered signals.
+   * Delivers at most `most` signals: the waiting signals, and the signals that these cause. Returns
+   * the number of delivered signals.
    */
   #carry(most: number): number {
     if (this.#carrying) return 0;
@@ -291,7 +293,7 @@ export class Signals {
 
 /**
  * Calls `end` for each item that `take` returns for an actor. Yields the number of effects after
- * every {@linkcode STEP}; an actor without items counts as {@linkcode VISIT}.
+ * every {@linkcode STEP}. An actor without items counts as {@linkcode VISIT}.
  */
 function* inSteps<T>(
   actors: readonly ActorRef[],

@@ -75,8 +75,8 @@ import { SyncCursor } from "./sync_cursor.ts";
 import { Tokens } from "./tokens.ts";
 
 /**
- * Maximum number of names of a node. Further registrations reject. If a peer announces more, its
- * session ends.
+ * Maximum number of names of a node. Further registrations reject. If a peer announces more names,
+ * its session ends.
  */
 export const NAMES_MAX: number = 2 ** 18;
 
@@ -330,8 +330,8 @@ export class Registry {
   }
 
   /**
-   * Sends a local actor the holder of a name, now and whenever it changes. Returns a function that
-   * stops these messages.
+   * Notifies a local actor of the current holder of a name, immediately and after each change.
+   * Returns a function that stops the notifications.
    */
   monitor(name: string, pid: Pid<NameChange>): () => void {
     const actor = this.#system.actorOf(pid);
@@ -560,7 +560,7 @@ export class Registry {
     return undefined;
   }
 
-  /** Handles a SYNC: names of a peer. An empty list ends them. */
+  /** Handles a SYNC: names of a peer. An empty list shows that the peer has sent all its names. */
   sync(nodeLink: PeerLink, body: Uint8Array): string | undefined {
     const rows = readSync(nodeLink, body);
     if (rows === undefined) return "a malformed SYNC";
@@ -578,14 +578,14 @@ export class Registry {
   }
 
   /**
-   * Handles an INQUIRE: a peer has a rival entry, and requests whether this node holds the name.
+   * Handles an INQUIRE: a peer has a rival entry, and must be informed if this node holds the name.
    */
   inquired(nodeLink: PeerLink, body: Uint8Array): string | undefined {
     const row = readInquire(nodeLink, body);
     if (row === undefined) return "a malformed INQUIRE";
     const own = this.#ownOf(row.name);
     // If the entry does not exist or has another stamp, it was withdrawn, and the peer was notified
-    // of that.
+    // of the withdrawal.
     if (own === undefined || own.entry.stamp !== row.stamp) return undefined;
     if (own.asking !== undefined) {
       if (!own.terms.replace) this.#withdraw(own);
@@ -794,7 +794,8 @@ export class Registry {
 
   /**
    * Returns whether the token of a peer's entry is too low. The token of a claim must be above the
-   * last token granted for the name; that of a held name must not be below it.
+   * last token granted for the name. The token of a held name must not be below the last granted
+   * token.
    */
   #isLow({ name, owner, token = 0, isClaim }: NameEntry): boolean {
     if (this.#table.of(owner, name)?.token === token) return false;
@@ -951,8 +952,8 @@ export class Registry {
   }
 
   /**
-   * Calls the resolver, which chooses the actor that keeps the name. If it throws, the default
-   * applies.
+   * Calls the resolver, which chooses the actor that keeps the name. If the resolver throws, the
+   * default applies.
    */
   #resolve(own: LocalName, rival: NameEntry): void {
     const { name, pid } = own.entry;

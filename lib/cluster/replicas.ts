@@ -2,7 +2,8 @@
  * Replicates names and groups between nodes: connects sessions to the tables.
  *
  *     a session is up ─▶ groups, names: portion, pause, portion, … ─▶ the peer
- *     a message ─▶ names, groups        a session has ended ─▶ names, groups: that node's are removed
+ *     a message ─▶ names, groups
+ *     a session has ended ─▶ names, groups: those of the node are removed
  *
  * @module
  */
@@ -32,8 +33,8 @@ export class Replicas implements ClusterSink<PeerLink> {
     this.#nodeLinks.set(nodeLink.home.node, nodeLink);
     this.#registry.up(nodeLink);
     this.#groups.up(nodeLink);
-    // If a peer supports CLUSTER_VIEW, the names are sent after its time is known: see
-    // `stamp_clock.ts`.
+    // If the peer supports CLUSTER_VIEW, the groups and names are sent only when its CLUSTER_VIEW,
+    // which contains its time, has arrived: see `stamp_clock.ts`.
     if (!this.#registry.view(nodeLink)) void this.#sendAll(nodeLink);
   }
 

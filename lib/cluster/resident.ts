@@ -1,5 +1,6 @@
 /**
- * Stores the state of a key on one node: its actor, or the messages that wait for one.
+ * Stores the state of a key on one node: the actor of the key, or the messages that wait for an
+ * actor.
  *
  *     WAITING ──its home is here, and no other node has it──▶ STARTING ──▶ LIVE ──▶ STOPPING ─┐
  *        ▲ │                                                               └──────▶ MOVING ───┤
@@ -38,7 +39,7 @@ export class Resident {
   held: Held[] = [];
   /** The state with which the next actor is started. */
   state: unknown = undefined;
-  /** Whether the next actor is started without a message, because the last one has crashed. */
+  /** Whether the actor is restarted after a crash even if no call or cast is waiting for it. */
   restarts = false;
   /**
    * Whether the actor of the moving key has not yet returned the state that was requested from it.

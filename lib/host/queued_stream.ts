@@ -2,14 +2,13 @@
  * Implements the parts of streams that all hosts share: the queue, the single write in flight, and
  * the lifecycle.
  *
- *     write ─▶ queue ─(flush point)─▶ launch ─▶ the host sends `take()` ─▶ done ─▶ queue empty? ─▶
- * drain
- *                                        ▲                                  │
- *                                        └──────── more was queued ─────────┘
+ *     write ─▶ queue ─(flush point)─▶ launch ─▶ host sends `take()` ─▶ done ─▶ empty? ─▶ drain
+ *                                        ▲                                       │
+ *                                        └─────────── more was queued ───────────┘
  *
  * There is one write in flight. Data queued behind it is sent together in the next one, so a busy
  * stream batches its writes. (On Deno this is also required for correctness: a write can be short,
- * and a second one in flight would put its bytes into the gap.)
+ * and a second write in flight would put its bytes into the gap.)
  *
  * Reading and writing end separately, in either order. After both, the stream is `closed`.
  *
@@ -41,7 +40,7 @@ export abstract class QueuedStream implements Stream, Flushable {
   #dirty = false;
   /** Whether a write is in flight. */
   #busy = false;
-  /** Whether `end` was called: later writes are dropped. */
+  /** Whether `end` was called. If so, later writes are dropped. */
   #ending = false;
   #writeOver = false;
   #readOver = false;

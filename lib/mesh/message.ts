@@ -118,23 +118,23 @@ export const TAG = {
 
 /** The status codes of an ANSWER, each with the data that follows it. */
 export const ANSWER = {
-  /** The reply: a term. */
+  /** The call was answered. The data is the reply, as a term. */
   REPLY: 0,
-  /** The call was rejected: an error, or any other rejection value, as a term. */
+  /** The call was rejected. The data is the rejection value, usually an error, as a term. */
   REFUSED: 1,
-  /** The actor has exited: an exit reason. */
+  /** The actor has exited. The data is the exit reason. */
   ENDED: 2,
-  /** The actor does not exist: no data. */
+  /** The actor does not exist. There is no data. */
   MISSING: 3,
-  /** The mailbox is full, and the call was dropped: no data. */
+  /** The mailbox is full, and the call was dropped. There is no data. */
   FULL: 4,
   // Replies to forwarded calls. They are sent to the node that has forwarded the call, with the
   // number that this node assigned to the call: see `transferred_call.ts`.
-  /** The reply: a term. */
+  /** The call was answered. The data is the reply, as a term. */
   HELD_REPLY: 16,
-  /** The call was rejected: as in REFUSED. */
+  /** The call was rejected. The data is the same as in REFUSED. */
   HELD_REFUSED: 17,
-  /** The mailbox of the actor that the call was forwarded to is full: no data. */
+  /** The call was forwarded to an actor whose mailbox is full. There is no data. */
   HELD_FULL: 18,
 } as const;
 
@@ -152,7 +152,7 @@ export const SPAWN_STATUS = [
 /** Length of a nonce, and of a proof, in bytes. */
 export const NONCE_BYTES = 32;
 
-/** Maximum number of names in one list. A list with more is malformed. */
+/** Maximum number of names in one list. A longer list is malformed. */
 export const LIST_COUNT_MAX = 1024;
 
 /** Maximum length of a list of names in the handshake, in bytes. Further names are omitted. */
@@ -187,7 +187,7 @@ export const REJECT_REASONS = [
 /** One of {@linkcode REJECT_REASONS}. */
 export type RejectReason = (typeof REJECT_REASONS)[number];
 
-/** Maximum number of characters read from a REJECT's text; the rest is dropped. */
+/** Maximum number of characters read from a REJECT's text. Further characters are dropped. */
 const WORDS_LENGTH_MAX = 200;
 
 /** Matches control characters, direction marks, and line and paragraph separators. */
@@ -204,7 +204,7 @@ export type GoodbyeReason = (typeof GOODBYE_REASONS)[number];
  * certificate. Required.
  */
 export const FLAG_READS_CERTIFICATE = 1;
-/** Flag of NAME: the initiator is hidden, see `NodeOptions.hidden`. */
+/** Flag of NAME: the initiator is hidden. See `NodeOptions.hidden`. */
 export const FLAG_HIDDEN = 2;
 
 /** The fields of NAME. */
@@ -428,7 +428,7 @@ export function encodeReject(reason: RejectReason, words: string): Uint8Array {
 }
 
 /**
- * Decodes a REJECT; an unknown reason becomes "protocol". Returns `undefined` if it is malformed.
+ * Decodes a REJECT. An unknown reason becomes "protocol". Returns `undefined` if it is malformed.
  */
 export function decodeReject(
   body: Uint8Array,
@@ -447,7 +447,7 @@ export function encodeGoodbye(reason: GoodbyeReason): Uint8Array {
 }
 
 /**
- * Decodes a GOODBYE; an unknown reason becomes "shutdown". Returns `undefined` if it is malformed.
+ * Decodes a GOODBYE. An unknown reason becomes "shutdown". Returns `undefined` if it is malformed.
  */
 export function decodeGoodbye(body: Uint8Array): GoodbyeReason | undefined {
   return body.length === 0 ? undefined : GOODBYE_REASONS[body[0]! - 1] ?? "shutdown";
@@ -478,7 +478,7 @@ export function decodeRoomName(head: Uint8Array): string | undefined {
   return reader.ok ? room : undefined;
 }
 
-/** Decodes a broadcast. `message` is a view of `body`, and valid as long as it. */
+/** Decodes a broadcast. `message` is a view of `body`, and is valid as long as `body`. */
 export function decodeRoomBroadcast(
   body: Uint8Array,
 ): { room: string; message: Uint8Array } | undefined {

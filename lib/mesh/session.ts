@@ -2,16 +2,19 @@
  * Implements one session with another node, from the ACK to its end: receives and sends frames, and
  * detects failures.
  *
- * Frames of one turn are sent in one write, and large ones in fragments between others: see
- * `outbox.ts`. The send queue is bounded: above `queueBytesMax` data frames are dropped and
- * counted, and control and vital frames are still sent. A peer that does not read therefore uses a
- * bounded amount of memory, and the ping timeout detects it. If more than 16 MiB of control and
- * vital frames wait, the session ends.
+ * Frames queued in the same event-loop turn are sent in one write. Large frames are split into
+ * fragments, which are interleaved with other frames: see `outbox.ts`. The send queue is bounded.
+ * Above `queueBytesMax`, data frames are dropped and counted. Control frames and vital frames are
+ * still sent. Vital frames are data frames that must not be lost, such as links, exit signals and
+ * answers to calls. A peer that does not read therefore uses a bounded amount of memory, and the
+ * ping timeout detects it. If the queue exceeds `queueBytesMax` by more than 16 MiB, the session
+ * ends.
  *
  * Large messages in fragments are handled when they are complete. The handler identifies the
  * receiver when the first fragment arrives. Later messages for this receiver wait in `holds`.
  *
- * Longer than 400 lines: it is one state machine, with its documented types.
+ * Longer than 400 lines because it contains one state machine and the documented types of its
+ * interface.
  *
  * @module
  */
@@ -77,8 +80,9 @@ export interface SessionLimits extends HeartbeatLimits {
   /** Number of unsent bytes above which data frames are dropped. */
   readonly queueBytesMax: number;
   /**
-   * Maximum length of a message, tag and body, in bytes. A longer one is not sent; receiving one
-   * ends the session. The same on all nodes. Default: {@linkcode MESSAGE_BYTES_MAX}.
+   * Maximum length of a message, tag and body, in bytes. A longer message is not sent, and ends the
+   * session if it is received. The limit must be the same on all nodes. Default: {@linkcode
+   * MESSAGE_BYTES_MAX}.
    */
   readonly messageBytesMax?: number | undefined;
 }
@@ -101,8 +105,8 @@ export interface SessionHandler {
   messageAt?(tag: number, bytes: Uint8Array, from: number, to: number): string | undefined;
   /**
    * Handles a message. Returns the rule that the peer violated, or undefined. `bulk`: the number of
-   * a message that arrived in fragments. Its first fragment has reserved its place in the order, so
-   * it must not be held back.
+   * a message that arrived in fragments. The first fragment has reserved the place of the message
+   * in the order, so the message must not be held back.
    */
   message(
     connection: Session,
@@ -171,8 +175,8 @@ export class Session implements FrameSink, SessionMessages {
   /** Received messages that are held behind incomplete large ones. */
   readonly holds: HoldbackQueue = new HoldbackQueue();
   /**
-   * The rooms in which the peer has members; `undefined` while they are unknown, so that it
-   * receives every broadcast.
+   * The rooms in which the peer has members. `undefined` while these rooms are unknown. The peer
+   * then receives every broadcast.
    */
   rooms: RoomInterest | undefined = undefined;
   /** Called when the peer has changed `rooms`. */
@@ -274,7 +278,7 @@ export class Session implements FrameSink, SessionMessages {
     return { queued: unsent, limit: this.#limits.queueBytesMax, dropped, high: pressure.isHigh };
   }
 
-  /** Resolves when the queue is below an eighth of its limit, or closed with the session. */
+  /** Resolves when the queue is below an eighth of its limit, or when the session has ended. */
   drained(): Promise<void> {
     return this.outbox.pressure.drained();
   }
@@ -462,7 +466,8 @@ export class Session implements FrameSink, SessionMessages {
   }
 
   /**
-   * Handles a TAKEN: the peer has read this many bytes of fragments, so as many more may be sent.
+   * Handles a TAKEN: the peer has read this many bytes of fragments, so the same number of further
+   * bytes may be sent.
    */
   onTaken(body: Uint8Array): string | undefined {
     if (body.length < 4) return "a TAKEN that is too short";

@@ -1,5 +1,6 @@
 /**
- * The events of a simulation in order, and a hash of them: two runs with equal hashes were equal.
+ * The events of a simulation in order, and a hash of these events. Two runs with equal hashes were
+ * equal.
  *
  * @module
  */
@@ -31,7 +32,7 @@ export class Trace {
     this.#isWhole = isWhole;
   }
 
-  /** The most recent lines, or all of them. */
+  /** All lines if the whole trace was requested, otherwise the most recent 1,000. */
   get lines(): readonly TraceLine[] {
     return this.#lines.slice(this.#isWhole ? 0 : -KEPT_MAX);
   }

@@ -47,7 +47,10 @@ const SHORT_ARRAYS = TAG.SHAPE_WIDE - TAG.ARRAY;
 /** Number of shapes that have their own tag. */
 const SHORT_SHAPES = TAG.STRING - TAG.SHAPE;
 
-/** Translates pids to node indexes, by the node table of the session's sending side. */
+/**
+ * Translates pids to node indexes, with the session's table of nodes that this node has announced
+ * to the peer.
+ */
 export interface PidWriter {
   /**
    * Returns the index of a pid's node, and announces it to the peer if it is new. Returns
@@ -203,7 +206,7 @@ export class Encoder {
     }
     const shape = node.shape;
     // The shape may have been numbered during this traversal, by an object within this one. The
-    // peer does not have it yet.
+    // peer does not have the shape yet.
     if (shape < 0 || shape >= known) return this.#spellOut(value, depth, start, body, node);
     if (known > SHORT_SHAPES) {
       out.bytes[start] = TAG.SHAPE_WIDE + (shape >> 8);

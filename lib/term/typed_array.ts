@@ -1,6 +1,7 @@
 /**
- * Binary data: the constructors that can be sent, by number. Their memory is sent unchanged. It is
- * little-endian, because all supported machines are. The received value is a copy.
+ * Encodes binary data. The table lists the supported types and their numbers. The bytes are sent
+ * unchanged, in little-endian order, because all supported machines are little-endian. The receiver
+ * gets a copy.
  *
  * | kind | constructor       | kind | constructor    |
  * |-----:|-------------------|-----:|----------------|

@@ -16,7 +16,7 @@ export const FILTERED = "[Filtered]";
 export interface ScrubRules {
   /** Whether secrets are removed. If false, only cookies and credentials in headers are removed. */
   readonly enabled: boolean;
-  /** Additional names of secrets; case, `-` and `_` are ignored. */
+  /** Additional names of secrets. Case, `-` and `_` are ignored. */
   readonly fields: readonly string[];
   /** Names that are not secrets, despite the rules. */
   readonly safe: readonly string[];
@@ -29,7 +29,9 @@ const NAME_CHARS_MAX = 100;
 /** Maximum number of fields of each kind that a project may name. */
 export const SCRUB_FIELDS_MAX = 100;
 
-/** Parses rules from JSON, with defaults for absent ones; or returns the error. */
+/**
+ * Parses rules from JSON, with defaults for absent rules. Returns the error if a rule is invalid.
+ */
 export function scrubRulesFrom(input: unknown): ScrubRules | string {
   const raw = objectOf(input);
   if (raw === null) return "scrub must be an object";
@@ -59,7 +61,8 @@ const SECRET_WORDS: ReadonlySet<string> = new Set(
 /** Words that denote a secret only if another word precedes them. */
 const HARMLESS = new Set("key keys salt nonce signature".split(" "));
 /**
- * Words before `key` with which it denotes a key of a map, a table or a keyboard, and not a secret.
+ * Words before `key` that show that the name denotes a key of a map, a table or a keyboard, and not
+ * a secret.
  */
 const KEY_OF: ReadonlySet<string> = new Set(
   ("arrow cache column composite config custom dedup dedupe default dict duplicate event feature field flag foreign " +
@@ -81,7 +84,7 @@ const DESCRIPTIONS: ReadonlySet<string> = new Set(
 const NUMBERED: ReadonlySet<string> = new Set(
   "ean gtin imei invoice isbn order serial sku time timestamp tracking ts".split(" "),
 );
-/** Words after a secret's name with which it still denotes a secret. */
+/** Words after the name of a secret that do not change its meaning. The value is still a secret. */
 const FORMS: ReadonlySet<string> = new Set(
   "code data digest hash header raw string value".split(" "),
 );
@@ -101,7 +104,8 @@ const SAFE_VARIABLES =
 const RECOGNISED = new RegExp(
   [
     /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g,
-    // Unlimited at the beginning of a word; within one, limited, so that the time stays linear.
+    // The length is unlimited at the beginning of a word. Within a word it is limited, so that the
+    // time stays linear.
     /(?:(?<![\w-])eyJ[\w-]{8,}|\beyJ[\w-]{8,512})\.eyJ[\w-]{8,}\.[\w-]*/g,
     /\b(?:sk|pk|rk)_(?:live|test)_[A-Za-z0-9]{8,}/g,
     /\bgh[pousr]_[A-Za-z0-9]{20,}\b|\bgithub_pat_\w{20,}/g,
@@ -132,16 +136,16 @@ const CREDENTIALS = /\b([a-z][a-z0-9+.-]{1,20}:\/\/)([^\s/:@"']{0,256}):([^\s/@"
 const SCHEMES =
   /\b(bearer|basic|digest|negotiate|token)(\s+)(?=[^\s"',;]*[\d=._+/-])[^\s"',;]{8,}/gi;
 /**
- * Matches `name=`, `name: ` and `"name": `; quotes may be escaped, as in JSON inside JSON, and
- * `?name=` encoded, as in a URL inside a URL. The value is read by `VALUE` if the name is secret.
+ * Matches `name=`, `name: ` and `"name": `. Quotes may be escaped, as in JSON inside JSON. `?name=`
+ * may be encoded, as in a URL inside a URL. The value is read by `VALUE` if the name is secret.
  */
 const NAME =
   /(?:%[0-9a-f]{2})?(\\{0,7}["'`]|)([A-Za-z_$][\w.$[\]-]{0,63})\1(\s{0,8}(?:=>|[=:]|%3D)\s{0,8})/gi;
 const VALUE =
   /\[[^\]]*|(\\{0,7})(["'`])[^]*?(?<!\\)\1\2|(?:[^\s&;,"'`})\]<\\]|\\(?!["'`]))+|\\{0,7}["'`][^\s"'`]*/y;
 /**
- * Matches before what is not read as a value: one that is already filtered, or an object, whose own
- * names are checked.
+ * Matches, after a secret name, the start of something that is not replaced: a value that is
+ * already filtered, or an object, because the names inside it are checked separately.
  */
 const NO_VALUE = /["'`\\]{0,8}\[Filtered|\{/y;
 /** Matches `<name>value</name>`. */
@@ -189,7 +193,8 @@ type Unscrubbed =
   | "images";
 
 /**
- * The fields that `Scrubber` handles. Optional ones are required here, so that none is forgotten.
+ * The fields that `Scrubber` handles. Optional fields are required here, so that no field is
+ * forgotten.
  */
 type ScrubbedFields = {
   [Name in keyof Required<Omit<MesherEvent, Unscrubbed>>]: MesherEvent[Name];
@@ -356,8 +361,8 @@ class Scrubber {
     if (this.#safe.has(whole)) return false;
     if (this.#fields.has(whole)) return true;
     if (isObject(value) || Array.isArray(value) && value.some((one) => typeof one === "object")) {
-      // An object or a list is removed as a whole only if its name is one of these. Otherwise, its
-      // values are checked one by one.
+      // An object or a list is removed as a whole only if its name is one of the names below.
+      // Otherwise, its values are checked one by one.
       return /^(?:credentials?|cookies?|secrets?|passwords?|tokens)$/.test(whole);
     }
     const words = wordsIn(name);
@@ -428,7 +433,8 @@ class Scrubber {
 }
 
 /**
- * Returns whether what follows a secret's name is its value: in prose, a colon may follow any word.
+ * Returns whether the text after a secret's name is its value. In prose it may be another word,
+ * because a colon may follow any word.
  */
 function isSecretValue(value: string, quote: string, between: string): boolean {
   const isProse = quote === "" && between.includes(":") && !between.includes(">") &&
@@ -440,7 +446,7 @@ function withoutRecognised(text: string): string {
   return WORTH_A_LOOK.test(text) ? withoutForms(text) : text;
 }
 
-/** Returns a text without what has the form of a secret. */
+/** Returns a text without the parts that have the form of a secret. */
 function withoutForms(text: string): string {
   return text.replace(RECOGNISED, FILTERED).replace(
     DIGITS,

@@ -16,7 +16,7 @@ import { createHash } from "node:crypto";
 import { CallTimeoutError, type Node } from "@firn/firn";
 import { RATE_LIMITER, type RateAnswer, rateLimiter } from "./rate_limiter.ts";
 
-/** Time limit for the answer of the node that counts for a project, in milliseconds. */
+/** Time limit in milliseconds for the answer of the node that counts the events of a project. */
 const OWNER_MS_MAX = 1_000;
 /** The pause before an owner that did not answer is asked again, in milliseconds. */
 const SILENT_MS = 5_000;
@@ -34,7 +34,10 @@ export class Rates {
   readonly #now: () => number;
   /** Owners that did not answer, with the time from which they may be asked again. */
   readonly #silent = new Map<string, number>();
-  /** For each project with a pending request: the requests that are sent after it. */
+  /**
+   * For each project with a pending request, the batch to send when that request is answered. null
+   * if there is no batch yet.
+   */
   readonly #asking = new Map<string, Batch | null>();
 
   constructor(node: Node, now: () => number) {

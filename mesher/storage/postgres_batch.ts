@@ -1,15 +1,15 @@
 /**
- * Writes batches of events to PostgreSQL: each in one transaction, in which every statement takes
- * the whole batch as columns.
+ * Writes batches of events to PostgreSQL. Each batch is written in one transaction, in which every
+ * statement takes the whole batch as columns.
  *
  * ```
- * projects   locks the existing ones against deletion
- * issues     finds them and locks them against deletion; creates missing ones, in key order
+ * projects   locks the existing projects against deletion
+ * issues     finds the issues and locks them against deletion; creates missing issues, in key order
  * event_ids  inserts the ids, in order; an event whose id exists already is a duplicate
  * events     inserts the events that are not duplicates
- * releases   inserts the new ones, in order
- * users      inserts the users that an issue did not have, in order, except the known ones
- * issues     adds to their counts and reopens resolved ones, in the order of their ids
+ * releases   inserts the new releases, in order
+ * users      inserts the users that an issue did not have, in order, except the known users
+ * issues     adds to the counts and reopens resolved issues, in the order of the ids
  * usage      adds events and bytes, in the order of project ids
  * ```
  *
@@ -33,7 +33,7 @@ import type { EventOutcome } from "./events.ts";
 const SEPARATOR = "\x1e";
 /** Stands for null among the values of a column. */
 const ABSENT = "\x1f";
-/** Matches texts that contain either. */
+/** Matches texts that contain `SEPARATOR` or `ABSENT`. */
 // deno-lint-ignore no-control-regex
 const HOLDS = /[\x1e\x1f]/;
 
@@ -108,7 +108,7 @@ export async function writeBatch(
   });
 }
 
-/** Returns the issues of these rows by their keys, and the ids of new ones. */
+/** Returns the issues of these rows by their keys, and the ids of new issues. */
 async function issuesFor(
   batch: Batch,
   rows: readonly EventColumns[],
@@ -187,8 +187,8 @@ async function isAlias(batch: Batch, made: readonly IssueRow[]): Promise<boolean
 }
 
 /**
- * Inserts the ids of the events. Returns the rows whose ids were new; of two rows with the same id,
- * the first.
+ * Inserts the ids of the events. Returns the rows whose ids were new. If two rows have the same id,
+ * only the first is returned.
  */
 async function insertIds(
   batch: Batch,
@@ -229,7 +229,7 @@ async function insertEvents(
     rows.map((row) => row.environment),
     rows.map((row) => row.release),
   ];
-  // Texts of clients may contain anything. The rare ones with a separator are sent as arrays.
+  // Texts of clients may contain anything. Texts with a separator are rare, and are sent as arrays.
   const isJoined = !texts.some((column) =>
     column.some((text) => text !== null && HOLDS.test(text))
   );
@@ -345,8 +345,8 @@ async function addUsers(
 }
 
 /**
- * Returns the events that reopen a resolved issue: those of a release after the one in which it is
- * resolved.
+ * Returns the events whose release is later than the release after which their issue was resolved.
+ * These events reopen the issue.
  */
 async function reopening(
   batch: Batch,

@@ -37,7 +37,7 @@ export class Cluster implements ProcessWatcher {
   /** Receives all events. */
   tell: (event: ClusterEvent) => void = () => {};
   readonly #clients = new Map<NodeProcess, ChatClient>();
-  /** The time of the last action on each node, by its name. */
+  /** The time of the last action on each node, by the node's name. */
   readonly #deeds = new Map<string, number>();
   /** The reasons why nodes could not start. */
   readonly #reasons = new Map<NodeProcess, string>();
@@ -46,7 +46,10 @@ export class Cluster implements ProcessWatcher {
   /** Functions that check the conditions of pending waits again. */
   readonly #looks = new Set<() => void>();
   #broken: DemoError | undefined;
-  /** Whether all nodes were connected once. A node that exits earlier could not start. */
+  /**
+   * Whether all nodes have been connected at least once. Before that, an unexpected exit of a node
+   * counts as a failed start, and the demo fails.
+   */
   #wasWhole = false;
   #rounds = 0;
   #stopping = false;
@@ -84,7 +87,10 @@ export class Cluster implements ProcessWatcher {
     );
   }
 
-  /** Returns a line with the state of each node, and the number of peers that it sees if it runs. */
+  /**
+   * Returns a line with the state of each node. For a running node, it includes the number of peers
+   * that the node sees.
+   */
   inWords(): string {
     const words = ({ short, state, peers }: NodeProcess): string =>
       `${short} is ${state}${state === "up" ? ` and sees ${peers.size}` : ""}`;
@@ -138,7 +144,7 @@ export class Cluster implements ProcessWatcher {
     return await playRound(clients, `round ${++this.#rounds}`);
   }
 
-  /** Ends all processes and clients; resolves when no process is left. */
+  /** Ends all processes and clients. Resolves when no process is left. */
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#fail("the cluster was stopped");
@@ -208,14 +214,17 @@ export class Cluster implements ProcessWatcher {
   }
 
   /**
-   * Returns the milliseconds since the last action on a node. Every node has been started, so there
-   * is such an action.
+   * Returns the milliseconds since the last action on a node. Every node has been started, so at
+   * least one action exists.
    */
   #since(name: string): number {
     return performance.now() - (this.#deeds.get(name) ?? 0);
   }
 
-  /** Returns the cause of an event between two nodes: the last action on one of them. */
+  /**
+   * Returns the milliseconds since the last action on either of two nodes. This action is regarded
+   * as the cause of an event between the two nodes.
+   */
   #sinceEither(node: NodeProcess, other: string): number {
     return Math.min(this.#since(node.plan.name), this.#since(other));
   }

@@ -261,7 +261,7 @@ test("self throws ActorExitError from synchronous methods after its actor has ex
   system.stop();
 });
 
-test("self has no effect after its actor has exited and a loop has caught its errors", async () => {
+test("self of an exited actor ignores further uses, except exit, after it has thrown DEAD_USES_MAX times", async () => {
   const system = new ManualSystem();
   const other = system.puppet();
   const { self, pid } = system.puppet();

@@ -79,7 +79,7 @@ function upTo(count: number): number[] {
   return Array.from({ length: count }, (_, i) => i + 1);
 }
 
-test("channel with history: all clients receive the same order and positions, and new ones the last messages", async () => {
+test("channel with history: messages get consecutive positions, all clients receive them in the same order, and a new client first receives the last ones", async () => {
   await withNodes(3, async ({ connect }) => {
     const clients = [0, 1, 2].map((i) => receiver(connect(`${i}`, i), "log:a"));
     await Promise.all(clients.map(({ channel }) => channel.ready()));

@@ -103,7 +103,7 @@ test("weakness accepts generated cookies: at most 1 in 1000 of the shortest is r
   }
 });
 
-test("checkCookie rejects values that are not strings on any address, without revealing them", () => {
+test("checkCookie rejects a value that is not a string, for loopback and other addresses, and does not reveal it", () => {
   for (const value of [5, null, undefined, {}, new Uint8Array(32), true, 5n]) {
     for (const loopback of [false, true]) {
       assertThrows(() => checkCookie(value, loopback), CookieError, "the cookie is not a string");

@@ -187,7 +187,7 @@ test("Peers redials a lost node within 100 ms, and a node whose dial it preferre
   }
 });
 
-test("Peers resets the pause after a session", () => {
+test("Peers resets the reconnection delay after a session was established", () => {
   const table = peers(0);
   table.add(A, "seed", 0);
   for (let i = 1; i <= 5; i++) {

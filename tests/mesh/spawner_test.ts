@@ -255,7 +255,7 @@ test("Spawner.spawn rejects an argument that cannot be sent, and sends nothing",
   assertEquals([near.chain, one.line.kept], [undefined, 0]);
 });
 
-test("Spawner.spawn on this node spawns the function that it exposes", async () => {
+test("Spawner.spawn for its own node starts the exposed function, and passes arguments by reference", async () => {
   const [one] = join();
   const near = one.actor({ trap: true });
   const here = { node: "one@h:1", fn: "fn" };

@@ -1,4 +1,4 @@
-/** Pairs of events that belong to one issue or to two, for the tests of `fingerprint.ts`. */
+/** Pairs of events that belong to one issue or to two issues, for the tests of `fingerprint.ts`. */
 
 /** An event in Sentry's form. */
 export type SentryEvent = Readonly<Record<string, unknown>>;
@@ -286,7 +286,7 @@ export const PAIRS: readonly Pair[] = [
     ...says("b"),
     fingerprint: ["x"],
   }),
-  // Synthetic mechanisms.
+  // Crashes reported by the platform: exceptions with a synthetic mechanism, and crashed threads.
   same(
     "another name of a signal",
     chain({

@@ -279,7 +279,7 @@ test("node.stats counts actors, messages, timers, sockets, rooms, names and sess
   });
 });
 
-test("node.info, top and tree work on another node, with pids of the same actors", async () => {
+test("node.tree, info and top work on another node, and the pids from tree and info are valid there", async () => {
   await withPair("read", async (a, b) => {
     const tree = await Supervisor.start(a, {
       children: [{ id: "hits", start: (self) => counter.startAs("hits", self, 1) }],

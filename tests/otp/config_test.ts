@@ -174,7 +174,7 @@ function legacy(...ids: string[]): Uint8Array {
   return Uint8Array.from([...bytes, ...parts.flat()]);
 }
 
-test("decodeConfig: reads several children without tails if the rule is unambiguous", () => {
+test("decodeConfig: reads a config in the older format with several children if it is unambiguous", () => {
   const decoded = decodeConfig(legacy("a", "worker2", "worker3"));
   assertEquals(decoded.ok && decoded.form, "plain");
   assertEquals(decoded.ok && decoded.config.children.map(({ id }) => id), [
@@ -184,10 +184,10 @@ test("decodeConfig: reads several children without tails if the rule is unambigu
   ]);
 });
 
-test("decodeConfig: several children without tails are ambiguous if the bytes after the first child could be a tail", () => {
+test("decodeConfig: a config in the older format is rejected as ambiguous if the bytes after a child could be a tail", () => {
   const rows: [string[], number][] = [
-    // The length of a one-letter id looks like a target; that of an empty or a 256-byte id does
-    // not.
+    // The length of a one-letter id looks like a target. The length of an empty or a 256-byte id
+    // does not.
     [["worker1", "b"], 63],
     [["worker1", ""], 63],
     [["worker1", "x".repeat(256)], 63],
@@ -204,7 +204,7 @@ test("decodeConfig: several children without tails are ambiguous if the bytes af
   }
 });
 
-test("decodeConfig: a config that is valid in both forms is ambiguous, and each form reads its own", () => {
+test("decodeConfig: a config that is valid in both formats is ambiguous, and is read in the format that the caller specifies", () => {
   // The length of the second id, 257, is 01 01 00 00. Read as a tail, it is a node of one byte and
   // a function of 126 bytes, followed by a child with an id of 125 bytes that ends at the same
   // offset.

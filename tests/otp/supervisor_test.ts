@@ -173,7 +173,7 @@ test("Supervisor.start: a failed start stops the children already started, in re
   }
 });
 
-test("Supervisor: a start function that throws a value that cannot be read has failed like any other", async () => {
+test("Supervisor.start rejects with a SupervisorError if a start function throws or rejects with an unreadable value", async () => {
   for (const value of Object.values(unreadableValues())) {
     const family = new Family();
     const throwing = (): never => {

@@ -1,14 +1,14 @@
 /**
- * Tests a node that leaves under load: no acknowledged message is lost, and the singleton is
- * missing only for a short time.
+ * Tests a node that leaves under load: no acknowledged message is lost, and the time without a
+ * running singleton is short.
  */
 import { assert, assertEquals } from "@std/assert";
 import { type NodeProcess, PAIRS, untilWhole, withNodes } from "../kit/process.ts";
 import { test, until } from "../kit/test.ts";
 
 /**
- * The maximum time in milliseconds without a running singleton. On an idle machine it is below 50
- * ms.
+ * Maximum time in milliseconds during which no singleton runs. The measured time is below 50 ms on
+ * an idle machine.
  */
 const GAP_MS_MAX = 5_000;
 

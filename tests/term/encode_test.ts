@@ -211,7 +211,7 @@ test("Encoder defines a shape before its use, also if it contains itself", () =>
   assertEquals(session.encode(other).length, 3);
 });
 
-test("Encoder keeps the order of a shape's values when an object differs in a late key", () => {
+test("Encoder keeps the order of values if an object shares only the first keys with an earlier shape", () => {
   const session = new Session();
   session.pass({ a: 1, b: 2 });
   const term = { a: { x: "inner" }, b: ["list"], c: 3, d: { a: 4, b: 5 } };

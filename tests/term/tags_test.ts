@@ -166,7 +166,7 @@ test("TAG.OBJECT32 encodes a dictionary of more than 255 keys", () => {
   assertEquals(decodeTerm(bytes), dictionary);
 });
 
-test("TAG names every number from 0xd4 to the last once", () => {
+test("TAG has no gaps or duplicates from 0xd4 on", () => {
   const numbers = Object.values(TAG).filter((tag) => tag >= 0xd4);
   assertEquals(numbers, numbers.map((_, i) => 0xd4 + i) as typeof numbers);
 });

@@ -103,7 +103,7 @@ test("Connection returns a borrowed inflator when a message is complete, and whe
   pool.takeBack(lent);
 });
 
-test("Connection yields to others when a small input inflates to a large output", async () => {
+test("Connection yields to other tasks when a small input inflates to a large output", async () => {
   const chunk = join(
     ...Array.from(
       { length: 8 },
@@ -128,7 +128,7 @@ test("Connection yields to others when a small input inflates to a large output"
   }
 });
 
-test("Connection yields to others in the middle of a message that inflates to a large size", () => {
+test("Connection yields to other tasks in the middle of a message that inflates to a large size", () => {
   const { stream, messages, turns } = open(false);
   const payload = new Uint8Array(15 * MIB);
   const frame = buildFrame({ opcode: 2, payload: packed(payload), reserved: 4 });
@@ -146,7 +146,7 @@ test("Connection yields to others in the middle of a message that inflates to a 
   stream.handler.close({ kind: "closed" });
 });
 
-test("Connection yields to others among many empty compressed messages", () => {
+test("Connection yields to other tasks while it handles many empty compressed messages", () => {
   const empty = buildFrame({ opcode: 2, payload: Uint8Array.of(0), reserved: 4 });
   const { stream, messages, turns } = open(false);
   stream.handler.data(join(...Array.from({ length: 3000 }, () => empty)));

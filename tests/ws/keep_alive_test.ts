@@ -232,7 +232,7 @@ test("serve closes each connection after one request if keepAliveTimeout is 0", 
   });
 });
 
-test("serve announces that it closes after a response if a long body was not read", async () => {
+test('serve sends "connection: close" if a hook answers without reading a long body', async () => {
   const ignore = (): Response => new Response("ignored");
   const rows = [
     [ignore, 300_000, "close"],

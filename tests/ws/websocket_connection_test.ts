@@ -472,7 +472,7 @@ const FLOODS: [string, FrameShape, FrameShape][] = [
 
 for (const [what, first, next] of FLOODS) {
   for (const closing of [false, true]) {
-    test(`Connection${closing ? " that closes" : ""} yields to others among many ${what}`, () => {
+    test(`Connection${closing ? " that is closing" : ""} yields to other tasks while it handles many ${what}`, () => {
       const turns: (() => void)[] = [];
       const stage = new Stage({}, { yieldToIo: (task) => turns.push(task) });
       if (closing) stage.conn.close();
@@ -490,7 +490,7 @@ for (const [what, first, next] of FLOODS) {
   }
 }
 
-test("Connection yields to others while it reads a large message", () => {
+test("Connection yields to other tasks while it reads a large message", () => {
   const turns: (() => void)[] = [];
   const terms = { yieldToIo: (task: () => void) => turns.push(task), payloadBytesMax: 64 << 20 };
   let length = 0;

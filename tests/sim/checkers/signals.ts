@@ -6,7 +6,7 @@ import { type Checker, type Fact, livingOf, type View, type Ways } from "./check
 
 interface Bond {
   readonly target: string;
-  /** The incarnation on which the watcher runs. */
+  /** The incarnation of the node on which the watcher runs, such as "a2". */
   readonly incarnation: string;
   readonly ways: Ways;
   exits: number;

@@ -1,6 +1,6 @@
 /**
- * Promise: when the network is idle, all nodes find the same live actor under a global name, one
- * whose registration resolved to `true`.
+ * Promise: when the network is idle, all nodes find the same live actor under a global name. The
+ * registration of this actor has resolved to `true`.
  */
 import type { Pid } from "../../../lib/term/pid.ts";
 import type { MakePromise } from "../chaos.ts";
@@ -10,11 +10,11 @@ import { Incarnations } from "./incarnations.ts";
 export const names: MakePromise = ({ nodes, pick, sim }) => {
   const checker = new NameChecker();
   const incarnations = new Incarnations();
-  /** The actors whose registration resolved to `true`, and that have not unregistered. */
+  /** The actors whose registration resolved to `true`, and whose name was not unregistered. */
   const holders: { short: string; name: string; pid: Pid }[] = [];
   /**
-   * Pids whose names were unregistered, perhaps before `register` resolved, which waits while a
-   * node is paused.
+   * The pids whose names were unregistered. While a node is paused, `register` resolves late,
+   * possibly after the name was unregistered.
    */
   const released = new Set<string>();
 
