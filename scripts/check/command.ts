@@ -5,7 +5,7 @@
  */
 
 /** Time limit of a program, after which it is killed and its stage fails. */
-const RUN_MS_MAX = 30 * 60_000;
+const RUN_MS_MAX = 12 * 60_000;
 
 /** Number of characters kept from the end of the output. */
 const OUTPUT_CHARS_MAX = 1_000_000;
