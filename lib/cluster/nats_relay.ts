@@ -45,6 +45,12 @@ const RETRY_MS = 1_000;
 const ATTEMPTS_MAX = 20;
 
 /**
+ * Time after which JetStream delivers an event again, unless the node that processes it confirms it or
+ * reports progress. Longer than one attempt to store the event takes. Milliseconds.
+ */
+const ACK_WAIT_MS = 15_000;
+
+/**
  * Maximum number of events received without JetStream that are being stored at once. Further events
  * are dropped.
  */
@@ -90,6 +96,8 @@ export interface NatsConnection {
 export interface NatsStoredMessage extends NatsMessage {
   /** Confirms the message. */
   ack(): void;
+  /** Reports progress, so that the message is not delivered again yet. */
+  working(): void;
   /** Requests that the message is delivered again, after `millis` milliseconds. */
   nak(millis?: number): void;
 }
@@ -264,7 +272,10 @@ class NatsRelay implements RelayTransport {
       durable_name: this.#consumer,
       ack_policy: "explicit",
       deliver_policy: "new",
-      ack_wait: 30_000 * NS,
+      ack_wait: ACK_WAIT_MS * NS,
+      // Later events wait for the one that was delivered to a killed node: otherwise they would
+      // overtake it.
+      max_ack_pending: 1,
       // The consumer of a mesh that no longer exists is removed when its events expire.
       inactive_threshold: keep * NS,
     });
@@ -414,8 +425,11 @@ class NatsRelay implements RelayTransport {
           close = () => void messages.close().catch(() => {});
           if (isStopped) close();
           for await (const message of messages) {
-            if (isStopped) break;
-            if (await this.#received(message.data, () => isStopped)) message.ack();
+            if (isStopped) {
+              message.nak();
+              break;
+            }
+            if (await this.#received(message, () => isStopped)) message.ack();
             else message.nak(RETRY_MS);
           }
         } catch (error) {
@@ -437,10 +451,11 @@ class NatsRelay implements RelayTransport {
    * Stores an event in the history of its topic. Retries after a failure, so that later events do
    * not overtake it.
    */
-  async #received(message: Uint8Array, isStopped: () => boolean): Promise<boolean> {
+  async #received(message: NatsStoredMessage, isStopped: () => boolean): Promise<boolean> {
     for (let attempt = 1; attempt <= ATTEMPTS_MAX && !isStopped(); attempt++) {
       try {
-        await this.#port!.receivedEvent(message);
+        if (attempt > 1) message.working();
+        await this.#port!.receivedEvent(message.data);
         return true;
       } catch {
         await this.#pause();

@@ -215,3 +215,35 @@ test("natsRelay with JetStream delivers each event of a history in order to anot
     assertEquals(await kept(a2), [...texts, "of b"]);
   });
 });
+
+if (process.env["FIRN_LONG"] === "1" && runtime === "deno") {
+  test("natsRelay with JetStream delivers an event that a lost node had received before the later ones", async () => {
+    await withNats(async (start, { port }) => {
+      const a = await start("a", { nats: { mesh: "a", jetstream: true } });
+      const b = await start("b", { nats: { mesh: "b", jetstream: true } });
+      await reaches(b, [a, b], "a room over both meshes");
+      await b.kill();
+      const texts = ["0", "1", "2"];
+      for (const text of texts) await a.ask("keep", { text });
+      // Receives the first event in place of the killed node, and confirms nothing.
+      // deno-lint-ignore no-explicit-any -- the packages have no types here
+      const load = async (name: string) => await importPackage(`@nats-io/${name}@3.4.0`) as any;
+      const nats = await (await load("transport-node")).connect({ servers: `127.0.0.1:${port}` });
+      try {
+        const { jetstream, jetstreamManager } = await load("jetstream");
+        const stream = "firn_events";
+        for await (const { name } of (await jetstreamManager(nats)).consumers.list(stream)) {
+          if (!name.startsWith("b_")) continue;
+          const consumer = await jetstream(nats).consumers.get(stream, name);
+          assert(await consumer.next({ expires: 10_000 }) !== null);
+        }
+        const b2 = await start("b", { nats: { mesh: "b", jetstream: true } });
+        const kept = async () => (await received(b2)).filter((line) => line.startsWith("kept "));
+        await until("b has the events", async () => (await kept()).length >= 3);
+        assertEquals(await kept(), texts.map((text) => `kept ${text}`));
+      } finally {
+        await nats.close();
+      }
+    });
+  });
+}
