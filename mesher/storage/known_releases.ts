@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { KnownKeys } from "./known_keys.ts";
 import type { EventColumns } from "./rows.ts";
 
 /** Maximum number of known releases. When it is exceeded, all are forgotten. */
@@ -11,19 +12,18 @@ const RELEASES_MAX = 10_000;
 
 /** A cache of the releases of all projects that are stored. */
 export class KnownReleases {
-  readonly #keys = new Set<string>();
+  readonly #keys = new KnownKeys(RELEASES_MAX);
 
   has(row: Pick<EventColumns, "projectId" | "release">): boolean {
     return this.#keys.has(releaseKey(row));
   }
 
   add(row: Pick<EventColumns, "projectId" | "release">): void {
-    if (this.#keys.size >= RELEASES_MAX) this.#keys.clear();
     this.#keys.add(releaseKey(row));
   }
 
   forget(): void {
-    this.#keys.clear();
+    this.#keys.forget();
   }
 }
 

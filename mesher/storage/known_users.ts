@@ -10,6 +10,7 @@
  *
  * @module
  */
+import { KnownKeys } from "./known_keys.ts";
 import type { EventColumns } from "./rows.ts";
 
 /** Maximum number of known users, about 100 bytes each. When it is exceeded, all are forgotten. */
@@ -19,14 +20,14 @@ export const USERS_MS_MAX = 3_600_000;
 
 /** A cache of users of issues that are stored. */
 export class KnownUsers {
-  #keys = new Set<string>();
+  readonly #keys = new KnownKeys(USERS_MAX);
   #since = 0;
 
   /** Returns whether the user of an event is stored. */
   has(row: Pick<EventColumns, "fingerprint">, issueId: string, user: string, now: number): boolean {
     // A clock may have been set back.
     if (Math.abs(now - this.#since) > USERS_MS_MAX) {
-      this.#keys.clear();
+      this.#keys.forget();
       this.#since = now;
     }
     return this.#keys.has(keyOf(row, issueId, user));
@@ -34,7 +35,6 @@ export class KnownUsers {
 
   /** Adds the user of an event whose batch is committed. */
   add(row: Pick<EventColumns, "fingerprint">, issueId: string, user: string): void {
-    if (this.#keys.size >= USERS_MAX) this.#keys.clear();
     this.#keys.add(keyOf(row, issueId, user));
   }
 }

@@ -162,16 +162,30 @@ export async function openPostgres(options: PostgresOptions): Promise<Storage> {
 }
 
 /** Updates the tables. Tries again while another process uses them. */
-async function migrated(postgres: Postgres, log: LogLine | undefined): Promise<void> {
+function migrated(postgres: Postgres, log: LogLine | undefined): Promise<void> {
+  return writtenAgain(MIGRATE_TRIES, () => postgres.migrate(), async (error, tries) => {
+    const attempt = `attempt ${tries} of ${MIGRATE_TRIES}`;
+    log?.("warn", `the database cannot be updated yet (${attempt}): ${error.message}`);
+    await new Promise((wake) => setTimeout(wake, MIGRATE_PAUSE_MS));
+  });
+}
+
+/**
+ * Calls `write` up to `triesMax` times while it rejects because of another process (`WRITTEN_AGAIN`).
+ * Calls `failed` before each repetition.
+ */
+async function writtenAgain<T>(
+  triesMax: number,
+  write: () => Promise<T>,
+  failed: (error: StorageError, tries: number) => Promise<void> | void,
+): Promise<T> {
   for (let tries = 1;; tries++) {
     try {
-      return await postgres.migrate();
+      return await write();
     } catch (error) {
       const again = error instanceof StorageError && WRITTEN_AGAIN.test(codeOf(error.cause));
-      if (!again || tries === MIGRATE_TRIES) throw error;
-      const attempt = `attempt ${tries} of ${MIGRATE_TRIES}`;
-      log?.("warn", `the database cannot be updated yet (${attempt}): ${error.message}`);
-      await new Promise((wake) => setTimeout(wake, MIGRATE_PAUSE_MS));
+      if (!again || tries === triesMax) throw error;
+      await failed(error, tries);
     }
   }
 }
@@ -266,29 +280,23 @@ export class Postgres implements Engine {
     assert(batch.length <= WRITE_EVENTS_MAX, `a batch of ${batch.length} events`);
     if (batch.length === 0) return [];
     const rows = batch.map(columnsOf);
-    for (let tries = 1;; tries++) {
-      try {
-        await this.days.need(rows.map((row) => row.receivedAt));
-        const outcomes = await this.#call(async () => {
-          return await this.#sql.begin((client) =>
-            writeBatch(batchOn(client), rows, this.now(), this.#known)
-          ) as readonly EventOutcome[];
-        });
-        // Recorded after the commit, because a batch that is rolled back creates no rows.
-        rows.forEach((row, i) => {
-          const outcome = outcomes[i]!;
-          if (outcome.kind !== "stored") return;
-          if (row.release !== null) this.#known.releases.add(row);
-          const user = userKeyOf(row);
-          if (user !== null) this.#known.users.add(row, outcome.issueId, user);
-        });
-        return outcomes;
-      } catch (error) {
-        const again = error instanceof StorageError && WRITTEN_AGAIN.test(codeOf(error.cause));
-        if (!again || tries === WRITE_TRIES) throw error;
-        this.days.forget();
-      }
-    }
+    const outcomes = await writtenAgain(WRITE_TRIES, async () => {
+      await this.days.need(rows.map((row) => row.receivedAt));
+      return await this.#call(async () => {
+        return await this.#sql.begin((client) =>
+          writeBatch(batchOn(client), rows, this.now(), this.#known)
+        ) as readonly EventOutcome[];
+      });
+    }, () => this.days.forget());
+    // Recorded after the commit, because a batch that is rolled back creates no rows.
+    rows.forEach((row, i) => {
+      const outcome = outcomes[i]!;
+      if (outcome.kind !== "stored") return;
+      if (row.release !== null) this.#known.releases.add(row);
+      const user = userKeyOf(row);
+      if (user !== null) this.#known.users.add(row, outcome.issueId, user);
+    });
+    return outcomes;
   }
 
   /**
