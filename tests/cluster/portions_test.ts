@@ -26,6 +26,18 @@ function withPair(body: (a: TestNode, b: TestNode) => Promise<void>): Promise<vo
   });
 }
 
+/** Makes an actor of `a` monitor many actors of `b`. Resolves to their pids. */
+async function monitorMany(watcher: Actor, a: TestNode, b: TestNode): Promise<Pid[]> {
+  const there = a.remote.nodeLink(b.name)!;
+  const far = Array.from({ length: COUNT }, () => there.pid(idle(b).id));
+  for (const target of far) watcher.monitor(target);
+  await until(
+    "all monitors have reached the other node",
+    () => b.remote.nodeLink(a.name)!.monitors === COUNT,
+  );
+  return far;
+}
+
 async function registerAll(node: TestNode, pid: Pid, count: number): Promise<void> {
   await Promise.all(Array.from({ length: count }, (_, i) => node.global.register(`n${i}`, pid)));
 }
@@ -36,14 +48,8 @@ test("A lost node: all Downs of an actor arrive, in portions, before the node's 
     const pid = recorder(a, log);
     const actor = a.system.find(pid.id) as Actor;
     await until("the actor waits for messages", () => actor.status === "waiting");
-    const there = a.remote.nodeLink(b.name)!;
-    const far = Array.from({ length: COUNT }, () => there.pid(idle(b).id));
-    for (const target of far) actor.monitor(target);
     actor.monitorNode(b.name);
-    await until(
-      "all monitors have reached the other node",
-      () => b.remote.nodeLink(a.name)!.monitors === COUNT,
-    );
+    const far = await monitorMany(actor, a, b);
     // In this turn, only one portion is delivered, so the new session opens before the rest.
     a.mesh.session(b.name)!.abort("closed", "the test");
     assert(a.system.signals.isBehind);
@@ -62,14 +68,8 @@ test("A lost node: all Downs of an actor arrive, in portions, before the node's 
 
 test("A lost node that connects again waits until everything of its last session has ended", async () => {
   await withPair(async (a, b) => {
-    const log: unknown[] = [];
-    const watcher = a.system.find(recorder(a, log).id) as Actor;
-    const there = a.remote.nodeLink(b.name)!;
-    for (let i = 0; i < COUNT; i++) watcher.monitor(there.pid(idle(b).id));
-    await until(
-      "all monitors have reached the other node",
-      () => b.remote.nodeLink(a.name)!.monitors === COUNT,
-    );
+    const watcher = a.system.find(recorder(a, []).id) as Actor;
+    await monitorMany(watcher, a, b);
     a.received.length = 0;
     let [most, before] = [0, COUNT];
     const turn = (): void => {
@@ -95,14 +95,8 @@ test("A lost node that connects again waits until everything of its last session
 
 test("Mesh.stop: what is attached to a connected node ends in portions, and stop waits for it", async () => {
   await withPair(async (a, b) => {
-    const log: unknown[] = [];
-    const watcher = a.system.find(recorder(a, log).id) as Actor;
-    const there = a.remote.nodeLink(b.name)!;
-    for (let i = 0; i < COUNT; i++) watcher.monitor(there.pid(idle(b).id));
-    await until(
-      "all monitors have reached the other node",
-      () => b.remote.nodeLink(a.name)!.monitors === COUNT,
-    );
+    const watcher = a.system.find(recorder(a, []).id) as Actor;
+    await monitorMany(watcher, a, b);
     let isBehind = false;
     a.mesh.events.on("nodedown", () => isBehind = watcher.monitors!.size > 0);
     const stopped = a.mesh.stop();
