@@ -45,6 +45,19 @@ export function isNoise(values: readonly number[], others: readonly number[]): b
   return low <= 1 && high >= 1 || Math.abs(median - 1) < TENTH;
 }
 
+/**
+ * Returns how many times one column is of another, such as "≈ 1.1×", marked if that is within noise.
+ * `digits` returns the number of decimals.
+ */
+export function timesOf(
+  values: readonly number[],
+  others: readonly number[],
+  digits: (times: number) => number,
+): string {
+  const times = median(ratios(values, others));
+  return `${isNoise(values, others) ? "≈ " : ""}${times.toFixed(digits(times))}×`;
+}
+
 /** Returns a quantile, interpolated linearly between the two nearest values. */
 function quantile(values: readonly number[], q: number): number {
   const sorted = values.toSorted((a, b) => a - b);

@@ -10,7 +10,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import { givenArguments } from "../../scripts/command_arguments.ts";
 import { Others } from "../cpu.ts";
 import { calm } from "./calm.ts";
-import { isNoise, median, ratios } from "../spread.ts";
+import { median, timesOf } from "../spread.ts";
 import type { Figures } from "./programs.ts";
 
 /** The part of the help that all comparisons share. */
@@ -146,6 +146,5 @@ export function cellOf(
   if (values === undefined) return "";
   const text = format(median(values));
   if (base === undefined || base === values) return text;
-  const times = median(ratios(values, base));
-  return `${text} (${isNoise(values, base) ? "≈ " : ""}${times.toFixed(times < 1 ? 2 : 1)}×)`;
+  return `${text} (${timesOf(values, base, (times) => times < 1 ? 2 : 1)})`;
 }

@@ -10,9 +10,10 @@ import type { ChildProcess } from "node:child_process";
 import process from "node:process";
 import { type Asked, refuse } from "../asked.ts";
 import { descendants, Others } from "../cpu.ts";
-import { isNoise, median, NOISE_RULE, ratios, spread } from "../spread.ts";
+import { median, NOISE_RULE, spread, timesOf } from "../spread.ts";
 import { calm } from "./calm.ts";
-import { compileClient, endProcess, LoadClient, startServer, type Turn } from "./load_client.ts";
+import { compileClient, LoadClient, type Turn } from "./load_client.ts";
+import { endProcess, startServer } from "./processes.ts";
 import { say } from "./rounds.ts";
 import { draw } from "./table.ts";
 
@@ -71,8 +72,9 @@ export interface Load {
 export type Turns = ReadonlyMap<Load, ReadonlyMap<Server, readonly Turn[]>>;
 
 /**
- * Starts the wanted servers, and lets them take turns at each load: `asked.seconds` each, and this
- * in each round, after a warm-up as long or of 3 s. A server that does not start or fails is left out with a message.
+ * Starts the wanted servers, and lets them take turns at each load: in each round `asked.seconds`
+ * each, after a warm-up as long, at most `WARM_S_MAX`. A server that does not start, or fails, is
+ * left out with a message.
  */
 export async function takeTurns(
   bench: string,
@@ -194,8 +196,7 @@ export function printTurns(
     const text = [own, ...rest.map((value) => value.toFixed(2))].join(" + ");
     if (base === undefined) return text;
     const bases = base.map((turn) => cpuOf(turn)[0]!);
-    const times = median(ratios(first!, bases)).toFixed(2);
-    return `${text} (${isNoise(first!, bases) ? "≈ " : ""}${times}×)`;
+    return `${text} (${timesOf(first!, bases, () => 2)})`;
   });
   const latency = rows((all) => `${median(all.map(({ p50 }) => p50))} / ${all.at(-1)!.p99}`);
   print(`${what} ± is half of the middle half of the turns.`);

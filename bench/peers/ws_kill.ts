@@ -16,7 +16,7 @@ import { createServer } from "node:net";
 import process from "node:process";
 import { Socket } from "../../lib/client/socket.ts";
 import { readAsked } from "../asked.ts";
-import { startServer } from "./load_client.ts";
+import { startServer } from "./processes.ts";
 import { install, temporaryFolder } from "./packages.ts";
 import { path, version } from "./programs.ts";
 import { say } from "./rounds.ts";

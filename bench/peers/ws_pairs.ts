@@ -18,7 +18,7 @@ import { connect, createServer } from "node:net";
 import process from "node:process";
 import { readAsked } from "../asked.ts";
 import { isTiny } from "../kit.ts";
-import { startServer } from "./load_client.ts";
+import { startServer } from "./processes.ts";
 import { install, temporaryFolder } from "./packages.ts";
 import { bun, deno, path, version } from "./programs.ts";
 import { say } from "./rounds.ts";

@@ -4,14 +4,17 @@
  *
  * @module
  */
-import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { deriveKeys } from "../../lib/mesh/identity.ts";
 import { type Parts, startNode } from "../../lib/start.ts";
+import { startServer } from "../peers/processes.ts";
 
 /** The cookie of all nodes. */
 export const COOKIE = "the benches' own";
+
+/** Time in milliseconds within which another node must have done its work. */
+const START_MS = 120_000;
 
 /** A node in another process. */
 export interface FarNode {
@@ -40,23 +43,14 @@ export async function startNear(): Promise<Parts> {
 /** Starts a node in another process. Resolves when it has done `what` that many times. */
 export async function startFar(near: string, what: string, count: number): Promise<FarNode> {
   const file = fileURLToPath(new URL("far.ts", import.meta.url));
-  const flags = "Deno" in globalThis ? ["run", "-A", file] : [file];
-  const child = spawn(process.execPath, [...flags, near, what, `${count}`], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const { name, first } = JSON.parse(await line(child)) as { name: string; first: number };
-  return { name, first, kill: () => void child.kill("SIGKILL") };
-}
-
-function line(child: ChildProcess): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let text = "";
-    child.stdout!.on("data", (bytes) => {
-      text += bytes;
-      if (text.includes("\n")) resolve(text);
-    });
-    child.on("exit", () => reject(new Error("the other node has exited")));
-  });
+  const flags = "Deno" in globalThis ? ["run", "-A"] : [];
+  const command = [process.execPath, ...flags, file, near, what, `${count}`];
+  let kill = (): void => {};
+  const line = await startServer(command, (child) => {
+    kill = () => void child.kill("SIGKILL");
+  }, START_MS);
+  const { name, first } = JSON.parse(line) as { name: string; first: number };
+  return { name, first, kill };
 }
 
 /** Waits until a condition holds. */
