@@ -25,7 +25,7 @@ import { takeStaticBody } from "./static_body.ts";
 
 /**
  * Number of microtasks to wait for the next piece of a body. The body of a response created from a
- * string or bytes is available after three, on both runtimes.
+ * string or bytes is available after three, on both runtimes, if it is read as a stream.
  */
 const MICROTASKS_AT_HAND = 4;
 
@@ -85,6 +85,9 @@ export class ResponseWriter {
     const { status } = this.#response;
     // Checked before reading `body`, which would create a stream.
     const whole = takeStaticBody(this.#response);
+    if (whole instanceof Promise) {
+      return whole.then((bytes) => this.#sendWhole(bytes, this.#typeOf(bytes)));
+    }
     if (whole !== undefined) return this.#sendWhole(whole);
     const { body } = this.#response;
     const framing = framingOf(this.#head, status, this.#lines.length, body !== null);
@@ -204,8 +207,7 @@ export class ResponseWriter {
 
 /**
  * Collects the pieces of a body that are available at once, each within a few microtasks. Uses
- * callbacks, because Bun shows every body as a stream, and an async function costs more than the
- * rest of the response.
+ * callbacks, because an async function costs more than the rest of the response.
  */
 class StartOfBody {
   /** The available pieces, joined. */
