@@ -42,7 +42,7 @@ class Extras {
   trapping = false;
   links: Set<Pid> | undefined = undefined;
   monitors: Map<number, Monitor> | undefined = undefined;
-  watchers: Set<Monitor> | undefined = undefined;
+  watchers: Monitor | Set<Monitor> | undefined = undefined;
   chain: Chained | undefined = undefined;
   lineage: readonly Pid[] | undefined = undefined;
   abort: AbortController | undefined = undefined;
@@ -121,13 +121,36 @@ export abstract class ActorRef extends Mailbox {
     ActorRef.#make(this).monitors = monitors;
   }
 
-  /** The monitors that other actors have set on this one. */
-  get watchers(): Set<Monitor> | undefined {
+  /**
+   * The monitors that other actors have set on this one, in order. A single monitor is stored
+   * without a set, because most actors have at most one.
+   */
+  get watchers(): Monitor | Set<Monitor> | undefined {
     return ActorRef.#of(this)?.watchers;
   }
 
-  set watchers(watchers: Set<Monitor> | undefined) {
-    ActorRef.#make(this).watchers = watchers;
+  /** Adds a monitor that another actor has set on this one. */
+  addWatcher(monitor: Monitor): void {
+    const extras = ActorRef.#make(this);
+    const { watchers } = extras;
+    if (watchers === undefined) extras.watchers = monitor;
+    else if (watchers instanceof Set) watchers.add(monitor);
+    else extras.watchers = new Set([watchers, monitor]);
+  }
+
+  /** Removes a monitor that another actor has set on this one. */
+  removeWatcher(monitor: Monitor): void {
+    const watchers = ActorRef.#of(this)?.watchers;
+    if (watchers === monitor) this.clearWatchers();
+    else if (watchers instanceof Set && watchers.delete(monitor) && watchers.size === 0) {
+      this.clearWatchers();
+    }
+  }
+
+  /** Removes all monitors that other actors have set on this one. */
+  clearWatchers(): void {
+    const extras = ActorRef.#of(this);
+    if (extras !== undefined) extras.watchers = undefined;
   }
 
   /** The head of the list of timers and calls that are attached to the actor. */
@@ -241,4 +264,10 @@ export function dropChain(actorRef: ActorRef, reason: ExitReason, most: number):
     return most;
   }
   return count;
+}
+
+/** Iterates over the monitors that other actors have set on this one, in order. */
+export function watchersOf({ watchers }: ActorRef): Iterable<Monitor> {
+  if (watchers === undefined) return [];
+  return watchers instanceof Set ? watchers : [watchers];
 }

@@ -35,7 +35,7 @@ import { Ring } from "../base/ring.ts";
 import type { ExitReason } from "../term/exit.ts";
 import { type Pid, Ref } from "../term/pid.ts";
 import { checkPid } from "./arguments.ts";
-import { type ActorRef, actorRefOf, dropChain, type Monitor } from "./actor_ref.ts";
+import { type ActorRef, actorRefOf, dropChain, type Monitor, watchersOf } from "./actor_ref.ts";
 import { Down } from "./exit.ts";
 import type { Remote } from "./remote.ts";
 
@@ -215,8 +215,12 @@ export class Signals {
   #endWatchers(actor: ActorRef, reason: ExitReason): void {
     const { watchers } = actor;
     if (watchers === undefined) return;
+    if (!(watchers instanceof Set)) {
+      actor.clearWatchers();
+      return endWatcher(actor, watchers, reason);
+    }
     if (watchers.size > PORTION) return this.#later(endingWatchers([actor], reason));
-    actor.watchers = undefined;
+    actor.clearWatchers();
     for (const monitor of watchers) endWatcher(actor, monitor, reason);
   }
 
@@ -320,9 +324,9 @@ function endingWatchers(
   actors: readonly ActorRef[],
   reason: ExitReason,
 ): Generator<number, void> {
-  const take = (actor: ActorRef): Iterable<Monitor> | undefined => {
-    const { watchers } = actor;
-    if (watchers !== undefined) actor.watchers = undefined;
+  const take = (actor: ActorRef): Iterable<Monitor> => {
+    const watchers = watchersOf(actor);
+    actor.clearWatchers();
     return watchers;
   };
   return inSteps(actors, take, (actor, monitor) => endWatcher(actor, monitor, reason));
@@ -346,7 +350,7 @@ function endWatcher({ pid }: ActorRef, { ref, watcher }: Monitor, reason: ExitRe
 
 function endMonitor(monitor: Monitor): void {
   const { target } = monitor;
-  target.watchers?.delete(monitor);
+  target.removeWatcher(monitor);
   target.unwatched(monitor);
   target.released();
 }
@@ -367,11 +371,11 @@ export function untie(one: ActorRef, other: ActorRef): boolean {
 /** Records a monitor on both sides. */
 export function watch(monitor: Monitor): void {
   (monitor.watcher.monitors ??= new Map()).set(monitor.ref.id, monitor);
-  (monitor.target.watchers ??= new Set()).add(monitor);
+  monitor.target.addWatcher(monitor);
 }
 
 /** Removes a monitor on both sides. */
 export function unwatch(monitor: Monitor): void {
   monitor.watcher.monitors?.delete(monitor.ref.id);
-  monitor.target.watchers?.delete(monitor);
+  monitor.target.removeWatcher(monitor);
 }

@@ -99,8 +99,8 @@ export class RemoteActor extends ActorRef {
 
   override released(): void {
     const { links, watchers, monitors, chain } = this;
-    const kept = links?.size || watchers?.size || monitors?.size || this.#unlinking?.size;
-    if (!kept && chain === undefined) this.sender.forget(this);
+    const kept = links?.size || monitors?.size || this.#unlinking?.size;
+    if (!kept && watchers === undefined && chain === undefined) this.sender.forget(this);
   }
 
   /**

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Actor, ActorStatus } from "../actor/actor.ts";
-import type { ActorRef, Chained } from "../actor/actor_ref.ts";
+import { type ActorRef, type Chained, watchersOf } from "../actor/actor_ref.ts";
 import { Asking, PendingCall } from "../actor/call.ts";
 import { listOf } from "../actor/names.ts";
 import { bodyName } from "../actor/report.ts";
@@ -169,7 +169,7 @@ export function actorInfo(system: System, actor: Actor, known: Known): ActorInfo
     callers,
     links: first(actor.links),
     monitors: first(actor.monitors?.values()).map(({ target }) => target.pid as Pid),
-    monitoredBy: first(actor.watchers).map(({ watcher }) => watcher.pid as Pid),
+    monitoredBy: first(watchersOf(actor)).map(({ watcher }) => watcher.pid as Pid),
     timers,
     trapExit: actor.trapping,
   };

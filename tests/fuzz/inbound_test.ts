@@ -144,9 +144,10 @@ function session(random: SeededRandom): number {
   if (bystander.isAlive) assertEquals(bystander.links?.size, friend.isAlive ? 1 : 0);
   for (const [side, actors] of [[one, near], [other, far]] as const) {
     for (const actor of actors) {
-      for (const kept of [actor.links, actor.monitors, actor.watchers]) {
+      for (const kept of [actor.links, actor.monitors]) {
         assertEquals(kept?.size ?? 0, 0, `${actor.pid} keeps state`);
       }
+      assertEquals(actor.watchers, undefined, `${actor.pid} keeps monitors`);
       // No call from or to the other side is pending.
       assertEquals(actor.chain, undefined, `${actor.pid}: a call is pending`);
     }

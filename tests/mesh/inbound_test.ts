@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { watchersOf } from "../../lib/actor/actor_ref.ts";
 import type { Actor } from "../../lib/actor/actor.ts";
 import { Call } from "../../lib/actor/call.ts";
 import { Exit } from "../../lib/actor/exit.ts";
@@ -52,7 +53,7 @@ function view({ one, near }: LinkedPair): unknown {
     one.line.monitors,
     near.links?.size,
     near.monitors?.size,
-    near.watchers?.size,
+    [...watchersOf(near)].length,
     near.length,
     one.system.size,
     one.crashes.length,
@@ -126,7 +127,11 @@ test("Inbound.take ends the session at an invalid message, without any effect", 
     assert(one.over?.startsWith("protocol: it sent row 0x"), `${what}: ${one.over}`);
     // The effects are those of a lost session: the actor has received an exit and a Down, and its
     // calls have failed.
-    assertEquals([near.links?.size, near.monitors?.size, near.watchers?.size], [0, 0, 0], what);
+    assertEquals(
+      [near.links?.size, near.monitors?.size, [...watchersOf(near)].length],
+      [0, 0, 0],
+      what,
+    );
     assertEquals([near.length, one.system.size], [length + 2, size], what);
     assertEquals(one.crashes, [], what);
   }
@@ -329,7 +334,7 @@ test("Inbound.take ignores a monitor or call that was cancelled while held back"
     moveAll(one, other);
     // Cancelled calls stay in the mailbox.
     assertEquals([one.over, near.length], [undefined, 3 * (round + 1)]);
-    assertEquals([near.watchers?.size ?? 0, near.chain, one.line.monitors], [
+    assertEquals([[...watchersOf(near)].length, near.chain, one.line.monitors], [
       round,
       undefined,
       round,

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import type { Actor } from "../../lib/actor/actor.ts";
+import { watchersOf } from "../../lib/actor/actor_ref.ts";
 import { ActorExitError, ArgumentError } from "../../lib/actor/errors.ts";
 import type { Down, Exit } from "../../lib/actor/exit.ts";
 import type { ActorFunction, Self } from "../../lib/actor/self.ts";
@@ -82,7 +83,7 @@ test("Spawner.spawn links and monitors atomically with the spawn", async () => {
   // Both actors are linked before the reply arrives.
   await turns();
   const [first, second] = spawned.map(({ self }) => self as Actor) as [Actor, Actor];
-  assertEquals([first.links?.size, second.watchers?.size], [1, 1]);
+  assertEquals([first.links?.size, [...watchersOf(second)].length], [1, 1]);
   assertEquals([other.line.links, other.line.monitors], [1, 1]);
   first.end("one");
   second.end("two");

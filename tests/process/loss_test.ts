@@ -140,7 +140,7 @@ async function assertLost(
     ...after,
   ]);
   assertEquals([line.kept, line.links, witness.links?.size, witness.monitors?.size], [0, 0, 0, 0]);
-  assertEquals([witness.watchers?.size ?? 0, near.system.externalCaller.chain], [0, undefined]);
+  assertEquals([witness.watchers, near.system.externalCaller.chain], [undefined, undefined]);
   assertEquals(near.system.wheel.size, 0);
   assert(witness.isAlive);
 }
