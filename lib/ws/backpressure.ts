@@ -29,7 +29,7 @@ export const BACKPRESSURE_POLICIES = ["close", "drop", "latest"] as const;
 /** One of {@linkcode BACKPRESSURE_POLICIES}. */
 export type BackpressurePolicy = (typeof BACKPRESSURE_POLICIES)[number];
 
-/** The limit of queued bytes, and the policy above it, of a connection or a room. */
+/** Options of a connection or a room that limit the bytes queued for a peer. */
 export interface BackpressureOptions {
   /** Maximum number of bytes queued for one peer. Default 16 MiB. */
   readonly backpressureLimit?: number | undefined;
@@ -43,7 +43,7 @@ export interface Backpressure {
   readonly policy: BackpressurePolicy;
 }
 
-/** Throws an error created by `fail` if an option is invalid. */
+/** Checks the options. Throws an error created by `fail` if one of them is invalid. */
 export function checkBackpressure(
   { backpressureLimit: limit, backpressurePolicy: policy }: BackpressureOptions,
   fail: (words: string) => Error,
@@ -57,7 +57,7 @@ export function checkBackpressure(
   );
 }
 
-/** Fills in the defaults of a room's or connection's options. */
+/** Returns the options with defaults from `otherwise`. */
 export function completeBackpressure(
   options: BackpressureOptions | undefined,
   otherwise: Backpressure,

@@ -28,7 +28,7 @@ export class BodyBudget {
     return true;
   }
 
-  /** Returns reserved bytes to the budget. */
+  /** Releases bytes that were reserved in the budget. */
   give(bytes: number): void {
     this.#left += bytes;
   }
@@ -38,8 +38,8 @@ export class BodyBudget {
 export type BodyProgress =
   | { readonly state: "more" }
   /**
-   * The body is complete; the bytes from `rest` on follow it. `body` is empty if the body was
-   * streamed.
+   * The body is complete. The bytes of the input from offset `rest` on do not belong to it. `body`
+   * is empty if the body was streamed.
    */
   | { readonly state: "body"; readonly body: Uint8Array; readonly rest: number }
   | { readonly state: "refused"; readonly refusal: Refusal };
@@ -58,8 +58,8 @@ const NO_ROOM: BodyProgress = {
 /** Reads one body as its bytes arrive. */
 export class BodyReader {
   /**
-   * The rejection that follows from the announced length alone; `undefined` if the body may be
-   * read.
+   * The rejection of a body whose announced length exceeds the limit; `undefined` if the body may
+   * be read.
    */
   readonly refusal: Refusal | undefined;
   readonly #chunks: ChunkReader | undefined;
@@ -121,7 +121,7 @@ export class BodyReader {
     if (collected.length > 0) sink(collected);
   }
 
-  /** Returns the reserved bytes to the budget. Called when the request has been answered. */
+  /** Releases the bytes that were reserved. Called when the request has been answered. */
   free(): void {
     this.#budget.give(this.#taken);
     this.#taken = 0;

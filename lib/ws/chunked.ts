@@ -49,7 +49,7 @@ const EXTENSIONS = new RegExp(
 /** The result of reading the next bytes of a body. */
 export type ChunkProgress =
   | { readonly state: "more" }
-  /** The body is complete; the bytes from `rest` on follow it. */
+  /** The body is complete. The bytes of the input from offset `rest` on do not belong to it. */
   | { readonly state: "over"; readonly rest: number }
   | { readonly state: "refused"; readonly refusal: Refusal };
 
@@ -70,7 +70,7 @@ export class ChunkReader {
   readonly #bytesMax: number;
   readonly #take: (bytes: Uint8Array) => void;
   #state: State = "size";
-  /** The value of the digits of the current chunk's size that were read so far. */
+  /** The size of the current chunk, as given by the digits that were read so far. */
   #size = 0;
   #digits = 0;
   /** Number of data bytes of the current chunk that have not arrived. */
@@ -160,7 +160,7 @@ export class ChunkReader {
 
   #extensionByte(byte: number): Refusal | undefined {
     this.#line += String.fromCharCode(byte);
-    // The first byte after the size shows whether an extension follows.
+    // The first byte after the size shows whether an extension follows or the size is malformed.
     if (this.#line.length === 1 && !" \t;".includes(this.#line)) {
       return bad("a chunk's size is malformed");
     }

@@ -49,8 +49,8 @@ export interface ClientOptions<Data = undefined>
    */
   readonly headers?: PerAttempt<HeadersInit> | undefined;
   /**
-   * Closes the client when this signal is aborted; a pending `connect` rejects with its reason.
-   * Default: none.
+   * Closes the client when this signal is aborted. A pending `connect` then rejects with the
+   * signal's reason. Default: none.
    */
   readonly signal?: AbortSignal | undefined;
   /**
@@ -82,8 +82,8 @@ export interface ClientOptions<Data = undefined>
    */
   readonly idleTimeout?: number | undefined;
   /**
-   * Time limit in milliseconds for each step of an attempt: a function among the options, the
-   * connection, and the server's response. Default 10000.
+   * Time limit in milliseconds for each step of an attempt: the promise of an option that is a
+   * function, the connection, and the server's response. Default 10000.
    */
   readonly handshakeTimeout?: number | undefined;
   /**
@@ -132,8 +132,13 @@ export class HandshakeError extends Error {
 }
 
 /**
- * The states of a {@linkcode Client}. "failed": the client has given up. "closed": the client was
- * closed.
+ * The states of a {@linkcode Client}.
+ *
+ * - `"connecting"`: an attempt to connect is in progress;
+ * - `"open"`: the client is connected;
+ * - `"waiting"`: the client waits for the next attempt;
+ * - `"closed"`: the client was closed, and does not connect again;
+ * - `"failed"`: the client has given up.
  *
  * @example
  * ```ts

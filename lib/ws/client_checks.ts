@@ -20,7 +20,7 @@ export const CLIENT_OPTIONS: Readonly<Record<keyof ClientOptions, true>> = {
   reconnect: true,
 };
 
-/** Headers that the handshake sets, so that options must not contain them. */
+/** Headers that the handshake sets. The option `headers` must not contain them. */
 const RESERVED_HEADERS: ReadonlySet<string> = new Set([
   "connection",
   "content-length",

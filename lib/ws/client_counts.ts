@@ -6,7 +6,7 @@
 import { clientKey } from "../host/client_key.ts";
 import type { Address } from "../host/stream.ts";
 
-/** Counts connections by client. The {@linkcode clientKey} of its address identifies a client. */
+/** Counts connections by client. Addresses with the same {@linkcode clientKey} are one client. */
 export class ClientCounts {
   readonly #counts = new Map<string, number>();
 

@@ -15,7 +15,7 @@ export const CLOSE_CODES = {
   goingAway: 1001, // the server stops, or the user has left the page
   protocolError: 1002,
   unsupportedData: 1003,
-  noStatus: 1005, // never sent: reported if the close frame had no code
+  noStatus: 1005, // never sent: reported if the peer's close frame had no code
   abnormal: 1006, // never sent: reported if no close frame arrived
   invalidPayload: 1007, // a text message was not UTF-8
   policyViolation: 1008,
@@ -77,7 +77,7 @@ export function checkCloseCode(code: number): void {
   );
 }
 
-/** Parses the payload of a close frame. An empty payload has the code 1005. */
+/** Parses the payload of a close frame. An empty payload has the code 1005: no status. */
 export function parseClose(payload: Uint8Array): CloseFrame {
   if (payload.length === 0) return { ok: true, code: CLOSE_CODES.noStatus, reason: "" };
   if (payload.length === 1) return { ok: false, rule: "closeLength" };

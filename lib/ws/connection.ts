@@ -76,7 +76,7 @@ export interface Connection<Data = undefined> extends Member {
   readonly signal: AbortSignal;
   /** The state of the connection. */
   readonly state: ConnectionState;
-  /** Number of bytes that wait to be passed to the system. */
+  /** Number of queued bytes that the system has not accepted yet. */
   readonly buffered: number;
   /** The rooms that the connection has joined. */
   readonly rooms: ReadonlySet<string>;
@@ -90,8 +90,9 @@ export interface Connection<Data = undefined> extends Member {
    */
   close(code?: number, reason?: string): void;
   /**
-   * Joins a room of its server. Has no effect unless the connection is open. Throws `RoomError`.
-   * Other nodes are informed shortly after: see `Rooms.join`.
+   * Joins a room of the connection's server. Has no effect unless the connection is open. Throws a
+   * `RoomError` if the name is invalid or the connection has joined too many rooms. Other nodes are
+   * informed shortly after: see `Rooms.join`.
    */
   join(room: string): void;
   /** Leaves a room. */

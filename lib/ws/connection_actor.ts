@@ -16,13 +16,13 @@ import type { Pid } from "../term/pid.ts";
 
 /** The callbacks of a connection's actor. Implemented by the connection. */
 export interface ConnectionActorOwner {
-  /** Handles a message. A returned promise is awaited before the next. */
+  /** Handles a message. A returned promise is awaited before the next message is handled. */
   message(message: unknown): unknown;
-  /** Called when the actor has exited. `orderly`: the reason was normal or a shutdown. */
+  /** Called when the actor has exited. `orderly`: whether the reason was normal or a shutdown. */
   ended(orderly: boolean): void;
 }
 
-/** Creates actors of connections; returns `undefined` if the limit of actors is reached. */
+/** Creates the actor of a connection. Returns `undefined` if the system is stopped. */
 export type CreateConnectionActor = (owner: ConnectionActorOwner) => ConnectionActor | undefined;
 
 /** Returns a function that creates the actors of connections, with this mailbox limit. */

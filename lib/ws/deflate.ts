@@ -33,7 +33,7 @@ const DEFLATE_BYTES_MAX = 4 * 1024 * 1024;
 /** Maximum number of idle inflation engines that are kept for reuse. Each takes about 30 KiB. */
 const LENDABLE_MAX = 16;
 
-/** The option `perMessageDeflate` with defaults filled in. */
+/** The settings of the option `perMessageDeflate`, with defaults filled in. */
 export interface DeflateSettings {
   /** The parameters that this side accepts for each direction. */
   readonly wish: DeflateTerms;
@@ -118,7 +118,7 @@ export class DeflatePool {
     return this.#lendable.pop() ?? this.inflator(15);
   }
 
-  /** Accepts an engine back that {@linkcode lend} returned. */
+  /** Takes back an engine that {@linkcode lend} returned, and keeps it for reuse. */
   takeBack(inflator: Inflator): void {
     inflator.reset();
     if (this.#lendable.length < LENDABLE_MAX && !this.#closed) this.#lendable.push(inflator);

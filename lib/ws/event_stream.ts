@@ -20,8 +20,8 @@ export class EventStream implements Member {
   #isBusy = false;
 
   /**
-   * `ended` is called once, when the client disconnects or reads too slowly, or this side ends the
-   * stream.
+   * `ended` is called once: when the client disconnects or reads too slowly, or when this side ends
+   * the stream.
    */
   constructor(limits: Backpressure, ended: () => void) {
     this.#limits = limits;

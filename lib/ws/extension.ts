@@ -5,16 +5,16 @@
  *     offer    permessage-deflate; client_max_window_bits, permessage-deflate
  *     answer   permessage-deflate; server_no_context_takeover; client_max_window_bits=12
  *
- * | parameter | in an offer | in an answer |
- * |---|---|---|
- * | `server_no_context_takeover` | asks the server to reset its context after each message | the
- * server will |
- * | `client_no_context_takeover` | the client will reset its context after each message | the
- * client must |
- * | `server_max_window_bits=n` | asks for a server window of at most 2^n bytes | the server
- * complies |
- * | `client_max_window_bits[=n]` | the client accepts a limit; its window has at most 2^n bytes |
- * the limit |
+ * | parameter                     | in an offer                      | in an answer               |
+ * |-------------------------------|----------------------------------|----------------------------|
+ * | `server_no_context_takeover`  | asks the server to reset its     | the server resets it       |
+ * |                               | context after each message       |                            |
+ * | `client_no_context_takeover`  | the client offers to reset its   | the client must reset it   |
+ * |                               | context after each message       |                            |
+ * | `server_max_window_bits=n`    | asks for a server window of at   | the server's window has    |
+ * |                               | most 2^n bytes                   | at most 2^n bytes          |
+ * | `client_max_window_bits[=n]`  | the client accepts a limit; its  | the client's window must   |
+ * |                               | window has at most 2^n bytes     | have at most 2^n bytes     |
  *
  * @module
  */
@@ -49,9 +49,9 @@ export interface Direction {
 
 /** The negotiated parameters of one connection. */
 export interface DeflateTerms {
-  /** From the server to the client. */
+  /** The parameters of messages from the server to the client. */
   readonly server: Direction;
-  /** From the client to the server. */
+  /** The parameters of messages from the client to the server. */
   readonly client: Direction;
 }
 
@@ -115,7 +115,7 @@ interface Params {
 /** Parses the parameters of one offer or answer; returns `undefined` if one is invalid. */
 function readParams({ params }: Extension): Params | undefined {
   const seen = new Map(params);
-  // Repeated and unknown names are rejected.
+  // Rejects repeated parameters. Unknown ones remain in `seen`, and are rejected below.
   if (seen.size !== params.length) return undefined;
   const flag = (name: string): boolean | undefined => {
     const value = seen.get(name);

@@ -53,7 +53,7 @@ export const RULES = {
   tooMuch: { code: 1013, words: "the server has too many incomplete messages, try again" },
 } as const;
 
-/** One of {@linkcode RULES}. */
+/** The name of one of the {@linkcode RULES}. */
 export type Rule = keyof typeof RULES;
 
 /** The side of the connection that reads. A server reads masked frames, a client unmasked ones. */
@@ -74,7 +74,7 @@ const KNOWN_OPCODES = 0b0000_0111_0000_0111;
 /** Bit n is set if a message may start with opcode n. */
 const FIRST_OPCODES = 0b0000_0000_0000_0110;
 
-/** Receives the headers, payloads, control frames and violations that the decoder reads. */
+/** Receives what the decoder reads: headers, payloads, control frames and violations of rules. */
 export interface FrameSink {
   /** Whether the decoder must stop before the next frame. */
   readonly paused: boolean;
@@ -218,7 +218,7 @@ export class FrameDecoder {
     return next - from;
   }
 
-  /** Passes on the payload bytes from `from` to `to`. */
+  /** Unmasks the payload bytes from `from` to `to`, and passes them on. */
   #piece(scratch: Scratch, from: number, to: number, sink: FrameSink): void {
     const high = unmask(scratch, from, to, this.#key);
     const left = this.#left - (to - from);
@@ -274,7 +274,7 @@ export function headerLength(length: number): 2 | 4 | 10 {
   return length < 126 ? 2 : length < 0x1_0000 ? 4 : 10;
 }
 
-/** Returns where the payload of the unmasked frame at `at` begins and ends. */
+/** Returns the offset and the length of the payload of the unmasked frame at `at`. */
 export function spanOf(
   frames: Uint8Array,
   at: number,
@@ -332,8 +332,8 @@ export function encodeMessage(
 }
 
 /**
- * Writes the frame of a message at `at`. Returns the offset after it, or -1, without writing, if it
- * may not fit. `text`: whether to send as text; bytes must then be valid UTF-8.
+ * Writes the frame of a message at `at`. Returns the offset after it; if it may not fit, returns -1
+ * and writes nothing. `text`: whether to send as text; bytes must then be valid UTF-8.
  */
 export function appendMessage(
   scratch: Scratch,

@@ -80,7 +80,7 @@ export interface RequestHead {
 /** The result of reading the next bytes of a request's head. */
 export type HeadProgress =
   | { readonly state: "more" }
-  /** The head is complete; the chunk's bytes from `rest` on follow it. */
+  /** The head is complete. The bytes of the chunk from offset `rest` on follow the head. */
   | { readonly state: "head"; readonly head: RequestHead; readonly rest: number }
   | { readonly state: "refused"; readonly refusal: Refusal };
 
@@ -115,7 +115,7 @@ export class HeadReader {
     this.#lineAt = 0;
   }
 
-  /** Checks a complete head. The chunk's bytes from `rest` on follow the head. */
+  /** Checks a complete head. The bytes of the chunk from offset `rest` on follow the head. */
   #judge(head: RequestHead, rest: number): HeadProgress {
     const host = headerOf(head, "host");
     const refusal = checkHead(head, host, host === this.#host);
@@ -338,8 +338,8 @@ function checkHead(
  */
 function checkCoding(coding: string): Refusal {
   const codings = coding.split(",").map((each) => each.trim());
-  // If "chunked" is not the last coding, the end of the body is unknown; and it must not be
-  // repeated.
+  // A request whose last coding is not "chunked" is invalid, because the end of its body is
+  // unknown. So is a request that repeats "chunked".
   return codings.indexOf("chunked") === codings.length - 1
     ? { status: 501, words: "this server supports only the transfer coding chunked" }
     : { status: 400, words: "the header Transfer-Encoding must be chunked" };

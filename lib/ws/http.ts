@@ -45,7 +45,7 @@ const PHRASES: Readonly<Record<number, string>> = {
   505: "HTTP Version Not Supported",
 };
 
-/** Headers that only the server sets: those of the connection and of the end of the body. */
+/** Headers that only the server sets: those that describe the connection or the end of the body. */
 const OURS: ReadonlySet<string> = new Set([
   "connection",
   "content-length",
@@ -62,9 +62,9 @@ export type Framing =
   | { readonly kind: "none" };
 
 /**
- * What happens to the connection after a response: it is closed, or it is kept for `keptMs`
- * milliseconds for the next request. "upgrade": closed, with a request that the client switch to
- * another protocol.
+ * What happens to the connection after a response: "close": it is closed. "upgrade": it is closed,
+ * and the response asks the client to switch to WebSocket. Otherwise it is kept for `keptMs`
+ * milliseconds for the next request.
  */
 export type Farewell = "close" | "upgrade" | { readonly keptMs: number };
 
@@ -117,7 +117,7 @@ export function encodeRefusal(
   return method === "HEAD" ? head : concat([head, body]);
 }
 
-/** Returns the head of a response with the headers `lines`. Each character is one byte. */
+/** Returns the head of a response with the headers `lines`. Each character stands for one byte. */
 export function headOf(
   status: number,
   lines: string,
@@ -131,8 +131,8 @@ export function headOf(
 }
 
 /**
- * Encodes a head and an optional ASCII body, followed by the bytes of `body`. `isAscii`: whether
- * its headers are ASCII.
+ * Encodes the text `head`, followed by the bytes `body`. `head` may end with a body that is ASCII.
+ * `isAscii`: whether the headers are ASCII.
  */
 export function encodeHead(head: string, isAscii: boolean, body: Uint8Array = EMPTY): Uint8Array {
   const bytes = Buffer.allocUnsafe(head.length + body.length);
@@ -149,8 +149,8 @@ export function isAscii(text: string): boolean {
 }
 
 /**
- * Returns the header lines about the connection. They state how long it is kept, so that clients do
- * not send a request while it is being closed.
+ * Returns the header lines about the connection. They state how long the connection is kept, so
+ * that clients do not send a request while it is being closed.
  */
 function connectionLines(farewell: Farewell): string {
   if (farewell === "close") return "connection: close\r\n";
@@ -166,8 +166,8 @@ const JOINED_CHUNK_BYTES_MAX = 4096;
 const CRLF = Buffer.from("\r\n");
 
 /**
- * Encodes one chunk of a chunked body as buffers to write. A long one is not copied. `bytes` must
- * not be empty, which would end the body.
+ * Encodes one chunk of a chunked body as buffers to write. The bytes of a long chunk are not
+ * copied. `bytes` must not be empty, because an empty chunk ends the body.
  */
 export function encodeChunk(bytes: Uint8Array): Uint8Array[] {
   const pieces = [Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, CRLF];
@@ -180,8 +180,9 @@ export function isBodiless(method: string, status: number): boolean {
 }
 
 /**
- * Returns how the end of a response is marked: by `Content-Length`, otherwise by chunks. A response
- * to HEAD has the length of the omitted body.
+ * Returns how the end of a response is marked: by `Content-Length` if the length is known,
+ * otherwise by chunks, or by the end of an HTTP/1.0 connection. For HEAD, `length` is that of the
+ * omitted body.
  */
 export function framingOf(
   head: RequestHead,
@@ -195,8 +196,7 @@ export function framingOf(
   if (!hasBody && !bodiless) return { kind: "length", length: 0 };
   if (length !== undefined) return { kind: "length", length };
   if (status === 304) return { kind: "none" };
-  // The same applies to HEAD, because without framing some clients wait for the end of the
-  // connection.
+  // Also for a response to HEAD: without framing, some clients wait for the end of the connection.
   return head.version === "1.1" ? { kind: "chunked" } : { kind: "none" };
 }
 

@@ -71,7 +71,7 @@ const RESPONSE_BYTES_WAITING_MAX = 64 * 1024;
  */
 const EARLY_BYTES_MAX = 64 * 1024;
 
-/** Number of received bytes of a body after which it counts as having made progress. */
+/** Number of received bytes after which a body counts as having made progress. */
 const BODY_PROGRESS_BYTES = 1024;
 
 /**
@@ -140,7 +140,7 @@ export interface Admission<Data> {
   readonly acceptance: Acceptance<Data>;
   /** The client: the peer, or the client named by a trusted proxy. */
   readonly client: Address;
-  /** Replaces the server's backpressure settings for this connection; `undefined`: those apply. */
+  /** The backpressure settings of this connection; `undefined` for those of the server. */
   readonly backpressure: Backpressure | undefined;
   readonly deflate: DeflateTerms | undefined;
   /** Bytes that the client has sent after its request. */
@@ -161,7 +161,7 @@ type State =
 export class HttpConnection<Data> implements StreamHandler {
   readonly #terms: HttpConnectionTerms<Data>;
   readonly #stream: Stream;
-  /** The peer, or the client that it names with the PROXY protocol. */
+  /** The address of the peer, or of the client that the peer names with the PROXY protocol. */
   #remote: Address;
   #state: State = "head";
   #deadline: number;
@@ -221,7 +221,8 @@ export class HttpConnection<Data> implements StreamHandler {
     this.#terms = terms;
     this.#stream = stream;
     const { remote, peerCertificate } = stream;
-    // Without the option `ca`, the listener does not verify certificates, so none is passed on.
+    // Without the option `ca`, the listener does not verify certificates, so that none is passed
+    // on.
     this.#remote = peerCertificate === undefined || terms.options.tls?.ca === undefined
       ? remote
       : { ...remote, certificate: peerCertificate };
@@ -519,7 +520,8 @@ export class HttpConnection<Data> implements StreamHandler {
   #judge(head: RequestHead, answer: UpgradeAnswer<Data>, client: Address): void {
     this.#upgrading = false;
     if (answer instanceof Response) {
-      // The bytes that follow may be frames of a client that did not wait for the response.
+      // The connection is closed after the rejection, because the bytes that follow may be frames
+      // of a client that did not wait for the response.
       this.#respond(head, answer, true);
     } else this.#accept(head, answer ?? {}, client);
   }
@@ -544,7 +546,7 @@ export class HttpConnection<Data> implements StreamHandler {
     const early = this.#early;
     this.#request = undefined;
     this.#enter("gone");
-    // The connection reads the following bytes and resumes the stream.
+    // The WebSocket connection handles the bytes in `early`, and resumes the stream.
     this.#stream.pause();
     this.#terms.admit(this, this.#stream, {
       acceptance,

@@ -43,7 +43,10 @@ class LazySignal {
   }
 }
 
-/** A request of the platform's class with a working signal, and with any method. */
+/**
+ * A request of the platform's class that may have any method, and whose signal is aborted when the
+ * client disconnects.
+ */
 class PlatformRequest extends Request implements HttpRequest {
   #signal: LazySignal | undefined;
   #method: string | undefined;
@@ -143,9 +146,9 @@ for (const field of FIELDS) {
   });
 }
 
-// Without internal fields, the platform's functions read the properties of an object that is not of
-// its class, and its methods accept no such object. Each property and method is therefore
-// forwarded.
+// On Bun, which has no internal fields, functions such as `fetch` read the properties of a lazy
+// request, but the methods of `Request` reject it. Each property and method is therefore forwarded
+// to the platform's request.
 if (FIELDS.length === 0) {
   type Properties = Record<string, unknown>;
   const own = Object.getOwnPropertyNames(LazyRequest.prototype);
@@ -175,7 +178,7 @@ if (FIELDS.length === 0) {
   });
 }
 
-/** Methods that the platform's `Request` keeps as they are. */
+/** Methods that the platform's `Request` does not change or reject. */
 const NORMAL_METHODS: ReadonlySet<string> = new Set([
   "DELETE",
   "GET",

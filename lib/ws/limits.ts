@@ -60,7 +60,7 @@ type SharedOption =
   | ("tls" | "log" | "maxPayloadLength" | "perMessageDeflate")
   | ("idleTimeout" | "handshakeTimeout" | "closeTimeout");
 
-/** The names of the options that servers and clients have. */
+/** The names of the options that servers and clients have in common. */
 export const SHARED_OPTIONS: Readonly<Record<SharedOption, true>> = {
   tls: true,
   log: true,
@@ -202,7 +202,7 @@ function checkUnix(
 
 /**
  * Returns the checked backpressure options, with `otherwise` for those that are not set;
- * `undefined` if there are none. Throws {@linkcode OptionError}.
+ * `undefined` if `options` is. Throws {@linkcode OptionError}.
  */
 export function limitsOf(
   options: BackpressureOptions | undefined,
@@ -213,7 +213,7 @@ export function limitsOf(
   return completeBackpressure(options, otherwise);
 }
 
-/** Returns the settings of compression, or `undefined` if it is off. */
+/** Returns the checked settings of compression, or `undefined` if it is off. */
 export function checkDeflate(
   option: boolean | DeflateOptions | undefined,
 ): DeflateSettings | undefined {

@@ -20,7 +20,9 @@ import type { Scratch } from "./scratch.ts";
 /** Length in bytes from which `unmaskAligned` is faster. */
 const WORDS_FROM_BYTES = 128;
 
-/** A mask for the highest bit of each byte of a word: none is set if all bytes are ASCII. */
+/**
+ * Selects the highest bit of each byte of a word. None of these bits is set if all bytes are ASCII.
+ */
 const HIGH_BITS = 0x80808080 | 0;
 
 /**

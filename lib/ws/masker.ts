@@ -25,7 +25,7 @@ export class Masker {
     this.#random = random;
   }
 
-  /** Returns the frames masked, in a new buffer. */
+  /** Masks the frames. Returns them in a new buffer. */
   mask(frames: Uint8Array): Uint8Array {
     let count = 0;
     for (let at = 0; at < frames.length; count++) {

@@ -6,10 +6,10 @@
  *                    └── control frames may come between these
  *
  * A message that consists of one frame in one piece, as most do, is passed directly from the
- * connection's scratch buffer to its receiver. Others are stored until they are complete: memory grows with the
- * received bytes, by doubling, never by an announced length, and never beyond the maximum message
- * length. A compressed message is inflated piece by piece, so that invalid UTF-8 is detected before
- * the whole message has arrived, as in one that is not compressed.
+ * connection's scratch buffer to its receiver. Others are stored until they are complete: memory
+ * grows with the received bytes, by doubling, never by an announced length, and never beyond the
+ * maximum message length. A compressed message is inflated piece by piece, so that invalid UTF-8 is
+ * detected before the whole message has arrived, as in an uncompressed message.
  *
  * @module
  */
@@ -43,7 +43,9 @@ export interface MessageSink {
 export interface Inflate {
   /** Inflates a complete message. */
   inflate(bytes: Uint8Array, lengthMax: number): Inflated;
-  /** Whether the other two methods can inflate a message in pieces. */
+  /**
+   * Whether {@linkcode next} and {@linkcode finish} can be used, which inflate a message in pieces.
+   */
   readonly takesPieces: boolean;
   /** Inflates the next piece of a message. */
   next(bytes: Uint8Array, lengthMax: number): InflatedPieces;

@@ -57,13 +57,13 @@ export interface Acceptance<Data> {
   readonly protocol?: string | undefined;
   /** Headers for the 101 response. Default: none. */
   readonly headers?: HeadersInit | undefined;
-  /** Replaces the server's backpressure options for this connection. Default: those apply. */
+  /** Backpressure options of this connection. Default: those of the server. */
   readonly backpressure?: BackpressureOptions | undefined;
 }
 
 /**
- * The result of an upgrade hook: undefined or an acceptance accepts the request, a response rejects
- * it.
+ * The result of an upgrade hook: `undefined` or an {@linkcode Acceptance} accepts the request, a
+ * `Response` rejects it.
  */
 export type UpgradeAnswer<Data> = Response | Acceptance<Data> | undefined | void;
 
@@ -85,7 +85,10 @@ export interface DeflateOptions {
   readonly clientNoContextTakeover?: boolean | undefined;
   /** The base-2 logarithm of the server's maximum window size in bytes: 8 to 15. Default 15. */
   readonly serverMaxWindowBits?: number | undefined;
-  /** The window bits of clients that accept a limit: 8 to 15. Default 15. */
+  /**
+   * The base-2 logarithm of the maximum window size in bytes of a client that accepts a limit: 8 to
+   * 15. Default 15.
+   */
   readonly clientMaxWindowBits?: number | undefined;
 }
 
@@ -140,7 +143,7 @@ export interface ServeOptions<Data = undefined>
   readonly maxPayloadLength?: number | undefined;
   /** Compresses messages if the client supports it: RFC 7692. Default false. */
   readonly perMessageDeflate?: boolean | DeflateOptions | undefined;
-  /** The limit of the mailboxes of connections. Default: none. */
+  /** The limit of the mailbox of each connection's actor. Default: none. */
   readonly mailbox?: SpawnOptions["mailbox"];
   /**
    * Seconds without data from a client after which its connection is aborted; a ping is sent after

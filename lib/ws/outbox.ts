@@ -111,7 +111,7 @@ export class ConnectionOutbox {
     return "behind";
   }
 
-  /** Queues a ping. One that does not fit is dropped. */
+  /** Queues a ping, or drops it if it exceeds the limit of queued bytes. */
   ping(payload: Uint8Array): SendResult {
     return this.frames(encodeFrame(OPCODES.ping, payload), { ...this.#limits, policy: "drop" });
   }

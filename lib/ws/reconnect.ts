@@ -84,7 +84,7 @@ export class Delay {
   /** Number of consecutive failed attempts. */
   #failures = 0;
 
-  /** `chance` returns a number in [0, 1). Throws `OptionError`. */
+  /** `chance` returns a number in [0, 1). Throws an `OptionError` if an option is invalid. */
   constructor(options: ReconnectOptions, chance: () => number) {
     checkNames(options, RECONNECT, (words) => new OptionError(`reconnect: ${words}`));
     const { minDelay = 250, maxDelay = 10_000, attempts = Infinity } = options;

@@ -18,7 +18,7 @@ import { acceptKey, hasToken, parseHeader } from "./handshake.ts";
 /** Maximum number of bytes of the head of a response. The attempt fails if it is longer. */
 const HEAD_BYTES_MAX = 16 * 1024;
 
-/** The contents of the request with which a client opens a WebSocket. */
+/** The contents of a client's request to open a WebSocket. */
 export interface Asked {
   /** The path and the query. */
   readonly target: string;

@@ -77,9 +77,9 @@ export class ResponseWriter {
   }
 
   /**
-   * Writes the response. Returns `undefined` if all of it is written and little of it is unsent;
-   * otherwise a promise that resolves when this is so or the response was cancelled, and rejects if
-   * the body fails.
+   * Writes the response. Returns `undefined` if all of it is written and little of it is unsent.
+   * Otherwise returns a promise that resolves when this is so or when the response was cancelled,
+   * and rejects if the body fails.
    */
   send(): Promise<void> | undefined {
     const { status } = this.#response;
@@ -108,8 +108,7 @@ export class ResponseWriter {
   }
 
   /**
-   * Writes the head, and after it the body, if it is written together with the head. A text must be
-   * ASCII.
+   * Writes the head and, in the same write, a short body: `text`, which must be ASCII, or `bytes`.
    */
   #begin(framing: Framing, extra: string, text: string = "", bytes: Uint8Array = EMPTY): void {
     const { text: lines, hasDate } = this.#lines;
@@ -177,8 +176,8 @@ export class ResponseWriter {
       reader.cancel().catch(() => {});
       return this.#sink.room();
     }
-    // The client would read the bytes after the announced Content-Length as the beginning of the
-    // next response.
+    // Sends no more than the announced Content-Length, because the client would read further bytes
+    // as the beginning of the next response.
     const promised = framing.kind === "length" ? framing.length : Infinity;
     let sent = 0;
     const put = (bytes: Uint8Array): Promise<void> | undefined => {

@@ -85,7 +85,7 @@ export class Room implements RoomTerms {
   readonly name: string;
   readonly backpressure: BackpressureOptions | undefined;
   readonly members: Set<Member>;
-  /** The frames that were decoded last, and their messages. */
+  /** The frames for which {@linkcode messages} was called last, and the messages in them. */
   #frames: Uint8Array | undefined;
   #messages: readonly RoomMessage[] = [];
 

@@ -124,7 +124,7 @@ export class Rooms {
   #open: Room | undefined;
   /** The ranges of the open batch that are not sent to some members. */
   readonly #exclusions: Map<Member, Exclusion[]> = new Map();
-  /** Whether a task at the end of this turn is registered, which seals the batch. */
+  /** Whether the task that seals the batch at the end of this turn is registered. */
   #armed = false;
   readonly #endTurn = (): void => {
     this.#armed = false;
@@ -274,8 +274,8 @@ export class Rooms {
   }
 
   /**
-   * Sends to every member of a room except this one, on every node. Throws as {@linkcode broadcast}
-   * does.
+   * Sends to every member of a room except this one, on every node. Throws {@linkcode RoomError}
+   * like {@linkcode broadcast}.
    */
   broadcastFrom(member: Member, room: string, data: RoomMessage): void {
     this.traced?.(room);
@@ -293,7 +293,8 @@ export class Rooms {
   }
 
   /**
-   * Sends the open batch if this member is in its room, so that a direct message stays in order.
+   * Sends the open batch if this member is in its room, so that a later direct message stays in
+   * order.
    */
   settle(member: Member): void {
     if (this.#open?.members.has(member)) this.#seal();
@@ -370,7 +371,7 @@ export class Rooms {
 
   /**
    * Throws {@linkcode RoomError} if the message is too long to be sent to other nodes. `more`:
-   * number of bytes by which the message may still grow.
+   * number of bytes that will be added to the message.
    */
   checkLength(room: string, data: RoomMessage, more: number = 0): void {
     if (typeof data !== "string") checkBytes(data);

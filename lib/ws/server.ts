@@ -146,7 +146,10 @@ class WebSocketServer<Data> implements Server {
   readonly #limits: Limits;
   readonly #ports: ServerPorts | undefined;
   readonly #arrivals = new Set<HttpConnection<Data>>();
-  /** Connections that are being rejected because the server is full; they are not counted. */
+  /**
+   * Connections that are being rejected because the server is full. They do not count as
+   * connections of the server.
+   */
   readonly #turnedAway = new Set<HttpConnection<Data>>();
   /** Connections that wait for their next request, longest idle first. */
   readonly #resting = new Set<HttpConnection<Data>>();
@@ -323,9 +326,9 @@ class WebSocketServer<Data> implements Server {
   }
 
   /**
-   * Makes room for a new connection: closes the connection that has waited longest for a request;
-   * if there is none, closes the oldest silent connection of the address with the most silent ones,
-   * if that has more than the new client would have.
+   * Makes room for a new connection. Closes the connection that has waited longest for its next
+   * request. If there is none, closes the oldest silent connection of the address that has the
+   * most, provided that it has more than the new client. Returns false if no connection was closed.
    */
   #makeRoom(newcomer: Address): boolean {
     const [longest] = this.#resting;
@@ -337,8 +340,8 @@ class WebSocketServer<Data> implements Server {
     for (const each of this.#arrivals) {
       if (each.isSilent && !this.#turnedAway.has(each)) silent.enter(each.peer);
     }
-    // `most` begins with the silent connections of the new client, this one included: only an
-    // address with more of them loses one.
+    // `most` begins with the number of silent connections of the new client, this one included.
+    // Only an address with more of them loses one.
     let most = silent.of(newcomer);
     let victim: HttpConnection<Data> | undefined;
     for (const each of this.#arrivals) {
@@ -446,7 +449,7 @@ function listenerTls(tls: ServeOptions["tls"]): ServerTls | undefined {
   return { cert, key, clientCa: ca, takesTls12: true, ...(hosts && { hosts }) };
 }
 
-/** Used in place of a timer that was never set. */
+/** A timer that never fires. */
 const IDLE = { cancel(): void {} };
 
 /** Throws {@linkcode OptionError} if an option of `stop` is invalid. */

@@ -248,8 +248,9 @@ class WebSocketClient<Data> implements Client<Data> {
   }
 
   /**
-   * Returns the value of an option for this attempt. If the option is a function, its promise is
-   * rejected after the time limit of the handshake, and when the client is closed.
+   * Returns the value of an option for this attempt. If the option is a function that returns a
+   * promise, the result rejects after the time limit of the handshake, and when the client is
+   * closed.
    */
   #valueOf<Value>(given: PerAttempt<Value>): Value | Promise<Value> {
     if (typeof given !== "function") return given;

@@ -51,8 +51,8 @@ import { type Scratch, SCRATCH_BYTES } from "./scratch.ts";
 const PING_BYTES_MAX = 125;
 
 /**
- * Number of waiting bytes that are decoded at once. Small, because the rest is copied again after
- * each message.
+ * Number of waiting bytes that are decoded at once. It is small, because the rest is copied again
+ * after each message.
  */
 const HELD_PIECE_BYTES = 4096;
 
@@ -122,7 +122,7 @@ export interface Settled<Data> {
   readonly deflate: DeflateTerms | undefined;
   /** The client's address, if a proxy has reported it. */
   readonly client?: Address | undefined;
-  /** Replaces the server's backpressure settings. */
+  /** Backpressure settings of this connection; `undefined` for those of the server. */
   readonly backpressure?: Backpressure | undefined;
 }
 
@@ -174,8 +174,8 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   #departed = 0;
   #hasAll = false;
   /**
-   * Cost of the control frames that were answered before waiting messages, since other connections
-   * could last be served.
+   * Cost of the bytes received, and of the control frames answered, while a handler's promise is
+   * pending, since other connections were last served. Unit: the cost of one inflated byte.
    */
   #aheadWork = 0;
   #endCode: number = CLOSE_CODES.abnormal;
@@ -469,7 +469,8 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
       this.#endReason = frame.reason;
     }
     this.#sayGoodbye(frame.code, "");
-    // Both sides have sent a close frame: the server closes the TCP connection first.
+    // Both sides have sent a close frame. The server closes the TCP connection first: RFC 6455,
+    // section 7.1.1.
     if (this.#terms.role === "server") this.#stream.end();
     return undefined;
   }

@@ -25,7 +25,7 @@ const { Z_SYNC_FLUSH } = zlib.constants;
 /** The end of flushed output, which a sender omits: RFC 7692, section 7.2.1. */
 const TAIL: Uint8Array = Uint8Array.of(0x00, 0x00, 0xff, 0xff);
 
-/** An empty block: the payload of an empty message. */
+/** An empty deflate block, which is the payload of an empty message. */
 const EMPTY_BLOCK: Uint8Array = Uint8Array.of(0x00);
 
 /** The size of the output buffer in bytes. */
@@ -203,7 +203,7 @@ export class Inflator {
   readonly #windowBits: number;
   readonly #output: Uint8Array;
   #engine: Engine | undefined;
-  /** Whether a byte of the message has arrived. */
+  /** Whether any byte of the message has arrived. */
   #begun = false;
   /** The output length of the message so far. */
   #length = 0;
