@@ -195,8 +195,8 @@ interface Place {
 }
 
 /**
- * The parts of a WebSocket that this client uses. There is another implementation with HTTP
- * requests.
+ * The parts of a WebSocket that this client uses. {@linkcode Socket} implements them with HTTP
+ * requests too.
  */
 interface Wire {
   binaryType?: string;
@@ -248,8 +248,8 @@ export class Socket {
   #refs = 0;
   #attempts = 0;
   /**
-   * The delay before the next attempt, in milliseconds. A stopping server sends a different delay
-   * to each client, so that they do not reconnect at the same time.
+   * The delay before the next attempt in milliseconds, if the server has sent one. A stopping
+   * server sends a different delay to each client, so that they do not reconnect at the same time.
    */
   #after: number | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -354,7 +354,7 @@ export class Socket {
           return void this.#connect(true);
         }
       }
-      // Tries the next server.
+      // The next attempt uses the next server.
       this.#urls.push(this.#urls.shift()!);
       this.#retry(code, reason);
     };
@@ -468,7 +468,7 @@ export class Socket {
         Promise.resolve().then(flush).catch(failed);
       },
       close() {
-        // Earlier messages are sent first, if that is possible soon.
+        // Waits up to a second for a request that is still sending earlier messages.
         if (isBusy) closing = setTimeout(() => end(1000, ""), 1_000);
         else end(1000, "");
       },

@@ -43,7 +43,7 @@ const RETRY_MS = 500;
  */
 const EXHAUSTED = /EMFILE|ENFILE|ENOBUFS|ENOMEM|too many open files/i;
 
-/** Whether an error means that no more sockets can be created for now. */
+/** Returns whether an error means that no more sockets can be created for now. */
 export function isExhausted(error: unknown): boolean {
   const { code, message } = error as { code?: unknown; message?: unknown };
   return EXHAUSTED.test(`${code} ${message}`);
@@ -87,7 +87,10 @@ export class AcceptWatchdog {
     if (this.#endProbe !== undefined) this.#accepted.add(remotePort);
   }
 
-  /** Whether an accepted connection is the watchdog's own probe, which must not be passed on. */
+  /**
+   * Returns whether an accepted connection is the watchdog's own probe, which must not be passed
+   * on.
+   */
   isProbe(remotePort: number): boolean {
     return remotePort === this.#probePort;
   }
@@ -156,7 +159,7 @@ export class AcceptWatchdog {
       this.#failed(error instanceof Error ? error.message : String(error));
       return this.#again(RETRY_MS);
     }
-    // Whether the listener accepts connections is found by the next check.
+    // The next check finds out whether the reopened listener accepts connections.
     this.#again(RETRY_MS);
   }
 

@@ -34,7 +34,7 @@ interface RawListener {
   stop(closeOpen?: boolean): void;
 }
 
-/** A listener that passes on sockets after their TLS handshake, if TLS is used, has succeeded. */
+/** A listener that passes on accepted sockets; with TLS, those whose handshake has succeeded. */
 export class BunListener implements Listener {
   readonly #bun: BunApi;
   readonly #point: FlushPoint;

@@ -15,7 +15,10 @@ import type { Address } from "./stream.ts";
 const READ_BYTES_SMALL = 1024;
 const READ_BYTES_LARGE = 64 * 1024;
 
-/** Maximum number of concurrent writes of the process: beyond some dozens, each costs more. */
+/**
+ * Maximum number of concurrent writes of the process. With more than some dozens, each write costs
+ * more.
+ */
 const WRITES_IN_FLIGHT_MAX = 32;
 
 /** A stream over a TCP or TLS connection of Deno. */
@@ -166,7 +169,10 @@ export class WriteWindow {
     return new Lane(this.#epoch);
   }
 
-  /** Lets this stream use the lane or, if it has ended, the next waiting stream that has not. */
+  /**
+   * Starts the write of a stream in the lane. If the stream has ended, starts that of the next
+   * waiting stream that has not. If there is none, the lane becomes free.
+   */
   #enter(lane: Lane, stream: DenoStream | undefined): void {
     for (let next = stream; next !== undefined; next = this.#waiting.shift()) {
       lane.stream = next;

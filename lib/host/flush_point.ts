@@ -31,14 +31,15 @@ export class FlushPoint {
   readonly #arm: (run: () => void) => void;
   #tasks: (() => void)[] = [];
   #streams: Flushable[] = [];
-  /** Streams of earlier turns that have not been flushed, from `#lateAt` on. */
+  /** Streams of earlier turns. Those from index `#lateAt` on have not been flushed. */
   #late: Flushable[] = [];
   #lateAt = 0;
   #armed = false;
   readonly #now: (() => number) | undefined;
 
   /**
-   * `arm` calls a function at the end of the turn. With `now`, in milliseconds, flushes in slices.
+   * `arm` calls a function at the end of the turn. With `now`, which returns milliseconds, streams
+   * are flushed in slices.
    */
   constructor(arm: (run: () => void) => void, now?: () => number) {
     this.#arm = arm;

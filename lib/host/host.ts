@@ -12,7 +12,10 @@ import type { Random } from "../base/random.ts";
 import type { Claims, RejectionClaim } from "../base/rejections.ts";
 import type { Address, Stream } from "./stream.ts";
 
-/** TLS options of a server: its certificate and what it requests. PEM texts. */
+/**
+ * TLS options of a server: its certificates, and the certificate that clients must present. All
+ * certificates and keys are PEM texts.
+ */
 export interface ServerTls {
   readonly cert: string;
   readonly key: string;
@@ -27,7 +30,10 @@ export interface ServerTls {
   readonly takesTls12?: boolean | undefined;
 }
 
-/** TLS options of a client: what it trusts and its certificate. PEM texts. */
+/**
+ * TLS options of a client: the authority that it trusts, and its own certificate. All certificates
+ * and keys are PEM texts.
+ */
 export interface ClientTls {
   /** The authority that must have signed the server's certificate. */
   readonly ca: string;
@@ -186,8 +192,8 @@ export interface SpawnOptions {
   /** Options of the runtime. Default: `-A` for Deno, none for Bun. */
   readonly flags?: readonly string[] | undefined;
   /**
-   * Calls `errors` with every line of the process's standard error; without it, the process uses
-   * this one's standard error.
+   * Calls `errors` with every line of the process's standard error. Without this option, the lines
+   * appear on the standard error of this process.
    */
   readonly errors?: ((line: string) => void) | undefined;
 }

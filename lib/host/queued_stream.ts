@@ -18,10 +18,10 @@ import { EMPTY } from "../base/bytes.ts";
 import type { Flushable, FlushPoint } from "./flush_point.ts";
 import { type Address, IGNORE, type Stream, type StreamEnd, type StreamHandler } from "./stream.ts";
 
-/** Queued chunks are joined into one write up to this many bytes. */
+/** Maximum length in bytes of a write that joins several queued chunks. */
 export const JOIN_BYTES_MAX: number = 256 * 1024;
 
-/** When this many sent chunks are still in the array, they are removed from it. */
+/** Number of sent chunks in the array at which they are removed from it. */
 const CONSUMED_MAX = 1024;
 
 /** The part of a stream that is the same on all hosts. */
@@ -170,8 +170,9 @@ export abstract class QueuedStream implements Stream, Flushable {
   }
 
   /**
-   * Returns the length of the next write, which joins whole chunks, the first without `offset`
-   * bytes. A chunk longer than the limit of a joint write is written alone.
+   * Returns the length of the next write in bytes. It joins whole chunks, the first without the
+   * `offset` bytes that were already sent. A chunk longer than {@linkcode JOIN_BYTES_MAX} is
+   * written alone.
    */
   protected joinable(offset: number): number {
     let length = this.#first!.length - offset;

@@ -76,7 +76,7 @@ export function v8HeapLimit(): number {
 
 /**
  * Returns the memory that is available to the process, in bytes: that of the machine, or the limit
- * of its container. It is the limit of the heap if the engine has none.
+ * of its container. Used as the limit of the heap on an engine that reports none.
  */
 export function machineMemory(): number {
   const all = totalmem();
@@ -107,7 +107,10 @@ export const systemLog: LogSink = ({ time: at, level, line }) => {
   }
 };
 
-/** Starts a process and reads its standard output by lines, and its errors if `errors` is set. */
+/**
+ * Starts a process, and reads its standard output by lines; its standard error too if `errors` is
+ * set.
+ */
 export function spawnChild(
   command: string,
   args: readonly string[],

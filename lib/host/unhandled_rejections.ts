@@ -16,7 +16,8 @@ interface Listener {
 }
 
 /**
- * Installs `claims` on Deno. Listeners that the program added before see claimed rejections too.
+ * Installs `claims` on Deno. Listeners that the program has added earlier receive claimed
+ * rejections too.
  */
 export function claimRejectionsOnDeno(claims: Claims): RejectionClaim {
   const listener = (event: Event): void => {
