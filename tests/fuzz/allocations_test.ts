@@ -29,7 +29,9 @@ import { test } from "../kit/test.ts";
 import { PIDS, Session } from "../term/session.ts";
 import { randomTerm } from "../term/values.ts";
 
-/** Allocations of a decoder before it has read anything, such as its tables. */
+/**
+ * Number of bytes that a decoder may allocate before it reads anything, for example for its tables.
+ */
 const FIXED_BYTES = 16 * 1024;
 
 /**
@@ -57,8 +59,8 @@ function u32(value: number): Uint8Array {
 }
 
 /**
- * Returns nested containers that each announce all remaining bytes. `head` comes before each count,
- * `between` after it.
+ * Returns containers nested 63 deep, each of which announces all remaining bytes. `head` comes
+ * before each count, `between` after it. `half`: each entry of a container has two terms.
  */
 function nested(head: readonly number[], between: readonly number[], half: boolean): Uint8Array {
   const step = head.length + 4 + between.length;
@@ -73,8 +75,8 @@ function nested(head: readonly number[], between: readonly number[], half: boole
 }
 
 /**
- * Containers with a count of four bytes. Each row has the name, the tag, the bytes between the count and
- * the nested container (the first key of a map), and whether an entry has two terms.
+ * Containers with a count of four bytes. Each row has the name, the tag, the bytes between the
+ * count and the nested container (the first key of a map), and whether an entry has two terms.
  */
 const CONTAINERS: readonly (readonly [string, number, readonly number[], boolean])[] = [
   ["arrays", TAG.ARRAY32, [], false],
@@ -105,7 +107,7 @@ test("Decoder stays within its memory bound for the most expensive containers", 
   }
 });
 
-test("Decoder stays within its memory bound for random bytes and mutated terms with large counts", () => {
+test("Decoder stays within its memory bound for random bytes, and for mutated terms with large counts", () => {
   rounds(fuzzCount(3_000), (random) => {
     const bytes = random.below(2) === 0
       ? concat([new Uint8Array([0xf1]), random.bytes(random.below(400))])
@@ -130,7 +132,10 @@ const MESSAGES: MessageSink = {
   fail: () => {},
 };
 
-/** All readers of a peer's bytes, with prefixes that announce as much as possible. */
+/**
+ * All readers of a peer's bytes. Each has a function that reads bytes, and prefixes that announce
+ * as much as possible.
+ */
 const READERS: readonly (readonly [string, (bytes: Uint8Array) => void, readonly Uint8Array[]])[] =
   [
     ["FrameReader", (bytes) => {
@@ -167,17 +172,18 @@ const READERS: readonly (readonly [string, (bytes: Uint8Array) => void, readonly
     ["MessageReader", (bytes) => {
       const decoder = new FrameDecoder("client", LENGTH_MAX);
       const reader = new MessageReader(MESSAGES, LENGTH_MAX);
-      // Each piece is decoded on its own, so that a message consists of many.
+      // Decodes seven bytes at a time, so that a message arrives in many pieces.
       for (let at = 0; at < bytes.length; at += 7) {
         const piece = bytes.subarray(at, at + 7);
         SCRATCH.bytes.set(piece);
         decoder.decode(SCRATCH, 0, piece.length, reader);
       }
     }, [
-      // These announce the longest message, the same in two frames, and a compressed message.
+      // Frames that announce the longest message, a continuation that completes the longest
+      // message, and a first fragment of 8 KiB.
       new Uint8Array([0x82, 127, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff]),
       new Uint8Array([0x01, 1, 0x61, 0x80, 127, 0, 0, 0, 0, 0, 0xff, 0xff, 0x00]),
-      new Uint8Array([0x02, 126, 0x00, 0x20]),
+      new Uint8Array([0x02, 126, 0x20, 0x00]),
     ]],
     ["BodyReader", (bytes) => {
       const [first = 0] = bytes;
@@ -220,7 +226,7 @@ for (const [name, read, heads] of READERS) {
   });
 }
 
-test("Inflator produces at most the maximum message length from a small input that inflates endlessly", () => {
+test("Inflator stops at the maximum message length for a small input that inflates endlessly", () => {
   const output = makeOutput();
   const deflator = new Deflator(true, 15, {}, output);
   const bomb = deflator.compress(new Uint8Array(LENGTH_MAX));

@@ -39,7 +39,7 @@ import { test } from "../kit/test.ts";
 
 const ROUNDS = fuzzCount(10_000);
 
-/** A session with a node. Both sides know three nodes by index. */
+/** A link to a node. Both sides know three nodes by index. */
 class Line implements PeerLink {
   readonly home: Home;
   readonly rows: (readonly [tag: number, body: Uint8Array])[] = [];
@@ -164,7 +164,7 @@ test("readers of names and groups accept any bytes, and return values within the
   });
 });
 
-test("messages about names and groups are decoded as they were encoded, and a session never splits them", () => {
+test("messages about names and groups are decoded to the encoded values, and none exceeds 32 KiB", () => {
   rounds(ROUNDS / 200, (random) => {
     const line = new Line("peer@h:1", OWN);
     const pid = line.homes.pid(1, 7)!;
@@ -194,7 +194,7 @@ test("messages about names and groups are decoded as they were encoded, and a se
   });
 });
 
-test("Replicas: tables stay consistent for any messages of peers, and a peer's entries are removed with it", () => {
+test("Replicas keeps its tables consistent for any messages, and removes a peer's entries with the peer", () => {
   rounds(ROUNDS / 20, (random) => {
     const events = new Emitter<GlobalEvents>();
     const system = new System(OWN, makeHost(), events as never);

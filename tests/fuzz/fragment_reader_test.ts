@@ -98,7 +98,7 @@ class Slow implements Stream {
 
 const ROW = 0x77;
 
-test("SessionOutbox to HoldbackQueue: every frame that was not dropped arrives intact, and in order for each receiver", () => {
+test("SessionOutbox and HoldbackQueue deliver every frame that is not dropped, in order for each receiver", () => {
   rounds(FRAMES / 250, (random) => {
     const stream = new Slow();
     let tasks: (() => void)[] = [];

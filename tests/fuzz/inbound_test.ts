@@ -42,7 +42,7 @@ const TAGS: readonly number[] = [
   0x77,
 ];
 
-/** Makes a random actor perform a random operation on an actor of the other side. */
+/** Makes a random actor of `side` perform a random operation, usually on an actor of `far`. */
 function act(random: SeededRandom, side: Side, actors: readonly Actor[], far: readonly Actor[]) {
   const living = actors.filter(({ isAlive }) => isAlive);
   const actor = living[random.below(living.length)];
@@ -88,7 +88,10 @@ function act(random: SeededRandom, side: Side, actors: readonly Actor[], far: re
   }
 }
 
-/** Returns a message in place of a sent one: usually unchanged, sometimes mutated or random. */
+/**
+ * Returns the message that is delivered in place of a sent one: usually the same, sometimes a
+ * mutated or a random one.
+ */
 function anyRow(random: SeededRandom, { tag, body }: Frame): Frame {
   const kind = random.below(60);
   if (kind === 0) {

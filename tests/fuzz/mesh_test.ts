@@ -39,7 +39,7 @@ const FRAMES = fuzzCount(10_000);
 const KEY = new SeededRandom(99).bytes(32);
 const NONCE = new SeededRandom(98).bytes(32);
 
-/** A valid body of each message, as a starting point. */
+/** A valid body of each kind of message. The tests mutate them. */
 const SAMPLES: readonly (readonly [tag: number, body: Uint8Array])[] = [
   [
     TAG.NAME,

@@ -28,7 +28,7 @@ const ROUNDS = Math.ceil(fuzzCount(10_000) / FRAMES_A_ROUND);
 const shop = new DeflatePool(checkDeflate(true)!);
 const scratches = { input: new Scratch(), output: new Scratch() };
 
-/** The observed events of one connection. */
+/** What one connection did. */
 interface Outcome {
   readonly messages: (string | Uint8Array)[];
   readonly ends: { code: number; reason: string }[];
@@ -96,7 +96,7 @@ function randomMessage(random: SeededRandom): { data: string | Uint8Array; frame
   return { data, frames };
 }
 
-/** Asserts what holds for every connection, whatever it received. */
+/** Asserts the rules that hold for every connection, whatever it received. */
 function checkOutcome({ messages, ends, log, stream, state }: Outcome): void {
   assertEquals(log, []);
   assertEquals(ends.length, 1);

@@ -14,7 +14,10 @@ import { UNPROVEN_MAX } from "../../lib/host/unproven.ts";
 import { SeededRandom } from "../../lib/base/random.ts";
 import { test, until } from "../kit/test.ts";
 
-/** The maximum number of rounds. The test passes when one of them is fast enough. */
+/**
+ * Maximum number of rounds of the test of Nagle's algorithm. It passes when one of them is fast
+ * enough.
+ */
 const NAGLE_ROUNDS_MAX = 10;
 
 /** One end of a stream. Records its events. */
@@ -192,7 +195,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       });
       const drains = both.near.drains;
       const before = both.far.bytes;
-      // Bytes that had arrived when reading was paused are not delivered either.
+      // Data is not delivered during a pause, even if it had arrived before the pause.
       assertEquals(before, 0);
       both.far.stream.resume();
       await until("all bytes have arrived", () => both.far.bytes === written);
@@ -218,7 +221,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       await unpair(both);
     });
 
-    test(`Stream.end (${name}) closes one direction; the other continues until it ends too`, async () => {
+    test(`Stream.end (${name}) closes one direction, and the other continues until the peer ends it`, async () => {
       const both = await pair(makeHost(), way);
       both.near.stream.write(utf8("last words"));
       both.near.stream.end();
@@ -239,7 +242,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       await both.listener.close();
     });
 
-    test(`Stream.end (${name}) after the peer has ended loses no data that is still unread`, async () => {
+    test(`Stream.end (${name}) loses no data that the peer has not read, if the peer has ended its side first`, async () => {
       const both = await pair(makeHost(), way);
       const block = new Uint8Array(1 << 20);
       both.near.stream.pause();
@@ -291,7 +294,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       }
     });
 
-    test(`Stream.abort (${name}) is reported once on each side, locally as aborted`, async () => {
+    test(`Stream.abort (${name}) closes both sides once, and this side with the kind "aborted"`, async () => {
       const both = await pair(makeHost(), way);
       both.near.stream.write(utf8("x"));
       await until("the first byte has arrived", () => both.far.text === "x");
@@ -389,8 +392,8 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       ConnectError,
     );
     assertEquals(error.code, "timeout");
-    // On Deno the socket of the first attempt stays open until the peer ends it; that of the second
-    // does not.
+    // On Deno, the socket of the first attempt stays open until the peer closes it. That of the
+    // second attempt is closed.
     await assertRejects(
       () => host.connect({ ...silent.address, tls, timeoutMs: 100 }),
       ConnectError,
@@ -401,7 +404,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     await silent.close();
   });
 
-  test("Host.connect can be cancelled by its signal", async () => {
+  test("Host.connect rejects when its signal is aborted", async () => {
     const { ca } = await authority(1);
     const host = makeHost();
     const silent = await openListener(host);
@@ -420,7 +423,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     await silent.close();
   });
 
-  test("Host.connect trusts only the given authority and name, and the listener learns the cause", async () => {
+  test("Host.connect trusts only the given authority and name, and the listener reports the rejection", async () => {
     const host = makeHost();
     const ours = await authority(1);
     const theirs = await authority(2);
@@ -450,7 +453,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     await listener.close();
   });
 
-  test("Host.listen with clientCa rejects a client without a certificate, and one of another authority", async () => {
+  test("Host.listen with clientCa rejects a client without a certificate of that authority", async () => {
     const host = makeHost();
     const ours = await authority(1);
     const theirs = await authority(2);
@@ -478,7 +481,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     await listener.close();
   });
 
-  test("Host.listen under TLS ends clients that send something else, or nothing", async () => {
+  test("Host.listen with TLS closes the connection of a client that sends no TLS, or nothing", async () => {
     const host = makeHost();
     const { leaf } = await authority(1);
     const refused: string[] = [];
@@ -502,7 +505,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     await listener.close();
   });
 
-  test("Host.listen under TLS ends the oldest handshakes of an address with too many, and none of other addresses", async () => {
+  test("Host.listen with TLS ends the oldest handshakes of an address with too many, and none of others", async () => {
     const host = makeHost();
     const { ca, leaf } = await authority(1);
     const accepted: Recorder[] = [];
@@ -521,7 +524,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       await once(socket, "connect");
       return socket;
     };
-    // Opens the oldest connection. It is as silent as the others, but has another address.
+    // Opens the oldest connection, from another address. It sends nothing, like the others.
     const slow = await dial("127.0.0.3");
     const silent: Socket[] = [];
     for (let i = 0; i < UNPROVEN_MAX; i++) silent.push(await dial("127.0.0.2"));
@@ -543,7 +546,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     await listener.close();
   });
 
-  test("Listener.secure presents the new certificates from then on, and open streams continue", async () => {
+  test("Listener.secure replaces the certificates for new connections, and open streams continue", async () => {
     const host = makeHost();
     const before = await authority(1);
     const after = await authority(2);

@@ -35,7 +35,7 @@ class Stage {
   }
 }
 
-test("EndQueue passes few ends on at the end of the turn, also those that are added meanwhile", () => {
+test("EndQueue passes on a few ends at the end of the turn, including those that are added meanwhile", () => {
   const stage = new Stage();
   stage.add(1, () => stage.add(2));
   assertEquals([stage.passed, stage.turns.length], [[], 1]);
@@ -46,7 +46,7 @@ test("EndQueue passes few ends on at the end of the turn, also those that are ad
   assertEquals(stage.passed, [1, 2, 3]);
 });
 
-test("EndQueue passes many ends on in slices, with a timer between them", () => {
+test("EndQueue passes on many ends in slices, with a timer between them", () => {
   const stage = new Stage();
   const ids = Array.from({ length: 1000 }, (_, i) => i);
   for (const id of ids) stage.add(id);

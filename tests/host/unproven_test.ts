@@ -39,7 +39,7 @@ test("Unproven counts the addresses of one IPv6 /64 as one client", () => {
   assertEquals(unproven.add("elsewhere", "2001:db8:0:1::1"), undefined);
 });
 
-test("Unproven.delete frees a place, once", () => {
+test("Unproven.delete frees a place, and has no effect the second time", () => {
   const unproven = new Unproven<string>(2);
   assertEquals(unproven.add("a", "192.0.2.1"), undefined);
   unproven.delete("a");

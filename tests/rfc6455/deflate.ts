@@ -25,7 +25,7 @@ export interface DeflateCase {
   /** The number of messages. Each has `length` bytes. */
   readonly count: number;
   readonly length: number;
-  /** The client splits messages into frames of this many bytes. */
+  /** Number of bytes of each frame into which the client splits a message. */
   readonly fragment: number;
   /** Returns the payload of a message. */
   readonly payload: (random: SeededRandom, length: number) => Uint8Array;
@@ -37,13 +37,13 @@ const NAME = "permessage-deflate";
  * Server options with which the compression context is kept if the client allows it, and every
  * message is compressed.
  */
-const WILLING: DeflateOptions = {
+const KEEPS_CONTEXT: DeflateOptions = {
   threshold: 0,
   serverNoContextTakeover: false,
   clientNoContextTakeover: false,
 };
 
-/** Lengths of the public suite, whole and in fragments. */
+/** The message lengths of the public suite, each with the length of the fragments. */
 const ALL_SIZES: readonly (readonly [length: number, fragment: number])[] = [
   ...[16, 64, 256, 1024, 4096, 8192, 16_384, 32_768, 65_536, 131_072].map((length) =>
     [length, Infinity] as const
@@ -52,7 +52,10 @@ const ALL_SIZES: readonly (readonly [length: number, fragment: number])[] = [
   ...[[131_072, 1024], [131_072, 8192], [131_072, 32_768]] as const,
 ];
 
-/** Without `FIRN_RFC6455=full` only some lengths, and fewer messages of each. */
+/**
+ * The tested lengths and the number of messages of each. Without `FIRN_RFC6455=full`, there are
+ * fewer.
+ */
 const SIZES = FULL ? ALL_SIZES : [0, 3, 5, 9, 10, 16].map((i) => ALL_SIZES[i]!);
 const COUNT = FULL ? 12 : 4;
 
@@ -93,7 +96,7 @@ const KINDS = [
 
 const FORGETS = `${NAME}; server_no_context_takeover; client_no_context_takeover`;
 
-/** Offers, responses, and the server's options in addition to `WILLING`. */
+/** Offers and the expected responses, with server options in addition to `KEEPS_CONTEXT`. */
 const AGREEMENTS: readonly (readonly [offer: string, answer: string, server?: DeflateOptions])[] = [
   [NAME, NAME],
   [`${NAME}; server_no_context_takeover`, `${NAME}; server_no_context_takeover`],
@@ -133,7 +136,7 @@ function agreements(group: string, all: typeof AGREEMENTS): DeflateCase[] {
     SIZES.map(([length, fragment], k) => ({
       id: `${group}.${i + 1}.${k + 1}`,
       title: `${offer}: ${length} bytes, in fragments of ${fragment}`,
-      server: { ...WILLING, ...server },
+      server: { ...KEEPS_CONTEXT, ...server },
       offer,
       answer,
       opcode: TEXT,
@@ -151,7 +154,7 @@ export const DEFLATE: readonly DeflateCase[] = [
     SIZES.map(([length, fragment], k) => ({
       id: `12.${i + 1}.${k + 1}`,
       title: `${name}, ${length} bytes, in fragments of ${fragment}`,
-      server: WILLING,
+      server: KEEPS_CONTEXT,
       offer: NAME,
       answer: NAME,
       opcode,

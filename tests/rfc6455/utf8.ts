@@ -126,7 +126,7 @@ const prefixes = (bytes: Uint8Array): Row[] =>
       : wrong(`the first ${i + 1} bytes of Greek`, part);
   });
 
-/** Texts at the limits of valid UTF-8, and beyond them. */
+/** Texts at the limits of valid UTF-8, and just beyond these limits. */
 const grid: Case[] = [
   ...section(
     "6.5",

@@ -102,8 +102,8 @@ function many({ opcode, name, payload, echo }: Kind, id: string): Case[] {
 
 const GROWING = [64 * KIB, 256 * KIB, MIB, 4 * MIB, 8 * MIB, 16 * MIB];
 /**
- * The public suite splits these messages into segments of 64 to 2048 bytes. This client splits
- * every case.
+ * The lengths of six messages that the public suite splits into segments of 64 to 2048 bytes. This
+ * client splits the messages of every case.
  */
 const SEGMENTED: number[] = new Array(6).fill(MIB);
 

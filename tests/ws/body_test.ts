@@ -56,7 +56,7 @@ test("BodyReader reads a body byte by byte in linear time, and stores it once", 
   }
 });
 
-test("BodyReader stays within its memory budget, and returns what it used", () => {
+test("BodyReader rejects a body that exceeds the memory budget, and releases the memory when it is freed", () => {
   const budget = new BodyBudget(250);
   const body = (length: number): BodyReader => {
     const reader = new BodyReader(head(["content-length", `${length}`]), 1000, budget);

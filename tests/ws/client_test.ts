@@ -39,7 +39,7 @@ test("Masker masks frames of every length form, each with its own key", () => {
   }
 });
 
-test("connect echoes text and binary of every length form, plain and compressed", async () => {
+test("connect opens a WebSocket that sends and receives messages of every length form", async () => {
   for (const perMessageDeflate of [false, true, { serverNoContextTakeover: false }]) {
     await serving({ ...ECHO, perMessageDeflate }, async (server) => {
       const got: (string | Uint8Array)[] = [];
@@ -85,7 +85,7 @@ test("connect negotiates a protocol, sends headers, and receives the server's cl
   });
 });
 
-test("connect rejects with the cause: invalid options, no server, a rejected handshake", async () => {
+test("connect rejects with an error that names the cause", async () => {
   const wrongs = ["http://127.0.0.1/", "ws://", "ws://127.0.0.1/#x", "x"];
   for (const url of wrongs) await assertRejects(() => connect(host, url), OptionError);
   const options = [{ reconnect: { minDelay: 0 } }, { maxPayloadLength: 0 }, {
@@ -209,7 +209,7 @@ test("Client reconnects when it loses its server, with the same handlers", async
   await server.stop();
 });
 
-test("Client stops after the maximum number of failed attempts, and reports it by state, event, error, log and promise", async () => {
+test("Client fails with a ReconnectError after the maximum number of failed attempts", async () => {
   const server = await serve(host, ECHO);
   const changes: ClientChange[] = [];
   const log: string[] = [];
@@ -291,7 +291,7 @@ test("Client waits for the time in the Retry-After header", async () => {
     await client.close();
   });
   assertEquals(retryAfterMs("Thu, 01 Jan 1970 00:00:09 GMT", 4000), 5000);
-  // A longer wait than an hour is shortened to an hour, and not ignored.
+  // A wait of more than an hour is shortened to an hour, and not ignored.
   assertEquals(
     new Delay({ maxDelay: 1 }, () => 0).next(0, retryAfterMs("9".repeat(400), 0)),
     3_600_000,
@@ -341,7 +341,7 @@ test("Client calls functions for the URL, headers and protocols of each attempt"
   );
 });
 
-test("Client sends the URL's credentials only in a header, removes them from its url, and rejects reserved headers", async () => {
+test("Client sends the URL's credentials only in a header, and rejects reserved headers", async () => {
   const shown: (string | null)[] = [];
   await serving(
     { upgrade: (request) => void shown.push(request.headers.get("authorization")) },
@@ -362,7 +362,7 @@ test("Client sends the URL's credentials only in a header, removes them from its
   );
 });
 
-test("Client ends with its AbortSignal, before and after it is open", async () => {
+test("Client closes when its signal is aborted, before and after it is open", async () => {
   const early = new AbortController();
   const going = answering(() => "", async (url) => {
     const client = connect(host, url, { signal: early.signal });
@@ -470,7 +470,7 @@ test("Client's connection is an actor if the client has a system", async () => {
   system.stop();
 });
 
-test("Delay doubles up to its limit, is random between half and the full value, and can be reset", () => {
+test("Delay.next doubles the delay up to its limit, and shortens each at random by up to half", () => {
   const delay = (chance: number) =>
     new Delay({ minDelay: 100, maxDelay: 350, attempts: 5 }, () => chance);
   const whole = delay(1);

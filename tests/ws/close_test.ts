@@ -23,7 +23,7 @@ const CODES: readonly (readonly [from: number, to: number, received: boolean, se
   [65535, 65535, false, false],
 ];
 
-test("isWireCode and checkCloseCode agree with the grid of RFC 6455 and the registry", () => {
+test("isWireCode and checkCloseCode accept the codes that RFC 6455 and the IANA registry allow", () => {
   for (const [from, to, received, sent] of CODES) {
     for (let code = from; code <= to; code++) {
       assertEquals(isWireCode(code), received, `received ${code}`);
@@ -47,7 +47,7 @@ test("checkCloseCode rejects a value that is not an integer, and suggests valid 
   }
 });
 
-test("parseClose accepts the codes of the grid, and rejects the others", () => {
+test("parseClose accepts every code that may be received, and rejects the others", () => {
   for (const [from, to, received] of CODES) {
     for (const code of [from, to]) {
       assertEquals(

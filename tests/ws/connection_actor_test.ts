@@ -84,7 +84,7 @@ test("Connection has no pid on a server without actors, or after it is closed", 
   });
 });
 
-test("Connection handles its messages one at a time, as its handler settles", async () => {
+test("Connection handles the next message to its pid when the handler's promise has settled", async () => {
   const received: string[] = [];
   const gate = Promise.withResolvers<void>();
   await serving({

@@ -288,7 +288,7 @@ test("Connection answers pings and close frames while a handler runs, and handle
   });
 });
 
-test("Connection closes soon after its peer disconnects while a handler's promise is pending forever", async () => {
+test("Connection closes soon after its peer disconnects, even if a handler's promise never settles", async () => {
   const received: string[] = [];
   await serving({
     message: () => new Promise(() => {}),
@@ -310,7 +310,7 @@ test("Connection closes soon after its peer disconnects while a handler's promis
   });
 });
 
-test("serve accepts pages of its own host by default, or else of the given origins", async () => {
+test("serve accepts WebSockets from pages of its own host, or of the given origins", async () => {
   const rows:
     readonly (readonly [origin: string, host: string, origins: unknown, status: number])[] = [
       ["https://example.org", "example.org", undefined, 101],

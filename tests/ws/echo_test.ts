@@ -7,7 +7,7 @@ import { RawClient } from "../kit/ws_client.ts";
 const host = makeHost();
 const file = fileURLToPath(new URL("../../scripts/echo.ts", import.meta.url));
 
-test("echo prints its address, echoes, and exits cleanly on SIGTERM and SIGINT", async () => {
+test("echo sends every message back, and exits with 0 on SIGTERM and SIGINT", async () => {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     const child = host.spawn({ runtime, file, args: ["--port", "0"] });
     const lines: string[] = [];

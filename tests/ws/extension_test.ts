@@ -43,8 +43,8 @@ test("parseExtensions reads names, parameters and quoted values, and rejects eve
 });
 
 /**
- * An offer, the parameters that the server accepts, and its response, which is undefined if it
- * declines the offer.
+ * Offers, each with the parameters that the server accepts and the server's response. The response
+ * is undefined if the server declines the offer.
  */
 const GRID: readonly (readonly [string, DeflateTerms, string | undefined])[] = [
   [D, wish(true, true), D],
@@ -96,7 +96,7 @@ test("acceptDeflate answers every offer within the limits of both sides", () => 
   }
 });
 
-test("acceptDeflate assumes the largest window for a client that cannot be restricted", () => {
+test("acceptDeflate assumes the largest window for a client that accepts no limit", () => {
   const received = acceptDeflate(parseExtensions(D)!, wish(true, true, 15, 9))!;
   assertEquals(received.terms, wish(true, true));
 });

@@ -137,8 +137,8 @@ for (const [rule, what, bytes] of BROKEN) {
   test(`FrameDecoder rejects ${what} as ${rule}`, () => {
     const before = buildFrame({ payload: "ok" });
     const lines = decode([before]).lines;
-    // A length is checked when it is complete. All other violations are detected at their last
-    // byte.
+    // A length is checked when all of its bytes have arrived. Every other violation is detected at
+    // the last byte of `bytes`.
     const certain = hex(bytes);
     const wanted = rule === "lengthSign" ? join(certain, new Uint8Array(7)) : certain;
     for (const chunks of [[join(before, wanted)], byteByByte(join(before, wanted))]) {
@@ -186,14 +186,14 @@ test("FrameDecoder does not start the next frame while its sink is paused", () =
   assertEquals(recorder.lines.length, 4);
 });
 
-test("RULES contains codes that may be sent, and reasons that fit", () => {
+test("RULES contains only codes that may be sent, and reasons that fit into a close frame", () => {
   for (const { code, words } of Object.values(RULES)) {
     assert([1002, 1007, 1009, 1013].includes(code));
     assert(words.length <= 123);
   }
 });
 
-/** Lengths on both sides of each boundary. */
+/** Payload lengths on both sides of each boundary, with the length of the header and its bytes. */
 const LENGTHS: readonly (readonly [length: number, header: number, bytes: string])[] = [
   [0, 2, "82 00"],
   [125, 2, "82 7d"],

@@ -155,7 +155,7 @@ for (const header of ONCE) {
   });
 }
 
-test("HeadReader rejects a line, a count and a head over the limits, and accepts them at the limits", () => {
+test("HeadReader accepts a request at each limit, and rejects one over it", () => {
   const line = (length: number): string => {
     const target = "/".padEnd(length - "GET  HTTP/1.0\r\n".length, "x");
     return `GET ${target} HTTP/1.0\r\n\r\n`;
@@ -182,7 +182,7 @@ test("HeadReader rejects an endless line without waiting for its end", () => {
   assertEquals(verdict("GET / HTTP/1.1\r\nHost: h"), "more");
 });
 
-test("checkUpgrade accepts the sample request, and tokens in any case and list", () => {
+test("checkUpgrade accepts the sample request, and tokens in any case and at any place in a list", () => {
   assertEquals(checkUpgrade(head(upgradeRequest())), undefined);
   const headers = { Upgrade: "foo, WebSocket", Connection: "keep-alive, UPGRADE" };
   assertEquals(checkUpgrade(head(upgradeRequest(headers))), undefined);

@@ -1,7 +1,7 @@
 /**
- * HTTP behaviour on which programs rely that move from `Deno.serve` or `Bun.serve`: requests on the
- * wire, and the expected responses. `http_behaviours_test.ts` runs each row against the runtime's
- * own server and ours.
+ * Behaviour of HTTP servers on which programs written for `Deno.serve` or `Bun.serve` rely:
+ * requests on the wire, and the expected responses. `http_behaviours_test.ts` runs each row against
+ * the runtime's own server and ours.
  */
 import { Buffer } from "node:buffer";
 import net from "node:net";

@@ -55,8 +55,8 @@ function open(
 }
 
 for (const takeover of [false, true]) {
-  const kind = takeover ? "remembers" : "forgets";
-  test(`Connection that ${kind} inflates messages in pieces, interleaved with those of others`, () => {
+  const context = takeover ? "with" : "without";
+  test(`Connection ${context} context takeover inflates messages in pieces, interleaved with those of others`, () => {
     const texts = ["a first text, ".repeat(40), "Grüße, 😀 ".repeat(500), ""];
     const all = [open(takeover), open(takeover)];
     for (const text of texts) {
@@ -139,7 +139,7 @@ test("Connection yields to other tasks in the middle of a message that inflates 
     assertEquals([turns.length, stream.isPaused], [1, true]);
     turns.shift()!();
   }
-  // Each turn inflates at most one piece of the frame.
+  // Each turn inflates one piece of the frame.
   assertEquals(count, 4);
   for (const turn of turns) turn();
   assertEquals([messages, stream.isPaused], [[payload], false]);

@@ -41,7 +41,7 @@ async function texts(client: RawClient, count: number): Promise<string[]> {
   return answersOf(client).map(({ text }) => text);
 }
 
-test("serve answers several requests on one connection, with any bodies", async () => {
+test("serve answers several requests on one connection, with and without bodies", async () => {
   await serving({ fetch: describe }, async (server) => {
     const client = await RawClient.connect(host, server.port);
     client.write(get("/a"));
@@ -332,7 +332,7 @@ test("serve answers others while many idle connections send slowly, and closes t
   });
 });
 
-test("serve also keeps TLS connections open", async () => {
+test("serve answers several requests on one TLS connection", async () => {
   const tls = await makeTls();
   await serving({ fetch: describe, tls: tls.server }, async (server) => {
     const client = new RawClient(

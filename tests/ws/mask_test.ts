@@ -10,7 +10,7 @@ function keyOf(bytes: Uint8Array): number {
   return bytes[0]! | (bytes[1]! << 8) | (bytes[2]! << 16) | (bytes[3]! << 24);
 }
 
-test("unmask reverses RFC 6455's example", () => {
+test("unmask decodes RFC 6455's example", () => {
   const scratch = new Scratch(16);
   scratch.bytes.set(hex("7f 9f 4d 51 58"), 3);
   assertEquals(unmask(scratch, 3, 8, keyOf(hex("37 fa 21 3d"))), 0);

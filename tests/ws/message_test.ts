@@ -182,7 +182,7 @@ test("MessageReader returns a message before later frames of the same chunk", ()
   assertEquals(order, ["1", "control 9", "2"]);
 });
 
-/** Returns the allocated memory, whether used or not. */
+/** Returns the memory that the process has allocated, in bytes. */
 function memory(): number {
   const { rss, external } = process.memoryUsage();
   return Math.max(rss, external);

@@ -220,7 +220,7 @@ test("serve rejects an invalid upgrade request with its status", async () => {
   });
 });
 
-test("serve calls the upgrade hook, and attaches data, protocol and headers", async () => {
+test("serve calls the upgrade hook, and uses the data, protocol and headers that it returns", async () => {
   const seen: string[] = [];
   await serving<{ user: string }>({
     upgrade: async (request, remote) => {

@@ -7,7 +7,7 @@ import { Rooms } from "../../lib/ws/rooms.ts";
 import { Scratch } from "../../lib/ws/scratch.ts";
 
 /**
- * Returns a server's terms, with a clock that stands still, no compression, and tasks that run at
+ * Returns a server's terms: the clock stands still, compression is off, and deferred tasks run at
  * once.
  */
 export function termsWith(
