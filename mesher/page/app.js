@@ -43,7 +43,7 @@ export class App extends EventTarget {
   projects = [];
   /** @type {model.Project | null} */
   project = null;
-  /** Number of events since the page was opened. */
+  /** Number of events that have arrived since the page was opened. */
   seen = 0;
   /**
    * Names and addresses of the other nodes, which are shown if this node does not answer.
@@ -70,6 +70,8 @@ export class App extends EventTarget {
   sendsMail;
 
   /**
+   * Creates the state for the user that the server has returned.
+   *
    * @param {{
    *   user: model.User, organisations: model.Organisation[],
    *   publicUrl: string | null, sendsMail: boolean,
@@ -83,7 +85,7 @@ export class App extends EventTarget {
     this.organisations = organisations;
   }
 
-  /** @returns {LiveState} */
+  /** The state of the project's live stream. @returns {LiveState} */
   get liveState() {
     return this.#live?.state ?? "closed";
   }
@@ -105,7 +107,11 @@ export class App extends EventTarget {
     peopleApi.me().then(({ nodes }) => this.meet(nodes), () => {});
   }
 
-  /** @param {model.Organisation | null} organisation */
+  /**
+   * Selects an organisation, and loads its projects.
+   *
+   * @param {model.Organisation | null} organisation
+   */
   async enter(organisation) {
     this.organisation = organisation;
     if (organisation !== null) localStorage.setItem("mesher.organisation", organisation.id);
@@ -121,7 +127,7 @@ export class App extends EventTarget {
     this.look(this.projects.find(({ id }) => id === projectId) ?? this.projects[0] ?? null);
   }
 
-  /** @param {model.Project | null} project */
+  /** Selects a project, and opens its live stream. @param {model.Project | null} project */
   look(project) {
     const same = project?.id === this.project?.id;
     this.project = project;
@@ -183,7 +189,7 @@ export class App extends EventTarget {
     this.#live = null;
   }
 
-  /** @param {LiveState} state */
+  /** Handles a change of the live stream's state. @param {LiveState} state */
   #moved(state) {
     const wasLost = this.lostAt !== null;
     if (state === "open") this.lostAt = null;
@@ -193,7 +199,11 @@ export class App extends EventTarget {
     if (wasLost && this.lostAt === null) this.#hear({ type: "reconnected" });
   }
 
-  /** @param {Message} message */
+  /**
+   * Handles a message of the live stream: counts events, and emits `live`.
+   *
+   * @param {Message} message
+   */
   #hear(message) {
     if (message.type === "event") {
       this.seen++;
@@ -203,7 +213,7 @@ export class App extends EventTarget {
   }
 
   /**
-   * Calls the listener for each live message until the signal aborts.
+   * Calls the listener for each message of the live stream until the signal aborts.
    *
    * @param {AbortSignal} signal
    * @param {(message: Message) => void} listener

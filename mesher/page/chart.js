@@ -55,7 +55,7 @@ export function columnChart(buckets, { height = 200, daily = false, signal, unit
   });
   const box = h("div", { class: "chart" }, svg, tip);
 
-  /** @param {number} width */
+  /** Draws the chart at a width in pixels. @param {number} width */
   function draw(width) {
     const ticks = ticksTo(top);
     const most = ticks.at(-1) ?? 1;
@@ -107,6 +107,8 @@ export function columnChart(buckets, { height = 200, daily = false, signal, unit
     );
   }
   /**
+   * Shows the number and the time of a column beside it.
+   *
    * @param {Bucket} bucket
    * @param {number} x
    */
@@ -156,7 +158,7 @@ export function sparkline(buckets) {
   );
 }
 
-/** @param {number} share */
+/** Formats a share, from 0 to 1, as a percentage. @param {number} share */
 function percent(share) {
   return share > 0 && share < 0.005 ? "<1 %" : `${Math.round(share * 100)} %`;
 }

@@ -5,8 +5,16 @@
  * @module
  */
 
-/** @typedef {Node | string | number | null | undefined | false} Child */
-/** @typedef {Record<string, unknown>} Props */
+/**
+ * A value that can be added to an element. Null, undefined and false add nothing.
+ *
+ * @typedef {Node | string | number | null | undefined | false} Child
+ */
+/**
+ * The properties of a new element: attributes, listeners and data.
+ *
+ * @typedef {Record<string, unknown>} Props
+ */
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -44,6 +52,8 @@ export function s(tag, props, ...children) {
 }
 
 /**
+ * Sets the attributes and listeners of an element.
+ *
  * @param {Element} element
  * @param {Props} props
  */
@@ -65,6 +75,8 @@ function apply(element, props) {
 }
 
 /**
+ * Adds children to an element. Null, undefined and false are skipped.
+ *
  * @param {Element} element
  * @param {readonly Child[]} children
  */

@@ -14,6 +14,8 @@ import { clockTime, exact } from "./time.js";
 /** @import * as model from "./model.js" */
 
 /**
+ * Returns the panels of an event. Parts without data have no panel.
+ *
  * @param {model.EventDetail} event
  * @returns {HTMLElement[]}
  */
@@ -106,7 +108,7 @@ export function tagChips(tags) {
   );
 }
 
-/** @param {readonly model.Breadcrumb[]} breadcrumbs */
+/** Draws the breadcrumbs of an event. @param {readonly model.Breadcrumb[]} breadcrumbs */
 function crumbs(breadcrumbs) {
   const timed = breadcrumbs.some(({ at }) => at !== null);
   return h(

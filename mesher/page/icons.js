@@ -35,9 +35,11 @@ const PATHS = {
   play: "M6 4l10 6-10 6z",
 };
 
-/** @typedef {keyof typeof PATHS} IconName */
+/** The name of an icon. @typedef {keyof typeof PATHS} IconName */
 
 /**
+ * Draws an icon.
+ *
  * @param {IconName} name
  * @returns {SVGSVGElement}
  */

@@ -32,7 +32,11 @@ export function objectTable(object) {
   );
 }
 
-/** @param {unknown} value */
+/**
+ * Draws a value: JSON for an object or a list, otherwise a text or a link.
+ *
+ * @param {unknown} value
+ */
 function valueOf(value) {
   if (typeof value === "object" && value !== null) {
     return h("pre", null, JSON.stringify(value, null, 2));
@@ -40,7 +44,11 @@ function valueOf(value) {
   return linked(String(value));
 }
 
-/** @param {string} text */
+/**
+ * Returns a link if the text is a URL that is safe to open, otherwise the text.
+ *
+ * @param {string} text
+ */
 function linked(text) {
   const href = safeHref(text);
   return href === undefined

@@ -4,7 +4,11 @@
  * @module
  */
 
-/** @typedef {Record<string, (event: KeyboardEvent) => void>} Bindings */
+/**
+ * Functions by the key, or the pair of keys, that calls them.
+ *
+ * @typedef {Record<string, (event: KeyboardEvent) => void>} Bindings
+ */
 
 /** Maximum time between the two keys of a pair, in milliseconds. */
 const PAIR_MS = 1_200;
@@ -21,6 +25,8 @@ export class Keys {
   }
 
   /**
+   * Adds bindings, which take precedence over those added before.
+   *
    * @param {Bindings} bindings
    * @param {AbortSignal} [signal] Removes the bindings when it is aborted.
    */
@@ -31,7 +37,11 @@ export class Keys {
     });
   }
 
-  /** @param {KeyboardEvent} event */
+  /**
+   * Handles a pressed key: the second key of a pair, or else a single key.
+   *
+   * @param {KeyboardEvent} event
+   */
   #press(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     if (isTyping(event.target) || document.querySelector("dialog[open]")) return;
@@ -47,6 +57,8 @@ export class Keys {
   }
 
   /**
+   * Calls the function of a key or of a pair. Returns whether there is one.
+   *
    * @param {string} name
    * @param {KeyboardEvent} event
    * @returns {boolean}
@@ -64,6 +76,8 @@ export class Keys {
 }
 
 /**
+ * Returns whether the user types into this element.
+ *
  * @param {EventTarget | null} target
  * @returns {boolean}
  */

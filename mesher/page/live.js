@@ -6,9 +6,17 @@
 import { streamUrl } from "./server/projects.js";
 import { objectOf } from "./server/values.js";
 
-/** @typedef {"connecting" | "open" | "waiting" | "closed"} LiveState */
-/** @typedef {{ level?: string, environment?: string }} Filters */
-/** @typedef {Record<string, unknown>} Message */
+/**
+ * The state of a live stream. "waiting": it pauses before it reconnects.
+ *
+ * @typedef {"connecting" | "open" | "waiting" | "closed"} LiveState
+ */
+/**
+ * The events that the server sends. Default: all.
+ *
+ * @typedef {{ level?: string, environment?: string }} Filters
+ */
+/** A message of a live stream. @typedef {Record<string, unknown>} Message */
 
 /** The first pause before a reconnection, doubled after each failure, in milliseconds. */
 const WAIT_MS = 1_000;
@@ -34,6 +42,8 @@ export class LiveStream {
   #tries = 0;
 
   /**
+   * Opens the stream. `onRefused` is called when the server rejects the session or the project.
+   *
    * @param {{
    *   projectId: string, filters?: Filters,
    *   onMessage: (message: Message) => void, onState?: (state: LiveState) => void,
@@ -49,12 +59,12 @@ export class LiveStream {
     this.#open();
   }
 
-  /** @returns {LiveState} */
+  /** The state of the connection. @returns {LiveState} */
   get state() {
     return this.#state;
   }
 
-  /** @param {Filters} filters */
+  /** Changes the filters, also on the server. @param {Filters} filters */
   setFilters(filters) {
     this.#filters = filters;
     this.#subscribe();
@@ -72,8 +82,8 @@ export class LiveStream {
   close() {
     this.#move("closed");
     clearTimeout(this.#timer);
-    // Browsers report an error if a socket is closed while it connects. It is then closed when it
-    // has opened.
+    // Browsers log an error if a socket is closed while it connects. Such a socket is closed when
+    // it has opened.
     if (this.#socket?.readyState !== WebSocket.CONNECTING) this.#socket?.close();
   }
 
@@ -111,7 +121,11 @@ export class LiveStream {
     this.#socket.send(JSON.stringify({ type: "subscribe", filters }));
   }
 
-  /** @param {LiveState} state */
+  /**
+   * Changes the state, unless the stream was closed, and reports the new state.
+   *
+   * @param {LiveState} state
+   */
   #move(state) {
     if (this.#state === "closed") return;
     this.#state = state;
@@ -119,7 +133,12 @@ export class LiveStream {
   }
 }
 
-/** @param {string} data @returns {Message | null} */
+/**
+ * Parses a message. Returns null for invalid JSON.
+ *
+ * @param {string} data
+ * @returns {Message | null}
+ */
 function parse(data) {
   try {
     return objectOf(JSON.parse(data));

@@ -31,7 +31,7 @@ import { settingsView } from "./views/settings.js";
 import { welcomeView } from "./views/welcome.js";
 
 /** @import { Context } from "./app.js" */
-/** @typedef {(context: Context) => HTMLElement} View */
+/** A function that draws a view. @typedef {(context: Context) => HTMLElement} View */
 
 /** The views by the first part of the path. @type {Record<string, View>} */
 const VIEWS = {
@@ -99,6 +99,8 @@ addEventListener("hashchange", () => {
 });
 
 /**
+ * Shows the app until the signal aborts, and redraws the view when the place changes.
+ *
  * @param {App} app
  * @param {AbortSignal} signal
  */

@@ -5,7 +5,11 @@
  * @module
  */
 
-/** @typedef {{ path: string, parts: string[], query: URLSearchParams }} Place */
+/**
+ * A place within the page: its path, the parts of the path, and its query.
+ *
+ * @typedef {{ path: string, parts: string[], query: URLSearchParams }} Place
+ */
 
 /**
  * Returns the current place.
@@ -20,6 +24,8 @@ export function placeFrom(hash = location.hash) {
 }
 
 /**
+ * Decodes a part of a URL. Returns it unchanged if it is malformed.
+ *
  * @param {string} text
  * @returns {string}
  */

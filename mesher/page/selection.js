@@ -17,7 +17,7 @@ export class Selection extends EventTarget {
     return this.#ids.size;
   }
 
-  /** @param {string} id */
+  /** Returns whether a row is selected. @param {string} id */
   has(id) {
     return this.#ids.has(id);
   }
@@ -37,6 +37,8 @@ export class Selection extends EventTarget {
   }
 
   /**
+   * Selects or deselects these rows.
+   *
    * @param {readonly string[]} ids
    * @param {boolean} picked
    */

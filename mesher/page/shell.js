@@ -95,13 +95,13 @@ export function shell(app, on) {
     h("div", { class: "middle" }, trouble, main),
   );
 
-  /** @param {boolean} open */
+  /** Opens or closes the menu on a phone. @param {boolean} open */
   function setMenu(open) {
     root.classList.toggle("menu-open", open);
     menu.setAttribute("aria-expanded", String(open));
     if (open) links[0]?.focus();
   }
-  /** @param {Event} event */
+  /** Moves the focus from the link at the top of the page to the view. @param {Event} event */
   function skip(event) {
     event.preventDefault();
     main.focus();
@@ -174,7 +174,7 @@ export function shell(app, on) {
   return {
     root,
     main,
-    /** @param {string} path */
+    /** Closes the menu, and marks the link of the current view. @param {string} path */
     current(path) {
       setMenu(false);
       for (const link of links) {

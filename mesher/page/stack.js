@@ -24,6 +24,8 @@ export function stack(exceptions) {
 }
 
 /**
+ * Draws one exception. `depth`: its position in the chain, 0 for the one finally thrown.
+ *
  * @param {model.Exception} exception
  * @param {number} depth
  */
@@ -85,6 +87,8 @@ function isOpen(frames, i, anyOwn) {
 }
 
 /**
+ * Draws one frame, which can be opened if it has details.
+ *
  * @param {model.Frame} frame
  * @param {boolean} anyOwn
  * @param {boolean} open
@@ -134,7 +138,7 @@ function placeOf({ file, module, package: jar }) {
   return jar === null || place === jar ? place : `${place} [${jar.replace(/^.*[/\\]/, "")}]`;
 }
 
-/** @param {model.Frame} frame */
+/** Draws the source lines of a frame. @param {model.Frame} frame */
 function source(frame) {
   const first = frame.line === null ? null : frame.line - frame.before.length;
   const lines = [...frame.before, frame.context ?? "", ...frame.after];

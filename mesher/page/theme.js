@@ -1,7 +1,7 @@
 /**
  * Sets the light or dark theme before the page is first painted. This is a plain script, because
- * modules run after the document was parsed. `system` uses the setting of the operating system.
- * `shell.js` changes the theme.
+ * modules run after the document was parsed. The theme `system` uses the setting of the operating
+ * system. The user changes the theme in `shell.js`.
  */
 (() => {
   /** @type {string | null} */

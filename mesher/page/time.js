@@ -120,6 +120,8 @@ export function count(n) {
 }
 
 /**
+ * Returns a count with its noun in the singular or the plural.
+ *
  * @param {number} n
  * @param {string} one
  * @param {string} [many]
@@ -130,6 +132,8 @@ export function plural(n, one, many = `${one}s`) {
 }
 
 /**
+ * Formats a number of bytes.
+ *
  * @param {number} n
  * @returns {string}
  */
@@ -141,6 +145,8 @@ export function bytes(n) {
 }
 
 /**
+ * Formats a duration, with the two largest units if it is an hour or more.
+ *
  * @param {number} ms
  * @returns {string}
  */

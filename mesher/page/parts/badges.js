@@ -7,12 +7,12 @@ import { h } from "../dom.js";
 
 /** @import * as model from "../model.js" */
 
-/** @param {model.Level} level */
+/** Draws the level of an event. @param {model.Level} level */
 export function levelBadge(level) {
   return h("span", { class: `level ${level}` }, level);
 }
 
-/** @param {string} status */
+/** Draws the state of an issue or of an alert. @param {string} status */
 export function statusBadge(status) {
   return h("span", { class: `status ${status}` }, STATUS_WORDS[status] ?? status);
 }

@@ -11,6 +11,8 @@ import { toast } from "./toast.js";
 /** @import { IconName } from "../icons.js" */
 
 /**
+ * Creates a button with a text and, optionally, an icon.
+ *
  * @param {string} text
  * @param {Record<string, unknown> & { icon?: IconName, kind?: string }} [props]
  * @returns {HTMLButtonElement}

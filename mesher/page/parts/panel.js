@@ -45,6 +45,8 @@ export function tabs(label, items) {
 }
 
 /**
+ * Creates the message that is shown in place of an empty list.
+ *
  * @param {string} title
  * @param {Child} [words]
  * @param {...Child} more

@@ -13,10 +13,14 @@ import { attempt, load } from "./work.js";
 /** @import { Child } from "../dom.js" */
 
 /**
+ * A key or a token in the list. `secret`: the key itself, if it can be shown again.
+ *
  * @typedef {{ id: string, label: string, details: Child[], isRevoked: boolean, secret?: string | null }} Secret
  */
 
 /**
+ * Draws the list of secrets, the form, and the instructions.
+ *
  * @param {{
  *   kind: string, title: string, none: string, label: string, example: string, warning: string,
  *   use: string, mayMake: boolean, signal: AbortSignal,
@@ -49,7 +53,7 @@ export function secretsView(options) {
       { quiet },
     );
 
-  /** @param {Secret} secret */
+  /** Draws one secret as a row of the list. @param {Secret} secret */
   function row({ id, label, details, isRevoked, secret }) {
     const shownAgain = h("div", { class: "row-secret", hidden: true });
     const show = button("Show", {
@@ -113,7 +117,7 @@ export function secretsView(options) {
     make,
   );
 
-  /** @param {string} secret */
+  /** Draws a new token, which cannot be shown again. @param {string} secret */
   function shown(secret) {
     return h(
       "div",

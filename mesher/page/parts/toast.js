@@ -14,6 +14,8 @@ const UNDO_MS = 10_000;
 const TOASTS_MAX = 4;
 
 /**
+ * Shows a message, with a link or a button for an undo if one is passed.
+ *
  * @param {string} text
  * @param {{ kind?: "plain" | "bad" | "alert", href?: string, undo?: () => void }} [options]
  */

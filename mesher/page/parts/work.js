@@ -53,8 +53,8 @@ export async function attempt(button, work) {
  * @param {AbortSignal} signal
  * @param {() => Promise<T>} fetchIt
  * @param {(value: T) => Child | Child[]} render
- * @param {{ bones?: number, quiet?: boolean }} [options] `quiet`: the previous content stays
- * meanwhile.
+ * @param {{ bones?: number, quiet?: boolean }} [options] `bones`: the number of placeholder lines.
+ * `quiet`: the previous content stays until the value has arrived.
  */
 export async function load(box, signal, fetchIt, render, { bones = 4, quiet = false } = {}) {
   if (!quiet) fill(box, skeleton(bones));
@@ -96,7 +96,7 @@ export function listFoot(next, more) {
   return foot;
 }
 
-/** @param {number} lines */
+/** Draws placeholders while content is being loaded. @param {number} lines */
 function skeleton(lines) {
   return h(
     "div",
@@ -106,6 +106,8 @@ function skeleton(lines) {
 }
 
 /**
+ * Draws an error in place of content that could not be loaded.
+ *
  * @param {string} words
  * @param {() => void} [again]
  */

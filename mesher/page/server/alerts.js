@@ -38,7 +38,7 @@ const restFrom = shape({
   lastFiredAt: time("last_fired_at"),
 });
 
-/** @param {unknown} value @returns {model.AlertRule} */
+/** Converts JSON to a rule. @param {unknown} value @returns {model.AlertRule} */
 function ruleFrom(value) {
   return { ...restFrom(value), ...conditionFrom(objectOf(value).condition) };
 }
@@ -61,17 +61,17 @@ const affectedFrom = (value) => number("affected")(objectOf(value));
 /** Number of the latest alerts that are loaded. */
 export const ALERTS_MAX = 50;
 
-/** @param {string} projectId @param {Signal} [signal] */
+/** Returns the alert rules of a project. @param {string} projectId @param {Signal} [signal] */
 export async function rules(projectId, signal) {
   return listOf(await get(`/projects/${part(projectId)}/alert-rules`, {}, signal)).map(ruleFrom);
 }
 
-/** @param {string} projectId @param {unknown} rule */
+/** Creates an alert rule. @param {string} projectId @param {unknown} rule */
 export async function createRule(projectId, rule) {
   await post(`/projects/${part(projectId)}/alert-rules`, rule);
 }
 
-/** @param {string} ruleId @param {boolean} enabled */
+/** Enables or disables an alert rule. @param {string} ruleId @param {boolean} enabled */
 export async function toggleRule(ruleId, enabled) {
   await post(`/alert-rules/${part(ruleId)}/toggle`, { enabled });
 }
@@ -80,18 +80,24 @@ export async function toggleRule(ruleId, enabled) {
  * Sends a test notification.
  *
  * @param {string} ruleId
- * @returns {Promise<string | null>} Why it was not delivered, or null.
+ * @returns {Promise<string | null>} The reason why it was not delivered, or null.
  */
 export async function testRule(ruleId) {
   return maybeText("error")(objectOf(await post(`/alert-rules/${part(ruleId)}/test`)));
 }
 
-/** @param {string} ruleId */
+/** Deletes an alert rule. @param {string} ruleId */
 export async function deleteRule(ruleId) {
   await post(`/alert-rules/${part(ruleId)}/delete`);
 }
 
-/** @param {string} projectId @param {Query} query @param {Signal} [signal] */
+/**
+ * Returns a page of a project's alerts.
+ *
+ * @param {string} projectId
+ * @param {Query} query
+ * @param {Signal} [signal]
+ */
 export async function alerts(projectId, query, signal) {
   return pageFrom(await get(`/projects/${part(projectId)}/alerts`, query, signal), alertFrom);
 }
@@ -112,7 +118,12 @@ export async function resolveAlerts(projectId, { status, until }) {
   );
 }
 
-/** @param {string} alertId @param {"acknowledge" | "resolve"} action */
+/**
+ * Acknowledges or resolves an alert.
+ *
+ * @param {string} alertId
+ * @param {"acknowledge" | "resolve"} action
+ */
 export async function actOnAlert(alertId, action) {
   await post(`/alerts/${part(alertId)}/${action}`);
 }

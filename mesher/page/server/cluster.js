@@ -38,7 +38,12 @@ const nodeFrom = shape({
   rejected: numbersOf("rejected"),
 });
 
-/** @param {string} name @returns {(raw: import("./values.js").Raw) => [string, number][]} */
+/**
+ * Returns a reader of an object whose values are numbers, as pairs.
+ *
+ * @param {string} name
+ * @returns {(raw: import("./values.js").Raw) => [string, number][]}
+ */
 function numbersOf(name) {
   return (raw) => Object.entries(object(name)(raw)).map(([key, n]) => [key, numberOf(n) ?? 0]);
 }
@@ -100,7 +105,7 @@ const clusterFrom = shape({
   totals: (raw) => totalsFrom(objectOf(raw.totals)),
 });
 
-/** @param {Signal} [signal] */
+/** Returns the state of the cluster. @param {Signal} [signal] */
 export async function cluster(signal) {
   return clusterFrom(await get("/cluster", {}, signal));
 }

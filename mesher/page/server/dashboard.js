@@ -24,6 +24,8 @@ const healthFrom = shape({
 });
 
 /**
+ * Requests one part of a project's summary.
+ *
  * @param {string} projectId
  * @param {string} what
  * @param {Query} query
@@ -55,22 +57,33 @@ export async function tagKeys(projectId, signal) {
   return listOf(await ask(projectId, "tag-keys", {}, signal)).map(countFrom);
 }
 
-/** @param {string} projectId @param {string} key @param {Signal} [signal] */
+/**
+ * Returns the most common values of a tag.
+ *
+ * @param {string} projectId
+ * @param {string} key
+ * @param {Signal} [signal]
+ */
 export async function tagValues(projectId, key, signal) {
   return listOf(await ask(projectId, "tags", { key }, signal)).map(countFrom);
 }
 
-/** @param {string} projectId @param {Signal} [signal] */
+/** Returns the number of events per level. @param {string} projectId @param {Signal} [signal] */
 export async function levels(projectId, signal) {
   return listOf(await ask(projectId, "levels", {}, signal)).map(levelFrom);
 }
 
-/** @param {string} projectId @param {Signal} [signal] */
+/**
+ * Returns the seven unresolved issues with the most events.
+ *
+ * @param {string} projectId
+ * @param {Signal} [signal]
+ */
 export async function topIssues(projectId, signal) {
   return listOf(await ask(projectId, "top-issues", { limit: "7" }, signal)).map(issueFrom);
 }
 
-/** @param {string} projectId @param {Signal} [signal] */
+/** Returns the counts of a project. @param {string} projectId @param {Signal} [signal] */
 export async function health(projectId, signal) {
   return healthFrom(await ask(projectId, "health", {}, signal));
 }

@@ -128,6 +128,8 @@ const eventFrom = shape({
 const neighboursFrom = shape({ nextId: maybeText("next_id"), previousId: maybeText("prev_id") });
 
 /**
+ * Returns an event with all details.
+ *
  * @param {string} eventId
  * @param {Signal} [signal]
  * @returns {Promise<model.EventDetail>}

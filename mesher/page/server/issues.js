@@ -21,7 +21,11 @@ import {
 
 /** @import * as model from "../model.js" */
 /** @import { Query, Signal } from "./request.js" */
-/** @typedef {"resolve" | "archive" | "unresolve" | "discard" | "delete"} Action */
+/**
+ * An action of a user on an issue.
+ *
+ * @typedef {"resolve" | "archive" | "unresolve" | "discard" | "delete"} Action
+ */
 
 const STATUSES = /** @type {const} */ (["unresolved", "resolved", "archived", "discarded"]);
 
@@ -50,7 +54,13 @@ export const countFrom = shape({ value: text("value"), count: number("count") })
 /** @type {(value: unknown) => model.Tag} */
 const tagFrom = shape({ key: text("key"), values: list("values", countFrom) });
 
-/** @param {string} projectId @param {Query} query @param {Signal} [signal] */
+/**
+ * Returns a page of a project's issues.
+ *
+ * @param {string} projectId
+ * @param {Query} query
+ * @param {Signal} [signal]
+ */
 export async function issues(projectId, query, signal) {
   return pageFrom(await get(`/projects/${part(projectId)}/issues`, query, signal), issueFrom);
 }
@@ -90,22 +100,28 @@ const releaseFrom = shape({
   lastSeen: time("last_seen"),
 });
 
-/** @param {string} projectId @param {Query} query @param {Signal} [signal] */
+/**
+ * Returns a page of a project's releases.
+ *
+ * @param {string} projectId
+ * @param {Query} query
+ * @param {Signal} [signal]
+ */
 export async function releases(projectId, query, signal) {
   return pageFrom(await get(`/projects/${part(projectId)}/releases`, query, signal), releaseFrom);
 }
 
-/** @param {string} issueId */
+/** Resolves an issue in the next release. @param {string} issueId */
 export async function resolveInNextRelease(issueId) {
   await post(`/issues/${part(issueId)}/resolve`, { in_next_release: true });
 }
 
-/** @param {string} issueId @param {Signal} [signal] */
+/** Returns an issue. @param {string} issueId @param {Signal} [signal] */
 export async function issue(issueId, signal) {
   return issueFrom(await get(`/issues/${part(issueId)}`, {}, signal));
 }
 
-/** @param {string} issueId @param {Signal} [signal] */
+/** Returns the tags of an issue's events. @param {string} issueId @param {Signal} [signal] */
 export async function issueTags(issueId, signal) {
   return listOf(await get(`/issues/${part(issueId)}/tags`, {}, signal)).map(tagFrom);
 }
@@ -127,28 +143,36 @@ const activityFrom = shape({
   at: time("created_at"),
 });
 
-/** @param {string} issueId @param {Signal} [signal] */
+/** Returns the fingerprints of an issue. @param {string} issueId @param {Signal} [signal] */
 export async function fingerprints(issueId, signal) {
   return listOf(await get(`/issues/${part(issueId)}/fingerprints`, {}, signal))
     .map(fingerprintFrom);
 }
 
-/** @param {string} issueId @param {Query} query @param {Signal} [signal] */
+/**
+ * Returns a page of an issue's activity.
+ *
+ * @param {string} issueId
+ * @param {Query} query
+ * @param {Signal} [signal]
+ */
 export async function activity(issueId, query, signal) {
   return pageFrom(await get(`/issues/${part(issueId)}/activity`, query, signal), activityFrom);
 }
 
-/** @param {string} issueId @param {string} text */
+/** Adds a comment to an issue. @param {string} issueId @param {string} text */
 export async function comment(issueId, text) {
   await post(`/issues/${part(issueId)}/comments`, { text });
 }
 
-/** @param {string} commentId */
+/** Deletes a comment. @param {string} commentId */
 export async function deleteComment(commentId) {
   await post(`/comments/${part(commentId)}/delete`);
 }
 
 /**
+ * Merges issues into another one. Returns the merged issue.
+ *
  * @param {string} issueId
  * @param {readonly string[]} others The issues that are merged into it.
  */
@@ -157,6 +181,8 @@ export async function merge(issueId, others) {
 }
 
 /**
+ * Splits fingerprints off an issue. Returns the new issue.
+ *
  * @param {string} issueId
  * @param {readonly string[]} fingerprints The fingerprints that become a new issue.
  */
@@ -164,17 +190,28 @@ export async function split(issueId, fingerprints) {
   return issueFrom(await post(`/issues/${part(issueId)}/split`, { fingerprints }));
 }
 
-/** @param {string} issueId @param {Query} query @param {Signal} [signal] */
+/**
+ * Returns a page of an issue's events.
+ *
+ * @param {string} issueId
+ * @param {Query} query
+ * @param {Signal} [signal]
+ */
 export async function issueEvents(issueId, query, signal) {
   return pageFrom(await get(`/issues/${part(issueId)}/events`, query, signal), summaryFrom);
 }
 
-/** @param {string} issueId @param {Action} action */
+/** Performs an action on an issue. @param {string} issueId @param {Action} action */
 export async function act(issueId, action) {
   await post(`/issues/${part(issueId)}/${action}`);
 }
 
-/** @param {string} issueId @param {string} userId Empty: unassigns the issue. */
+/**
+ * Assigns an issue to a user.
+ *
+ * @param {string} issueId
+ * @param {string} userId Empty: unassigns the issue.
+ */
 export async function assign(issueId, userId) {
   await post(`/issues/${part(issueId)}/assign`, { user_id: userId });
 }

@@ -47,7 +47,7 @@ const memberFrom = shape({
   joinedAt: time("joined_at"),
 });
 
-/** @param {string} email @param {string} password */
+/** Logs in. @param {string} email @param {string} password */
 export async function login(email, password) {
   await post("/login", { email, password });
   localStorage.setItem(SIGNED_IN, "yes");
@@ -79,6 +79,8 @@ export async function isSignedIn() {
 }
 
 /**
+ * Returns the user and the user's organisations, the other nodes, and settings of the server.
+ *
  * @returns {Promise<{
  *   user: model.User, organisations: model.Organisation[], nodes: model.OtherNode[],
  *   publicUrl: string | null, sendsMail: boolean,
@@ -105,12 +107,18 @@ export async function setPassword(current, password, endTokens) {
   await post("/password", { current, password, end_tokens: endTokens });
 }
 
-/** @param {string} name @returns {Promise<model.Organisation>} */
+/** Creates an organisation. @param {string} name @returns {Promise<model.Organisation>} */
 export async function createOrganisation(name) {
   return organisationFrom(await post("/orgs", { name }));
 }
 
-/** @param {string} orgId @param {Signal} [signal] @returns {Promise<model.Member[]>} */
+/**
+ * Returns the members of an organisation.
+ *
+ * @param {string} orgId
+ * @param {Signal} [signal]
+ * @returns {Promise<model.Member[]>}
+ */
 export async function members(orgId, signal) {
   return listOf(await get(`/orgs/${part(orgId)}/members`, {}, signal)).map(memberFrom);
 }
@@ -123,7 +131,13 @@ const invitationFrom = shape({
   expiresAt: time("expires_at"),
 });
 
-/** @param {string} orgId @param {Signal} [signal] @returns {Promise<model.Invitation[]>} */
+/**
+ * Returns the invitations of an organisation that were not accepted yet.
+ *
+ * @param {string} orgId
+ * @param {Signal} [signal]
+ * @returns {Promise<model.Invitation[]>}
+ */
 export async function invitations(orgId, signal) {
   return listOf(await get(`/orgs/${part(orgId)}/invitations`, {}, signal)).map(invitationFrom);
 }
@@ -131,12 +145,22 @@ export async function invitations(orgId, signal) {
 /** Reads the result of an invitation: its link, and whether it was sent by mail. */
 const invitedFrom = shape({ link: text("link"), mail: text("mail") });
 
-/** @param {string} orgId @param {{ email: string, role: string }} input */
+/**
+ * Invites an address to an organisation. Returns the link.
+ *
+ * @param {string} orgId
+ * @param {{ email: string, role: string }} input
+ */
 export async function invite(orgId, input) {
   return invitedFrom(await post(`/orgs/${part(orgId)}/invitations`, input));
 }
 
-/** @param {string} orgId @param {string} id */
+/**
+ * Deletes an invitation, so that its link no longer works.
+ *
+ * @param {string} orgId
+ * @param {string} id
+ */
 export async function withdrawInvitation(orgId, id) {
   await post(`/orgs/${part(orgId)}/invitations/${part(id)}/delete`);
 }
@@ -153,28 +177,44 @@ export async function invitation(secret) {
   return shownFrom(await post("/invitations/show", { secret }));
 }
 
-/** @param {string} secret @param {{ password?: string, display_name?: string }} input */
+/**
+ * Accepts an invitation, and logs the user in.
+ *
+ * @param {string} secret
+ * @param {{ password?: string, display_name?: string }} input
+ */
 export async function acceptInvitation(secret, input) {
   await post("/invitations/accept", { secret, ...input });
   localStorage.setItem(SIGNED_IN, "yes");
 }
 
-/** @param {string} email */
+/** Requests a mail with a link for a password reset. @param {string} email */
 export async function forgotPassword(email) {
   await post("/password/forgot", { email });
 }
 
-/** @param {string} secret @param {string} password */
+/**
+ * Sets a new password with the secret of a reset link.
+ *
+ * @param {string} secret
+ * @param {string} password
+ */
 export async function resetPassword(secret, password) {
   await post("/password/reset", { secret, password });
 }
 
-/** @param {string} orgId @param {string} memberId @param {string} role */
+/**
+ * Changes the role of a member.
+ *
+ * @param {string} orgId
+ * @param {string} memberId
+ * @param {string} role
+ */
 export async function setRole(orgId, memberId, role) {
   await post(`/orgs/${part(orgId)}/members/${part(memberId)}/role`, { role });
 }
 
-/** @param {string} orgId @param {string} memberId */
+/** Removes a member from an organisation. @param {string} orgId @param {string} memberId */
 export async function removeMember(orgId, memberId) {
   await post(`/orgs/${part(orgId)}/members/${part(memberId)}/remove`);
 }

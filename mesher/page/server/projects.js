@@ -25,7 +25,7 @@ const projectFrom = shape({
   },
 });
 
-/** @param {unknown} value */
+/** Converts a list of names. Any other value becomes an empty list. @param {unknown} value */
 function namesOf(value) {
   return Array.isArray(value) ? value.map(textOf) : [];
 }
@@ -47,7 +47,12 @@ const keyFrom = shape({
   revokedAt: time("revoked_at"),
 });
 
-/** @param {string} orgId @returns {Promise<model.Project[]>} */
+/**
+ * Returns the projects of an organisation.
+ *
+ * @param {string} orgId
+ * @returns {Promise<model.Project[]>}
+ */
 export async function projects(orgId) {
   return listOf(await get(`/orgs/${part(orgId)}/projects`)).map(projectFrom);
 }
@@ -65,12 +70,14 @@ export async function createProject(orgId, name) {
   return made;
 }
 
-/** @param {string} projectId @param {Signal} [signal] */
+/** Returns a project with its settings. @param {string} projectId @param {Signal} [signal] */
 export async function settings(projectId, signal) {
   return projectFrom(await get(`/projects/${part(projectId)}/settings`, {}, signal));
 }
 
 /**
+ * Changes settings of a project. Absent ones stay unchanged.
+ *
  * @param {string} projectId
  * @param {{
  *   name?: string, platform?: string | null, retention_days?: number, sample_rate?: number,
@@ -86,12 +93,12 @@ export async function deleteProject(projectId) {
   await post(`/projects/${part(projectId)}/delete`);
 }
 
-/** @param {string} projectId @param {Signal} [signal] */
+/** Returns the storage that a project uses. @param {string} projectId @param {Signal} [signal] */
 export async function usage(projectId, signal) {
   return usageFrom(await get(`/projects/${part(projectId)}/storage`, {}, signal));
 }
 
-/** @param {string} projectId @param {Signal} [signal] */
+/** Returns the keys of a project. @param {string} projectId @param {Signal} [signal] */
 export async function keys(projectId, signal) {
   return listOf(await get(`/projects/${part(projectId)}/api-keys`, {}, signal)).map(keyFrom);
 }
@@ -107,7 +114,7 @@ export async function createKey(projectId, label) {
   return textOf(objectOf(await post(`/projects/${part(projectId)}/api-keys`, { label })).key_value);
 }
 
-/** @param {string} keyId */
+/** Revokes a key. @param {string} keyId */
 export async function revokeKey(keyId) {
   await post(`/api-keys/${part(keyId)}/revoke`);
 }

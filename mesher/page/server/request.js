@@ -7,8 +7,12 @@
 import { BASE } from "../base.js";
 import { objectOf } from "./values.js";
 
-/** @typedef {Record<string, string | null | undefined>} Query */
-/** @typedef {AbortSignal | undefined} Signal */
+/**
+ * The parameters of a query. Null and undefined values are omitted.
+ *
+ * @typedef {Record<string, string | null | undefined>} Query
+ */
+/** Aborts a request, if the caller needs that. @typedef {AbortSignal | undefined} Signal */
 
 /**
  * Time in milliseconds after which a request without a response is aborted. It may then be retried.
@@ -20,6 +24,8 @@ const TIMEOUT_MS = 15_000;
  */
 export class ApiError extends Error {
   /**
+   * Creates the error for a response with this status.
+   *
    * @param {number} status
    * @param {string} message
    */
@@ -56,6 +62,8 @@ export function part(text) {
 }
 
 /**
+ * Sends a request, and returns the JSON of the response. Rejects with an `ApiError`.
+ *
  * @param {string} method
  * @param {string} path
  * @param {unknown} body
@@ -96,7 +104,7 @@ async function request(method, path, body, signal) {
   );
 }
 
-/** @param {string} text @returns {unknown} */
+/** Parses JSON. Returns null if it is invalid. @param {string} text @returns {unknown} */
 function parse(text) {
   try {
     return JSON.parse(text);
@@ -105,7 +113,12 @@ function parse(text) {
   }
 }
 
-/** @param {string} text @returns {string} */
+/**
+ * Returns the text as a sentence: with a capital and a full stop.
+ *
+ * @param {string} text
+ * @returns {string}
+ */
 function sentence(text) {
   const first = text.charAt(0).toUpperCase() + text.slice(1);
   return /[.!?]$/.test(first) ? first : `${first}.`;

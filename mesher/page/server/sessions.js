@@ -25,7 +25,7 @@ export async function sessions(signal) {
   return listOf(await get("/sessions", {}, signal)).map(sessionFrom);
 }
 
-/** @param {string} sessionId */
+/** Ends a session, or revokes a token. @param {string} sessionId */
 export async function endSession(sessionId) {
   await post(`/sessions/${part(sessionId)}/end`);
 }

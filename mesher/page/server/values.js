@@ -6,15 +6,22 @@
  * @module
  */
 
-/** @typedef {Record<string, unknown>} Raw */
+/** An object of parsed JSON, with any properties. @typedef {Record<string, unknown>} Raw */
 /** @import { Page } from "../model.js" */
 
 /**
+ * A function that reads one value from an object.
+ *
  * @template T
  * @typedef {(raw: Raw) => T} Reader
  */
 
-/** @param {unknown} value @returns {Raw} */
+/**
+ * Returns the value if it is an object, otherwise an empty object.
+ *
+ * @param {unknown} value
+ * @returns {Raw}
+ */
 export function objectOf(value) {
   return typeof value === "object" && value !== null && !Array.isArray(value)
     ? /** @type {Raw} */ (value)
@@ -32,22 +39,42 @@ export function listOf(value) {
   return Array.isArray(list) ? list.map(objectOf) : [];
 }
 
-/** @param {unknown} value @returns {string} */
+/**
+ * Returns a text or a number as text; "" for any other value.
+ *
+ * @param {unknown} value
+ * @returns {string}
+ */
 export function textOf(value) {
   return typeof value === "string" ? value : typeof value === "number" ? String(value) : "";
 }
 
-/** @param {unknown} value @returns {number | null} */
+/**
+ * Returns the value if it is a finite number, otherwise null.
+ *
+ * @param {unknown} value
+ * @returns {number | null}
+ */
 export function numberOf(value) {
   return typeof value === "number" && Number.isFinite(value) ? value : null;
 }
 
-/** @param {unknown} value @returns {number | null} */
+/**
+ * Returns a time in milliseconds from ISO 8601 or milliseconds; otherwise null.
+ *
+ * @param {unknown} value
+ * @returns {number | null}
+ */
 export function timeOf(value) {
   return numberOf(typeof value === "string" ? Date.parse(value) : value);
 }
 
-/** @param {unknown} value @returns {[string, string][]} */
+/**
+ * Returns the properties of an object as pairs of a name and a text.
+ *
+ * @param {unknown} value
+ * @returns {[string, string][]}
+ */
 export function pairsOf(value) {
   return Object.entries(objectOf(value)).map(([key, one]) => [key, textOf(one)]);
 }

@@ -17,7 +17,12 @@ import { ago, count, plural } from "../time.js";
 /** @import { Context } from "../app.js" */
 /** @import * as model from "../model.js" */
 
-/** @param {Context} context @returns {HTMLElement} */
+/**
+ * Draws the view, with one tab for alerts and one for rules.
+ *
+ * @param {Context} context
+ * @returns {HTMLElement}
+ */
 export function alertsView(context) {
   const rules = context.place.parts[1] === "rules";
   return h(
@@ -32,7 +37,7 @@ export function alertsView(context) {
   );
 }
 
-/** @param {Context} context */
+/** Draws the alerts that were fired. @param {Context} context */
 function firedPart({ app, place, project, signal }) {
   const status = place.query.get("status") ?? "";
   const body = h("div", { class: "panel flush" });
@@ -77,7 +82,7 @@ function firedPart({ app, place, project, signal }) {
       { quiet },
     );
 
-  /** @param {model.Alert} alert */
+  /** Draws one alert. @param {model.Alert} alert */
   function row(alert) {
     const act = (/** @type {"acknowledge" | "resolve"} */ action, /** @type {string} */ text) => {
       const control = button(text, {
@@ -144,7 +149,7 @@ function firedPart({ app, place, project, signal }) {
   );
 }
 
-/** @param {Context} context */
+/** Draws the rules, with a form for a new one. @param {Context} context */
 function rulesPart({ app, project, signal }) {
   const mayManage = app.organisation?.role !== "member";
   const body = h("div", { class: "panel flush" });
@@ -163,7 +168,7 @@ function rulesPart({ app, project, signal }) {
       { quiet },
     );
 
-  /** @param {model.AlertRule} rule */
+  /** Draws one rule. @param {model.AlertRule} rule */
   function row(rule) {
     const toggle = h("input", {
       type: "checkbox",
@@ -310,6 +315,8 @@ function rulesPart({ app, project, signal }) {
 }
 
 /**
+ * Creates an input for a number.
+ *
  * @param {number} value
  * @param {number} min
  * @param {number} max
@@ -321,7 +328,7 @@ function numberBox(value, min, max) {
   return box;
 }
 
-/** @param {model.AlertRule} rule */
+/** Returns a text about the condition of a rule. @param {model.AlertRule} rule */
 function conditionWords({ kind, threshold, windowMinutes }) {
   switch (kind) {
     case "threshold":
@@ -337,7 +344,7 @@ function conditionWords({ kind, threshold, windowMinutes }) {
   }
 }
 
-/** @param {model.AlertRule} rule */
+/** Returns a text about the channel and the receivers of a rule. @param {model.AlertRule} rule */
 function channelWords({ channel, webhook, to }) {
   switch (channel) {
     case "email":

@@ -18,7 +18,12 @@ const REFRESH_MS = 2_000;
 /** Indentation of a branch of a tree, in pixels. */
 const INDENT = 20;
 
-/** @param {Context} context @returns {HTMLElement} */
+/**
+ * Draws the view, and updates it while it is shown.
+ *
+ * @param {Context} context
+ * @returns {HTMLElement}
+ */
 export function clusterView({ app, signal }) {
   const body = h("div", { class: "cluster" });
   /**
@@ -43,7 +48,7 @@ export function clusterView({ app, signal }) {
   refresh();
   let isBusy = false;
   const timer = setInterval(async () => {
-    // If the node does not answer, the page shows that elsewhere.
+    // If the node does not answer, the shell of the page reports that.
     if (document.hidden || isBusy || app.lostAt !== null) return;
     isBusy = true;
     await refresh(true);
@@ -62,6 +67,8 @@ export function clusterView({ app, signal }) {
 }
 
 /**
+ * Draws the state of the cluster. `gone`: nodes that are no longer connected.
+ *
  * @param {model.Cluster} cluster
  * @param {readonly model.ClusterNode[]} gone
  */
@@ -108,6 +115,8 @@ function draw({ nodes, isAlone, helps, names, trees, losses, storage, totals }, 
 }
 
 /**
+ * Draws a connected node. `top`: the highest load of all nodes, which has a full bar.
+ *
  * @param {model.ClusterNode} node
  * @param {number} top
  */
@@ -153,7 +162,7 @@ function nodeCard(node, top) {
   );
 }
 
-/** @param {model.ClusterNode} node */
+/** Draws a node that is no longer connected. @param {model.ClusterNode} node */
 function goneCard({ name }) {
   return h(
     "li",
@@ -163,7 +172,7 @@ function goneCard({ name }) {
   );
 }
 
-/** @param {readonly model.Loss[]} losses */
+/** Draws the lost nodes. @param {readonly model.Loss[]} losses */
 function lossList(losses) {
   return h(
     "ul",
@@ -191,6 +200,8 @@ function missing(most) {
 }
 
 /**
+ * Draws the helpers, or a message if there are none.
+ *
  * @param {readonly model.Help[]} helps
  * @param {boolean} isAlone
  */
@@ -209,12 +220,12 @@ function helpList(helps, isAlone) {
   );
 }
 
-/** @param {string} name */
+/** Draws the short name of a node, with the full name on hover. @param {string} name */
 function nodeName(name) {
   return h("b", { title: name }, shortName(name));
 }
 
-/** @param {model.StorageState} storage */
+/** Draws the state of the database. @param {model.StorageState} storage */
 function storageTable({ engine, ok, problem, latencyMs }) {
   const state = h(
     "span",
@@ -233,7 +244,7 @@ function storageTable({ engine, ok, problem, latencyMs }) {
   );
 }
 
-/** @param {readonly (readonly [string, number])[]} counts */
+/** Draws counters with their names. @param {readonly (readonly [string, number])[]} counts */
 function counterTable(counts) {
   return h(
     "dl",
@@ -243,6 +254,8 @@ function counterTable(counts) {
 }
 
 /**
+ * Draws counters, or a message if there are none.
+ *
  * @param {readonly (readonly [string, number])[]} counts
  * @param {string} none
  */
@@ -250,7 +263,11 @@ function countsOrNone(counts, none) {
   return counts.length === 0 ? empty(none) : counterTable(counts);
 }
 
-/** @param {readonly model.ClusterName[]} names */
+/**
+ * Draws the global names, and the processes that have them.
+ *
+ * @param {readonly model.ClusterName[]} names
+ */
 function nameTable(names) {
   return h(
     "ul",
@@ -269,6 +286,8 @@ function nameTable(names) {
 }
 
 /**
+ * Draws a part of a supervision tree as rows. `depth`: the level of indentation.
+ *
  * @param {model.TreeNode} tree
  * @param {number} depth
  * @returns {HTMLElement[]}

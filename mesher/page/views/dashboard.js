@@ -23,7 +23,12 @@ const LIVE_MS = 1_000;
 /** The levels, most severe first. */
 const WORST = ["fatal", "error", "warning", "info", "debug"];
 
-/** @param {Context} context @returns {HTMLElement} */
+/**
+ * Draws the dashboard, and updates it while it is shown.
+ *
+ * @param {Context} context
+ * @returns {HTMLElement}
+ */
 export function dashboardView({ app, project, signal }) {
   const [stats, volume, levels, top, tags] = Array.from({ length: 5 }, () => h("div"));
   if (!stats || !volume || !levels || !top || !tags) throw new Error("unreachable");
@@ -158,6 +163,8 @@ export function dashboardView({ app, project, signal }) {
 }
 
 /**
+ * Draws a number with a label and a note.
+ *
  * @param {string} label
  * @param {HTMLElement} value
  * @param {string | HTMLElement} note
@@ -174,7 +181,7 @@ function tile(label, value, note, address) {
     : h("a", { class: "stat", href: address }, body);
 }
 
-/** @param {model.Issue[]} issues */
+/** Draws the issues with the most events. @param {model.Issue[]} issues */
 function topList(issues) {
   if (issues.length === 0) {
     return empty("No unresolved issues", "Nothing to do, or nothing sends events yet.");

@@ -10,7 +10,12 @@ import * as eventsApi from "../server/events.js";
 
 /** @import { Context } from "../app.js" */
 
-/** @param {Context} context @returns {HTMLElement} */
+/**
+ * Draws a placeholder until the event's issue is known.
+ *
+ * @param {Context} context
+ * @returns {HTMLElement}
+ */
 export function eventView({ place, signal }) {
   const eventId = place.parts[1] ?? "";
   const box = h("div", { class: "view" });

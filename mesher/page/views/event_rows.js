@@ -11,6 +11,8 @@ import { ago } from "../time.js";
 /** @import * as model from "../model.js" */
 
 /**
+ * Draws the list. `none`: the element that is shown if there are no events.
+ *
  * @param {{
  *   signal: AbortSignal,
  *   fetchPage: (query: Record<string, string>) => Promise<model.Page<model.EventSummary>>,
@@ -23,6 +25,8 @@ export function eventRows({ signal, fetchPage, hrefOf, none }) {
   const box = h("div", { class: "panel flush" });
 
   /**
+   * Adds a page of events to the list. Returns the foot of the list.
+   *
    * @param {model.Page<model.EventSummary>} page
    * @returns {HTMLElement}
    */
@@ -39,6 +43,8 @@ export function eventRows({ signal, fetchPage, hrefOf, none }) {
 }
 
 /**
+ * Draws one event as a row.
+ *
  * @param {model.EventSummary} event
  * @param {string} address
  */

@@ -14,6 +14,8 @@ import { loginView } from "./login.js";
 /** @import { Child } from "../dom.js" */
 
 /**
+ * Returns a logo, a title, and the content of a page.
+ *
  * @param {string} title
  * @param {...Child} body
  */
@@ -64,6 +66,8 @@ function form(title, action, work, ...fields) {
 }
 
 /**
+ * Draws the page of an invitation. `done` is called when it was accepted.
+ *
  * @param {string} secret
  * @param {() => void} done
  * @returns {HTMLElement}
@@ -80,7 +84,11 @@ export function invitationView(secret, done) {
       fill(main, over(error, done));
     }
   };
-  /** @param {{ organisation: string, email: string }} invitation */
+  /**
+   * Asks a user who has an account to sign in before accepting.
+   *
+   * @param {{ organisation: string, email: string }} invitation
+   */
   function signInFirst({ organisation, email }) {
     fill(
       main,
@@ -89,6 +97,8 @@ export function invitationView(secret, done) {
     );
   }
   /**
+   * Draws the form that accepts the invitation, and creates an account if the user has none.
+   *
    * @param {{ organisation: string, email: string, role: string }} invitation
    * @param {boolean} isSignedIn
    */
@@ -125,6 +135,8 @@ export function invitationView(secret, done) {
 }
 
 /**
+ * Draws the page of a password reset. `done` is called when the password is set.
+ *
  * @param {string} secret
  * @param {() => void} done
  * @returns {HTMLElement}
@@ -204,7 +216,12 @@ export function forgotView(email, done) {
   return main;
 }
 
-/** @param {unknown} error @param {() => void} done */
+/**
+ * Draws the message about a link that does not work.
+ *
+ * @param {unknown} error
+ * @param {() => void} done
+ */
 function over(error, done) {
   const words = error instanceof ApiError && error.status === 404
     ? "This link has been used, or is too old. Ask for another."
@@ -220,7 +237,7 @@ function over(error, done) {
   );
 }
 
-/** @param {() => void} done */
+/** Returns a listener that calls `done` instead of submitting the form. @param {() => void} done */
 function leave(done) {
   return (/** @type {Event} */ event) => {
     event.preventDefault();

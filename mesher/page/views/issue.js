@@ -1,5 +1,5 @@
 /**
- * The view of one issue: actions, one of its events, and all others.
+ * The view of one issue: actions, one of its events, and lists of its other data.
  *
  *     #/issues/<id>               its latest event
  *     #/issues/<id>/events        all of its events
@@ -32,7 +32,12 @@ import { splitTitle } from "./issue_row.js";
 /** @import { Action } from "../server/issues.js" */
 /** @import * as model from "../model.js" */
 
-/** @param {Context} context @returns {HTMLElement} */
+/**
+ * Draws the view of an issue, and updates it while it is shown.
+ *
+ * @param {Context} context
+ * @returns {HTMLElement}
+ */
 export function issueView({ app, place, signal, keys, title }) {
   const [, issueId = "", which = ""] = place.parts;
   const head = h("div", { class: "issue-head" });
@@ -65,7 +70,7 @@ export function issueView({ app, place, signal, keys, title }) {
     }
   }
 
-  /** @param {model.Issue} found */
+  /** Loads and draws the chart of the issue's events. @param {model.Issue} found */
   async function drawChart(found) {
     const of = issuesApi.volumes(found.projectId, [found.id], "30d", signal);
     const volumes = await of.catch(() => null);
@@ -94,13 +99,19 @@ export function issueView({ app, place, signal, keys, title }) {
     x: () => act("archive"),
     a: () => document.getElementById("assign")?.focus(),
   });
-  /** @param {...Action} wanted */
+  /**
+   * Performs the first of these actions that is available in the issue's state.
+   *
+   * @param {...Action} wanted
+   */
   function act(...wanted) {
     const now = issue;
     const action = now && wanted.find((one) => actionsFor(now.status).includes(one));
     if (action) run(action, null);
   }
   /**
+   * Performs an action on the issue, and reloads it. Resolves with whether it was done.
+   *
    * @param {Action} action
    * @param {HTMLButtonElement | null} button
    */
@@ -112,6 +123,8 @@ export function issueView({ app, place, signal, keys, title }) {
     return done.length > 0;
   }
   /**
+   * Performs the action of a button, and then moves the focus.
+   *
    * @param {Action} action
    * @param {HTMLButtonElement} button
    */
@@ -199,7 +212,7 @@ function headOf(found, { run, changed }) {
  * Returns a button that resolves an issue in the next release.
  *
  * @param {model.Issue} found
- * @param {() => void} changed Called after that.
+ * @param {() => void} changed Called after the issue was resolved.
  */
 function nextRelease(found, changed) {
   const control = button("Resolve in next release", {

@@ -15,7 +15,12 @@ import { ago, plural } from "../time.js";
 /** @import { App } from "../app.js" */
 /** @import * as model from "../model.js" */
 
-/** @param {{ app: App, issueId: string, signal: AbortSignal }} options @returns {HTMLElement} */
+/**
+ * Draws the activity of an issue, with a form for a comment.
+ *
+ * @param {{ app: App, issueId: string, signal: AbortSignal }} options
+ * @returns {HTMLElement}
+ */
 export function issueActivity({ app, issueId, signal }) {
   const list = h("ol", { class: "activity" });
   const body = h("div");
@@ -31,6 +36,8 @@ export function issueActivity({ app, issueId, signal }) {
     }, { bones: 4, quiet });
 
   /**
+   * Adds a page of entries to the list. Returns the foot of the list.
+   *
    * @param {model.Page<model.Activity>} page
    * @returns {HTMLElement}
    */
@@ -45,7 +52,7 @@ export function issueActivity({ app, issueId, signal }) {
     );
   }
 
-  /** @param {model.Activity} one */
+  /** Draws one entry. @param {model.Activity} one */
   function entry(one) {
     const member = members.find(({ userId }) => userId === one.userId);
     const name = one.userId === null ? "Mesher" : member?.name ?? "A former member";
@@ -101,6 +108,8 @@ export function issueActivity({ app, issueId, signal }) {
 }
 
 /**
+ * Returns a text about an entry, to follow the name of its user.
+ *
  * @param {model.Activity} entry
  * @param {readonly model.Member[]} members
  */

@@ -58,6 +58,8 @@ export function showEvent(body, { issueId, eventId, signal, keys }) {
 }
 
 /**
+ * Draws the link to the previous or the next event. Disabled if there is none.
+ *
  * @param {string} text
  * @param {"back" | "next"} name
  * @param {string} issueId

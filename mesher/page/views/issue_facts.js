@@ -54,7 +54,7 @@ export function issueFacts(found, app, changed) {
   ];
 }
 
-/** @param {string} version */
+/** Draws a link to the issues with events of a release. @param {string} version */
 function releaseLink(version) {
   return h(
     "a",
@@ -64,6 +64,8 @@ function releaseLink(version) {
 }
 
 /**
+ * Draws one fact with its name.
+ *
  * @param {string} name
  * @param {import("../dom.js").Child} value
  */

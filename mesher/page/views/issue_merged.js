@@ -13,7 +13,12 @@ import { ago } from "../time.js";
 
 /** @import * as model from "../model.js" */
 
-/** @param {{ issueId: string, signal: AbortSignal }} options @returns {HTMLElement} */
+/**
+ * Draws the fingerprints of an issue.
+ *
+ * @param {{ issueId: string, signal: AbortSignal }} options
+ * @returns {HTMLElement}
+ */
 export function issueMerged({ issueId, signal }) {
   const body = h("div");
   load(
@@ -27,6 +32,8 @@ export function issueMerged({ issueId, signal }) {
 }
 
 /**
+ * Draws the list of fingerprints, with a button that splits off the selected ones.
+ *
  * @param {string} issueId
  * @param {readonly model.Fingerprint[]} prints
  */

@@ -32,7 +32,12 @@ const STATUSES = /** @type {const} */ ([
  */
 const ROW_KEYS = { e: ["resolve", "unresolve"], x: ["archive"] };
 
-/** @param {Context} context @returns {HTMLElement} */
+/**
+ * Draws the view of the issues, and updates it while it is shown.
+ *
+ * @param {Context} context
+ * @returns {HTMLElement}
+ */
 export function issuesView({ app, place, project, signal, keys }) {
   const status = place.query.get("status") ?? "unresolved";
   const level = place.query.get("level") ?? "";
@@ -87,6 +92,8 @@ export function issuesView({ app, place, project, signal, keys }) {
   };
 
   /**
+   * Adds a page of issues to the list. Returns the foot of the list.
+   *
    * @param {model.Page<model.Issue>} page
    * @returns {HTMLElement}
    */
@@ -118,7 +125,7 @@ export function issuesView({ app, place, project, signal, keys }) {
     }
   }
 
-  /** @param {model.Issue} issue */
+  /** Creates the row of an issue. @param {model.Issue} issue */
   function addRow(issue) {
     const row = issueRow(issue.id);
     shown.set(issue.id, { issue, row });
@@ -127,6 +134,8 @@ export function issuesView({ app, place, project, signal, keys }) {
   }
 
   /**
+   * Redraws the row of an issue.
+   *
    * @param {model.Issue} issue
    * @param {HTMLElement} row
    */
@@ -143,6 +152,8 @@ export function issuesView({ app, place, project, signal, keys }) {
   }
 
   /**
+   * Performs an action on those of the issues for which it is available.
+   *
    * @param {readonly model.Issue[]} wanted
    * @param {Action} action
    * @param {HTMLButtonElement | null} button
@@ -244,6 +255,8 @@ export function issuesView({ app, place, project, signal, keys }) {
 }
 
 /**
+ * Draws the message for an empty list.
+ *
  * @param {string} status
  * @param {...string} filters
  */

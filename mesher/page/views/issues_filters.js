@@ -11,7 +11,12 @@ import { go, withQuery } from "../router.js";
 /** @import { Context } from "../app.js" */
 /** @import * as model from "../model.js" */
 
-/** @param {Pick<Context, "app" | "place" | "signal">} context @returns {HTMLElement} */
+/**
+ * Draws the filters.
+ *
+ * @param {Pick<Context, "app" | "place" | "signal">} context
+ * @returns {HTMLElement}
+ */
 export function issuesFilters({ app, place, signal }) {
   const level = place.query.get("level") ?? "";
   const assigned = place.query.get("assigned_to") ?? "";

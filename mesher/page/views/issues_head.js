@@ -14,6 +14,8 @@ import { plural } from "../time.js";
 /** @import * as model from "../model.js" */
 
 /**
+ * Draws the head of the list, and redraws it when the selection changes.
+ *
  * @param {{
  *   selection: Selection, signal: AbortSignal,
  *   issues: () => model.Issue[],
@@ -39,7 +41,7 @@ export function issuesHead({ selection, signal, issues, act, merge }) {
     fill(rest, ...(picked.length === 0 ? columns() : tools(picked)));
   }
 
-  /** @param {readonly model.Issue[]} picked */
+  /** Draws the actions on the selected issues. @param {readonly model.Issue[]} picked */
   function tools(picked) {
     const possible = new Set(picked.flatMap(({ status }) => actionsFor(status)));
     return [

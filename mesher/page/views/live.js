@@ -28,7 +28,12 @@ const EVENTS_MAX = 200;
 /** Interval at which new events are drawn, in milliseconds. */
 const DRAW_MS = 250;
 
-/** @param {Context} context @returns {HTMLElement} */
+/**
+ * Draws the view, and adds the events that arrive.
+ *
+ * @param {Context} context
+ * @returns {HTMLElement}
+ */
 export function liveView({ app, place, project, signal, keys }) {
   const filters = {
     level: place.query.get("level") ?? "",
@@ -128,7 +133,7 @@ export function liveView({ app, place, project, signal, keys }) {
     drawNone();
   }
 
-  /** @param {boolean} to */
+  /** Pauses or resumes the drawing of events. @param {boolean} to */
   function setPaused(to) {
     isPaused = to;
     pause.setAttribute("aria-pressed", String(to));
@@ -208,12 +213,14 @@ export function liveView({ app, place, project, signal, keys }) {
   );
 }
 
-/** @param {model.EventSummary} event */
+/** Draws an event as a row that links to it. @param {model.EventSummary} event */
 function rowOf(event) {
   return eventRow(event, href(["issues", event.issueId, event.id]));
 }
 
 /**
+ * Returns whether an event matches the filters.
+ *
  * @param {model.EventSummary} event
  * @param {{ level: string, environment: string, q: string }} filters
  */

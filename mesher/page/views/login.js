@@ -11,6 +11,8 @@ import { ApiError } from "../server/request.js";
 import { mark } from "../shell.js";
 
 /**
+ * Draws the form. `done` is called when the user has signed in.
+ *
  * @param {() => void} done
  * @param {string} [address] The e-mail address, if it is known.
  * @param {(email: string) => void} [forgot] Called when the user has forgotten the password.

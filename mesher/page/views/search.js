@@ -17,7 +17,12 @@ import { eventRows } from "./event_rows.js";
 /** Example searches. */
 const EXAMPLES = ["TypeError", "timeout", "browser:Firefox 133"];
 
-/** @param {Context} context @returns {HTMLElement} */
+/**
+ * Draws the search, and the events that it has found.
+ *
+ * @param {Context} context
+ * @returns {HTMLElement}
+ */
 export function searchView({ place, project, signal }) {
   const words = place.query.get("q") ?? "";
   const level = place.query.get("level") ?? "";
@@ -36,7 +41,7 @@ export function searchView({ place, project, signal }) {
     onchange: () => submit(box.value.trim()),
   });
 
-  /** @param {string} text */
+  /** Navigates to the results of a search. @param {string} text */
   function submit(text) {
     // The text is a tag if no space precedes its colon and no URL follows it.
     const isTag = /^[\w.-]+:(?!\/\/)\S/.test(text);

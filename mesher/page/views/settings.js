@@ -23,7 +23,12 @@ const TABS = /** @type {const} */ ([
   ["account", "Account", accountSettings],
 ]);
 
-/** @param {Context} context @returns {HTMLElement} */
+/**
+ * Draws the tabs, and the settings of the current tab.
+ *
+ * @param {Context} context
+ * @returns {HTMLElement}
+ */
 export function settingsView(context) {
   const which = context.place.parts[1] ?? "";
   const [, , draw] = TABS.find(([name]) => name === which) ?? TABS[0];

@@ -15,7 +15,7 @@ import { sessionsPanel } from "./settings_sessions.js";
 
 /** @import { Context } from "../app.js" */
 
-/** @param {Context} context @returns {HTMLElement} */
+/** Draws the settings of the account. @param {Context} context @returns {HTMLElement} */
 export function accountSettings({ app, signal }) {
   const current = h("input", {
     type: "password",

@@ -11,7 +11,7 @@ import { setupGuide } from "./setup.js";
 
 /** @import { Context } from "../app.js" */
 
-/** @param {Context} context @returns {HTMLElement} */
+/** Draws the keys of the project. @param {Context} context @returns {HTMLElement} */
 export function keySettings({ app, project, signal }) {
   return secretsView({
     kind: "key",

@@ -19,7 +19,12 @@ import { ago, until } from "../time.js";
 /** @type {[string, string][]} */
 const ROLES = [["member", "Member"], ["admin", "Admin"], ["owner", "Owner"]];
 
-/** @param {Context} context @returns {HTMLElement} */
+/**
+ * Draws the members and the invitations of the organisation.
+ *
+ * @param {Context} context
+ * @returns {HTMLElement}
+ */
 export function memberSettings({ app, signal }) {
   const orgId = app.organisation?.id ?? "";
   const mayManage = app.organisation?.role !== "member";
@@ -35,7 +40,7 @@ export function memberSettings({ app, signal }) {
     );
   };
 
-  /** @param {model.Member} member */
+  /** Draws one member. @param {model.Member} member */
   function row(member) {
     const role = select(ROLES, member.role, {
       "aria-label": `Role of ${member.name}`,
@@ -83,7 +88,7 @@ export function memberSettings({ app, signal }) {
       { quiet, bones: 1 },
     );
 
-  /** @param {model.Invitation} invitation */
+  /** Draws one invitation that was not accepted yet. @param {model.Invitation} invitation */
   function invitationRow({ id, email, role, expiresAt }) {
     const withdraw = button("Withdraw", {
       kind: "small quiet",

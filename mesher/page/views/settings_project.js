@@ -16,7 +16,7 @@ import { ago, bytes, count } from "../time.js";
 
 /** @import { Context } from "../app.js" */
 
-/** @param {Context} context @returns {HTMLElement} */
+/** Draws the settings of the project. @param {Context} context @returns {HTMLElement} */
 export function projectSettings({ app, project, signal }) {
   const settings = h("div");
   const usage = h("div");
@@ -162,6 +162,8 @@ export function projectSettings({ app, project, signal }) {
 }
 
 /**
+ * Creates an input for names that are separated by commas.
+ *
  * @param {readonly string[]} names
  * @param {string} placeholder
  */
@@ -169,7 +171,12 @@ function namesInput(names, placeholder) {
   return h("input", { maxlength: 2_000, placeholder, value: names.join(", ") });
 }
 
-/** @param {string} text @returns {string[]} */
+/**
+ * Returns the names in a text that separates them by commas.
+ *
+ * @param {string} text
+ * @returns {string[]}
+ */
 function namesIn(text) {
   return text.split(",").map((name) => name.trim()).filter((name) => name !== "");
 }

@@ -13,12 +13,14 @@ import { ago, plural } from "../time.js";
 /** @import { Context } from "../app.js" */
 /** @import * as model from "../model.js" */
 
-/** @param {Context} context @returns {HTMLElement} */
+/** Draws the list of releases. @param {Context} context @returns {HTMLElement} */
 export function releaseSettings({ project, signal }) {
   const list = h("ul", { class: "rows", "aria-label": "Releases" });
   const body = h("div");
 
   /**
+   * Adds a page of releases to the list. Returns the foot of the list.
+   *
    * @param {model.Page<model.Release>} page
    * @returns {HTMLElement}
    */
@@ -43,7 +45,7 @@ export function releaseSettings({ project, signal }) {
   return panel("Releases", { class: "flush" }, body);
 }
 
-/** @param {model.Release} release */
+/** Draws one release. @param {model.Release} release */
 function row({ version, createdAt, newIssues, lastSeen }) {
   return h(
     "li",

@@ -30,6 +30,8 @@ const SYSTEMS = /** @type {const} */ ([
 ]);
 
 /**
+ * Draws the list of the user's sessions.
+ *
  * @param {AbortSignal} signal
  * @returns {HTMLElement}
  */
@@ -42,7 +44,7 @@ export function sessionsPanel(signal) {
       return h("ul", { class: "rows" }, sessions.map(row));
     }, { quiet });
 
-  /** @param {model.Session} session */
+  /** Draws one session, with a button that ends it. @param {model.Session} session */
   function row(session) {
     const name = nameOf(session.label);
     const end = button("Sign out", {

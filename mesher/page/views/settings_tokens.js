@@ -21,7 +21,7 @@ const SCOPES = [
   ["read manage", "Read, and manage projects"],
 ];
 
-/** @param {Context} context @returns {HTMLElement} */
+/** Draws the user's tokens. @param {Context} context @returns {HTMLElement} */
 export function tokenSettings({ project, signal }) {
   const scopes = select(SCOPES, "", {});
   return secretsView({
@@ -54,6 +54,8 @@ export function tokenSettings({ project, signal }) {
 }
 
 /**
+ * Draws the instructions for using a token.
+ *
  * @param {string} projectId
  * @param {string} token
  */

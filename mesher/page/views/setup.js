@@ -13,6 +13,8 @@ import { copyable, field, select } from "../parts/controls.js";
 const CHOSEN = "mesher.program";
 
 /**
+ * The programs with instructions. `install`: the command that installs the SDK.
+ *
  * @type {readonly { id: string, text: string, install?: string, code: (dsn: string) => string }[]}
  */
 const PROGRAMS = [
@@ -62,6 +64,8 @@ const PROGRAMS = [
 ];
 
 /**
+ * Draws the instructions for a key, with the program chosen by the user.
+ *
  * @param {App} app
  * @param {string} key
  * @returns {HTMLElement}

@@ -13,6 +13,8 @@ import * as projectsApi from "../server/projects.js";
 /** @import { App } from "../app.js" */
 
 /**
+ * Draws a form that creates a project and, if there is none, an organisation.
+ *
  * @param {App} app
  * @param {() => void} done
  * @returns {HTMLElement}
