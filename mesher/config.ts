@@ -136,7 +136,7 @@ Environment:
 /** Environment variables by name. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Waits for a start. If it fails, adds the name of the setting to the error. */
+/** Returns the result of a start. If it fails, adds the name of the setting to the error. */
 export async function blame<T>(setting: string, started: Promise<T>): Promise<T> {
   try {
     return await started;
@@ -215,7 +215,10 @@ function isFile(database: string): boolean {
   return !/^postgres(?:ql)?:\/\//i.test(database);
 }
 
-/** An invalid URL is not part of the error, because it may contain a password. */
+/**
+ * Returns the URL or the path of the database. The error of an invalid URL does not contain the
+ * URL, because it may contain a password.
+ */
 function readDatabase(text: string | undefined): string {
   const database = text || DATABASE_DEFAULT;
   const scheme = /^([a-z][a-z0-9+.-]+):\/\//i.exec(database)?.[1]?.toLowerCase();
@@ -270,7 +273,10 @@ function readPublicUrl(env: Environment): string | null {
   throw new ConfigError("MESHER_PUBLIC_URL is not a valid URL: write https://errors.example");
 }
 
-/** An invalid URL is not part of the error, because it may contain a password. */
+/**
+ * Returns the settings for mail. The error of an invalid URL does not contain the URL, because it
+ * may contain a password.
+ */
 function readMail(env: Environment): MailConfig | null {
   const text = env["MESHER_SMTP_URL"] ?? "";
   if (text === "") return null;

@@ -3,7 +3,7 @@
  *
  *     deno task mesher              one node
  *     deno task mesher --nodes 3    three processes on this machine
- *     deno task mesher --help       the rest
+ *     deno task mesher --help       all options
  *
  * @module
  */

@@ -28,8 +28,8 @@ export interface Holding {
 }
 
 /**
- * Sends an announcement to all peers. Resolves when they have confirmed it, or are no longer waited
- * for.
+ * Sends an announcement to all peers. Resolves when each peer has confirmed it, or has not answered
+ * in time.
  */
 export type TellPeers = (holding: Holding) => Promise<void>;
 

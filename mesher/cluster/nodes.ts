@@ -133,8 +133,8 @@ class Child {
     const run = "Bun" in globalThis ? [MAIN] : ["run", "--no-prompt", "-P=mesher", MAIN];
     const child = spawn(process.execPath, run, {
       env: this.#env,
-      // The input is a pipe to which nothing is written. It ends when this process ends. The last
-      // one is the channel on which the node reports that it is ready.
+      // The input is a pipe to which nothing is written. It ends when this process ends. The entry
+      // "ipc" is the channel on which the node reports that it is ready.
       stdio: ["pipe", "inherit", "inherit", "ipc"],
     });
     child.stdin!.on("error", () => {

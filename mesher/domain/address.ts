@@ -53,7 +53,7 @@ const INSIDE_V4 = [
 
 /** The range of external IPv6 addresses, with the exceptions of {@linkcode INSIDE_V6}. */
 const OUTSIDE_V6 = mustRange("2000::/3");
-/** Internal ranges within the external one: protocol assignments and documentation. */
+/** Internal ranges within the external range: protocol assignments and documentation. */
 const INSIDE_V6 = ["2001::/23", "2001:db8::/32", "3fff::/20"].map(mustRange);
 /**
  * IPv6 ranges whose addresses contain an IPv4 address, each with the offset of that address in

@@ -66,7 +66,10 @@ export class EnvelopeReader {
   #items = 0;
   /** The header of the current item; null before a header line. */
   #item: { readonly type: string; readonly left: number | null } | null = null;
-  /** Number of bytes of its payload still to come; null: up to the next newline. */
+  /**
+   * Number of bytes of the current item's payload that have not arrived. Null if the payload ends
+   * at the next newline.
+   */
   #left: number | null = null;
   /** Whether the newline after a payload is expected. */
   #isAfterPayload = false;

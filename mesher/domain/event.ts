@@ -69,7 +69,10 @@ export interface Exception {
   readonly mechanism?: string;
   /** Whether the type names the mechanism and not the failure, for example SIGSEGV. */
   readonly synthetic?: true;
-  /** Outermost call first, and the frame that threw last, as in Sentry. */
+  /**
+   * The frames of the stack, outermost call first. The last frame threw the exception, as in
+   * Sentry.
+   */
   readonly frames: readonly Frame[];
 }
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-/** Only texts with such a run of digits can contain an unsafe integer. */
+/** Matches a run of 16 digits. Only texts that match can contain an unsafe integer. */
 const LONG_INTEGER = /[[:,]\s*-?\d{16}/;
 
 /** Returns the value of a JSON text. Throws a `SyntaxError`. */

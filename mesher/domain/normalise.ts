@@ -47,7 +47,7 @@ const NAMED = new RegExp(
 );
 const UNDEFINED_NAME = /\bname ["'`]([a-z_$][\w$.]{0,127})["'`] is not defined/g;
 
-/** In a text in quotes, a quote may be escaped by a backslash or doubled, as in SQL. */
+/** Matches texts in quotes. Inside, a quote may be escaped by a backslash or doubled, as in SQL. */
 const QUOTED = new RegExp(
   [
     `"(?:[^"\\\\\n]|\\\\.|""){0,256}"`,
@@ -128,7 +128,10 @@ export function normalise(text: string): string {
   return left.replace(/\s+/g, " ").trim();
 }
 
-/** Punctuation at the end of a URL belongs to the sentence around it. */
+/**
+ * Returns the placeholder for a URL. Punctuation at its end is kept, because it belongs to the
+ * sentence around it.
+ */
 function urlIn(url: string): string {
   return `<url>${/[.,:;!?]+$/.exec(url)?.[0] ?? ""}`;
 }

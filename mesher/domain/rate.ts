@@ -81,13 +81,13 @@ function waitMs(state: RateState, now: number, limit: number, windowMs: number):
   const room = limit - 1 - state.count;
   const left = state.since + windowMs - now;
   if (room >= 0 && state.previous > 0) {
-    // The next event is allowed within this window, when enough of the previous one no longer
+    // The next event is allowed within this window, when enough of the previous window no longer
     // overlaps.
     const elapsed = (1 - room / state.previous) * windowMs;
     return Math.max(1, Math.ceil(state.since + elapsed - now));
   }
   if (state.count <= 0) return Math.max(1, left);
-  // The next event is allowed in the next window, in which this one is the previous one.
+  // The next event is allowed in the next window, for which this window is the previous one.
   const share = Math.max(0, 1 - Math.max(0, limit - 1) / state.count);
   return Math.max(1, Math.ceil(left + share * windowMs));
 }

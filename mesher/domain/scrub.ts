@@ -137,7 +137,7 @@ const SCHEMES =
   /\b(bearer|basic|digest|negotiate|token)(\s+)(?=[^\s"',;]*[\d=._+/-])[^\s"',;]{8,}/gi;
 /**
  * Matches `name=`, `name: ` and `"name": `. Quotes may be escaped, as in JSON inside JSON. `?name=`
- * may be encoded, as in a URL inside a URL. The value is read by `VALUE` if the name is secret.
+ * may be URL-encoded, as in a URL inside a URL. If the name is secret, `VALUE` reads the value.
  */
 const NAME =
   /(?:%[0-9a-f]{2})?(\\{0,7}["'`]|)([A-Za-z_$][\w.$[\]-]{0,63})\1(\s{0,8}(?:=>|[=:]|%3D)\s{0,8})/gi;

@@ -7,8 +7,8 @@
  * level:       debug, info, warning, error, fatal
  * release:  environment: (env:)  user: (an id, an address, a name, an IP address)
  * assigned:    none, or a user's id
- * name:value   a tag, where the name is none of these
- * the rest     words; in quotes, too
+ * name:value   a tag, if the name is none of the above
+ * other text   words, which may be in quotes
  * ```
  *
  * Values with spaces are quoted: `release:"1.2 beta"`. A value that is invalid for its name is

@@ -27,8 +27,8 @@ export function listOf(value: unknown): readonly unknown[] {
 }
 
 /**
- * Returns at most `max` characters of a text. If the text is cut, the last one is `…`. Never cuts
- * within a surrogate pair.
+ * Returns at most `max` characters of a text. If the text is cut, the last character is `…`. Never
+ * cuts within a surrogate pair.
  */
 export function cut(text: string, max: number): string {
   if (text.length <= max) return text;

@@ -8,8 +8,8 @@ import { NAME_CHARS_MAX } from "./limits.ts";
 import { objectOf } from "./trim.ts";
 
 /**
- * Returns the User-Agent of a request's headers, which are by name or in pairs, or null if there is
- * none.
+ * Returns the User-Agent of a request, whose headers are an object or a list of pairs. Returns null
+ * if there is none.
  */
 export function userAgentOf(request: JsonObject | null): string | null {
   const headers: unknown = request?.["headers"];

@@ -27,7 +27,7 @@ import { exceptionsFrom, levelFrom, plausibleTime, timeFrom } from "./parts.ts";
 import { surroundingsFrom } from "./event_fields.ts";
 import { objectOf, refuse, textOf } from "./trim.ts";
 
-/** The result of validation: an event, or the reason why it was rejected. */
+/** The result of validation: an event, or the reason why the input was rejected. */
 export type Validated =
   | { readonly ok: true; readonly event: MesherEvent }
   | { readonly ok: false; readonly reason: string };

@@ -2,7 +2,7 @@
  * Splits a text into the words by which a search finds it. Both databases store these words and not
  * the text, so that they find the same results.
  *
- * A word is a run of letters, digits and underscores, in lower case; `TypeError` is three of them:
+ * A word is a run of letters, digits and underscores, in lower case. `TypeError` has three words:
  * `typeerror`, `type`, `error`.
  *
  * @module
@@ -14,9 +14,9 @@ import type { EventUser } from "./event.ts";
 export const WORDS_MAX = 250;
 /** Maximum length of a word; longer ones are truncated when stored and searched. */
 export const WORD_CHARS_MAX = 64;
-/** Maximum number of words that are used of a query. */
+/** Maximum number of words of a query. Further words are ignored. */
 export const QUERY_WORDS_MAX = 12;
-/** Maximum number of code units that are read of a text. */
+/** Maximum number of code units of a text that are read. Words after them cannot be found. */
 const TEXT_CHARS_MAX = 16_384;
 
 /** Kinds of code units, as bits. */
@@ -101,7 +101,7 @@ function addHumps(
   }
 }
 
-/** Returns the kind of a code unit, for the ASCII version. */
+/** Returns the kind of a code unit. All code units beyond ASCII are of one kind. */
 function kindOf(code: number): number {
   if (code >= 97 && code <= 122) return LOWER;
   if (code >= 65 && code <= 90) return UPPER;

@@ -1,7 +1,7 @@
 /**
  * Limits how often a password may be tried on each node, in ten minutes:
  *
- *     a browser that has logged in before    10 times, and nothing else counts for it
+ *     a browser that has logged in before    10 times, whatever others have tried
  *     one client at one account              10 times
  *     one client, whatever the accounts      50 failures
  *     one account, whatever the clients      1,000 failures

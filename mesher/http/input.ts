@@ -39,8 +39,8 @@ const DECODERS: Readonly<Record<string, (first: number) => Transform>> = {
 const ENCODINGS_MAX = 3;
 
 /**
- * Number of compressed bytes that are inflated at once. One byte may become a thousand, and
- * decoders return the whole output of a chunk before they read the next.
+ * Number of compressed bytes that are inflated at once. One byte may inflate to a thousand bytes,
+ * and decoders return the whole output of a chunk before they read the next.
  */
 const INFLATED_BYTES = 4_096;
 

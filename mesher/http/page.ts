@@ -73,7 +73,7 @@ export class PageFiles {
   /** Returns a file of the page; paths without an extension redirect to the page. */
   async answer({ method, headers }: Request, path: string): Promise<Response> {
     if (method !== "GET" && method !== "HEAD") return plain(405, "method not allowed");
-    // The page has only one URL, because its links are relative: it may be under a prefix.
+    // The page has only one URL: its links are relative, because it may be served under a prefix.
     if (extname(path) === "" && path !== "/") {
       const up = "../".repeat(path.split("/").length - 2) || "./";
       return new Response(null, { status: 302, headers: { ...HEADERS, location: up } });

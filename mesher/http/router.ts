@@ -2,7 +2,7 @@
  * Finds the route of a request, checks access and input, and encodes the result of the handler.
  *
  *     path ─▶ route ─▶ method ─▶ requester ─▶ query, body ─▶ handler ─▶ JSON
- *      404              405      401          400          what it says; 503, 500 when it throws
+ *      404              405      401          400          its status; 503 or 500 if it throws
  *
  * @module
  */

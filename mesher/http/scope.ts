@@ -1,6 +1,6 @@
 /**
- * Maps an id in a path to its row, if that belongs to an organisation of which the user is a
- * member; otherwise throws 404, whether or not the row exists.
+ * Finds the row with the id in a path. Throws 404 if the row does not exist, or if it belongs to no
+ * organisation of the user: the response does not reveal which.
  *
  * @module
  */

@@ -29,7 +29,9 @@ export const INFLATED_BYTES_MAX = 201_326_592;
 /** Maximum number of files of a bundle. */
 export const FILES_MAX = 4_000;
 
-/** Number of compressed bytes that are inflated at once. One byte may become a thousand. */
+/**
+ * Number of compressed bytes that are inflated at once. One byte may inflate to a thousand bytes.
+ */
 const PIECE_BYTES = 2_048;
 /** Number of bytes, inflated or read, after which other tasks can run. */
 const TURN_BYTES = 262_144;

@@ -113,7 +113,10 @@ export class MapThread {
   }
 }
 
-/** Returns the buffers of a request that are passed on without a copy: those of whole files. */
+/**
+ * Returns the buffers of a request that can be transferred without a copy: those that contain one
+ * whole file and nothing else.
+ */
 function buffersOf(order: MapOrder): ArrayBuffer[] {
   const files = order.kind === "load" ? [order.map, order.code] : [];
   return files.flatMap((file) =>

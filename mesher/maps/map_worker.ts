@@ -10,7 +10,7 @@ import { type MapOrder, MapReader } from "./map_reader.ts";
 import type { MapReport } from "./map_thread.ts";
 
 const reader = new MapReader();
-/** The reason if the library cannot be imported; otherwise null. */
+/** Resolves with the reason why the library cannot be imported, or with null if it is imported. */
 const problem: Promise<string | null> = provideLibrary().then(
   () => null,
   (error) => String(error?.message ?? error),

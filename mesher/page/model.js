@@ -46,7 +46,8 @@
  * }} Project
  */
 /**
- * An issue. `recent`: the number of its events in the last day; null except in the list of top issues.
+ * An issue. `recent`: the number of its events in the last day; null except in the list of top
+ * issues.
  *
  * @typedef {{
  *   id: string, projectId: string, title: string, culprit: string, level: Level,

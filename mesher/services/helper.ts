@@ -12,7 +12,7 @@ import { type Accepted, grouped } from "../pipeline/accepted.ts";
 /** The name under which a node exposes the helper. */
 export const HELPER = "event_processor_worker";
 
-/** The state of a helper: the node for which it works. */
+/** The state of a helper: the node that it helps. */
 export interface HelperState {
   readonly parts: Parts;
   readonly node: string;

@@ -18,12 +18,15 @@ import { type Attempt, attemptWebhook } from "../pipeline/webhook.ts";
 
 /** The service's name on each node. */
 export const WEBHOOKS = "notifier";
-/** Pauses between attempts, in milliseconds. The attempt after the last pause is the last. */
+/**
+ * Pauses between the attempts to deliver, in milliseconds. After the last pause, one more attempt
+ * is made.
+ */
 export const PAUSES_MS: readonly number[] = [1_000, 5_000, 30_000, 120_000];
 /** Maximum number of concurrent deliveries. Further ones are dropped and logged. */
 export const WEBHOOKS_MAX = 64;
 
-/** A message to deliver. */
+/** A message to deliver to a receiver. */
 export interface Delivery {
   readonly ruleId: string;
   readonly outgoing: Outgoing;

@@ -35,7 +35,7 @@ export class Rates {
   /** Owners that did not answer, with the time from which they may be asked again. */
   readonly #silent = new Map<string, number>();
   /**
-   * For each project with a pending request, the batch to send when that request is answered. null
+   * For each project with a pending request, the batch to send when that request is answered. Null
    * if there is no batch yet.
    */
   readonly #asking = new Map<string, Batch | null>();

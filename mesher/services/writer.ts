@@ -1,18 +1,18 @@
 /**
- * Stores the events in the outbox: when 50 wait, or when the first has waited 250 ms; and then up
- * to 500 at once. While a batch is being written, and for 40 ms after it was begun, further events
- * are collected, because few large batches cost less than many small ones: an event in a batch of
- * 50 costs PostgreSQL nearly twice as much as one in a batch of 500. When there are 500, a batch
- * starts at once, also as the second one, so that it can be prepared while the database works on
- * the first. Events that are being stored stay in the outbox, as borrowed.
+ * Stores the events in the outbox in batches. A write begins when 50 events wait, or when the first
+ * of them has waited 250 ms, and takes up to 500 events. While a batch is being written, and for 40
+ * ms after it was begun, further events are collected, because few large batches cost less than many
+ * small ones: an event in a batch of 50 costs PostgreSQL nearly twice as much as one in a batch of
+ * 500. When 500 events wait, a second batch starts at once, so that it is prepared while the database
+ * works on the first. Events that are being stored stay in the outbox, as borrowed.
  *
- *     idle ──50 wait · 250 ms──▶ writing ──stored, 40 ms──▶ idle · writing the next
+ *     idle ──50 wait · 250 ms──▶ writing ──stored, 40 ms──▶ idle · writing the next batch
  *                                   │ the database is unavailable
  *                                   ▼
- *                                pausing ──the pause is over──▶ writing the same again
+ *                                pausing ──the pause is over──▶ writing the same batch again
  *
  * A batch that the database rejects permanently is written event by event, so that one bad event
- * does not affect the others. No other event is ever given up: when the outbox is full, ingest
+ * does not affect the others. No other event is ever dropped: when the outbox is full, ingest
  * answers 503.
  *
  * @module
@@ -29,9 +29,9 @@ import { ANNOUNCER, announcer } from "./announcer.ts";
 export const WRITER = "storage_writer";
 /** Number of waiting events at which a write begins. */
 export const BATCH_EVENTS = 50;
-/** Maximum time that fewer events wait, in milliseconds. */
+/** Maximum time that fewer than `BATCH_EVENTS` events wait, in milliseconds. */
 export const BATCH_MS = 250;
-/** Minimum time between the beginnings of two writes of fewer events than the maximum. Milliseconds. */
+/** Minimum time between the starts of two writes that are not full, in milliseconds. */
 export const PACE_MS = 40;
 /** Maximum number of events in a write. */
 export const BATCH_EVENTS_MAX = 500;
@@ -57,7 +57,7 @@ export interface WriterState {
   isLate: boolean;
   /** Whether less than `PACE_MS` has passed since a write began. */
   isPaced: boolean;
-  /** Batches in progress. */
+  /** Number of batches in progress. */
   writes: number;
   /** Number of consecutive failures. */
   failures: number;
@@ -102,7 +102,7 @@ export const writer: Service<Writer> = service({
       }
     };
     outbox.releaseAll();
-    // The predecessor may have received the wake-up for the waiting events, and exited before it
+    // The predecessor may have received the wake-up for the waiting events, but exited before it
     // had borrowed them.
     if (outbox.waiting > 0) outbox.wake();
     return state;

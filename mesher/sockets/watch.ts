@@ -1,6 +1,6 @@
 /**
- * Ends the streams of users who have lost access: within `WATCH_MS` after the user has logged out
- * or was removed from the organisation, on any node.
+ * Closes the streams of users who have lost access, on any node: within `WATCH_MS` after the user
+ * has logged out or was removed from the organisation.
  *
  * @module
  */
@@ -19,12 +19,12 @@ export interface Right {
   readonly projectId: string;
 }
 
-/** A stream that can be ended. */
+/** A stream that can be closed. */
 export interface Ending {
   close(code: number, reason: string): void;
 }
 
-/** Checks periodically whether streams are still permitted, and ends those that are not. */
+/** Checks periodically whether streams are still permitted, and closes those that are not. */
 export class Watch {
   readonly #storage: Storage;
   readonly #ms: number;

@@ -1,12 +1,12 @@
 /**
- * The users that PostgreSQL's batch writer knows to be among those of an issue, so that a batch does
- * not insert them again: an insert costs the database a tenth of the whole event, also if the row
- * is there already.
+ * The users that PostgreSQL's batch writer knows to be among those of an issue, so that a batch
+ * does not insert them again: an insert costs the database a tenth of the whole event, even if the
+ * row already exists.
  *
  * A user is known together with the fingerprint of its event. When an issue is split, the users of
  * both issues are counted again from their events. The event that made the user known belongs to
- * one of them, and later events with the same fingerprint belong to the same one. Users are
- * forgotten long before retention deletes that event.
+ * one of the two issues, and later events with the same fingerprint belong to the same issue. Users
+ * are forgotten long before retention deletes that event.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import type { EventColumns } from "./rows.ts";
 
 /** Maximum number of known users, about 100 bytes each. When it is exceeded, all are forgotten. */
 export const USERS_MAX = 50_000;
-/** Time after which all users are forgotten. Milliseconds. */
+/** Time after which all users are forgotten, in milliseconds. */
 export const USERS_MS_MAX = 3_600_000;
 
 /** A cache of users of issues that are stored. */

@@ -27,7 +27,7 @@ export interface StorageConfig {
   readonly poolMax?: number | undefined;
   /** Returns the time, in milliseconds since the epoch. Default: the system's clock. */
   readonly now?: (() => number) | undefined;
-  /** Writes a line if opening PostgreSQL takes longer. */
+  /** Writes a log line if opening PostgreSQL is delayed. */
   readonly log?: LogLine | undefined;
 }
 

@@ -37,8 +37,8 @@ export interface PostgresOptions {
 /** Default number of connections of one process. */
 export const POOL_MAX = 10;
 /**
- * Share of these connections that is used for lists, searches and counts, so that other calls do
- * not wait for those.
+ * Share of the connections that is used for lists, searches and counts, so that other calls do not
+ * wait for these.
  */
 const SCAN_SHARE = 0.4;
 /**
@@ -65,7 +65,7 @@ const CLOSE_SECONDS_MAX = 5;
 const WRITE_TRIES = 4;
 /**
  * Maximum number of attempts to update the tables while other processes use them, and the pause
- * after each, in milliseconds. With the wait for locks, this takes two minutes.
+ * after each, in milliseconds. Together with the waits for locks, this takes two minutes.
  */
 const MIGRATE_TRIES = 20;
 const MIGRATE_PAUSE_MS = 1_000;

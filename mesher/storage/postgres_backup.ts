@@ -61,7 +61,10 @@ async function run(program: string, url: string, args: readonly string[]): Promi
   if (code !== 0) throw new StorageError(`${program} failed: ${words.trim()}`, false);
 }
 
-/** Uses the newest version, because an older one rejects a newer server. */
+/**
+ * Returns the path of a program. Uses the newest version, because an older one rejects a newer
+ * server.
+ */
 function pathOf(program: string): string {
   const versions = existsSync(DEBIAN) ? readdirSync(DEBIAN) : [];
   const found = versions.toSorted((a, b) => Number(b) - Number(a))

@@ -136,7 +136,10 @@ async function drop(query: Query, name: string): Promise<number> {
   return events;
 }
 
-/** Ignores that a partition is in use. The next round of maintenance tries to drop it again. */
+/**
+ * Ignores the error that a partition is in use. The next round of maintenance tries to drop it
+ * again.
+ */
 function busyIsNothing(error: { readonly retry?: boolean }): null {
   if (error.retry === true) return null;
   throw error;

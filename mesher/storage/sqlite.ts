@@ -283,7 +283,7 @@ class Sqlite implements Engine {
   }
 }
 
-/** Runs a function again while another process has locked the file. */
+/** Runs a function, and repeats it while another process has locked the file. */
 async function patiently<T>(run: () => Promise<T>): Promise<T> {
   const deadline = performance.now() + BUSY_MS_MAX;
   for (let waitMs = 1;; waitMs = Math.min(25, waitMs * 2)) {

@@ -23,7 +23,7 @@ import { KnownReleases } from "./known_releases.ts";
 import { type EventColumns, issueKey, userKeyOf } from "./rows.ts";
 import type { EventOutcome } from "./events.ts";
 
-/** The changes of one issue by a batch. */
+/** The changes that a batch makes to one issue. */
 interface Tally {
   readonly id: string;
   /** The state of the issue before the batch; null if the issue is new. */

@@ -12,7 +12,7 @@ const SQLITE_IOERR = 10;
 const SQLITE_FULL = 13;
 
 /**
- * Codes of errors that do not depend on the statement, which may succeed later. A full disk is
+ * Codes of errors that do not depend on the statement, so that a retry may succeed. A full disk is
  * reported as either of the last two.
  */
 const RETRIED: ReadonlySet<number> = new Set([

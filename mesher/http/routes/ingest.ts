@@ -183,8 +183,8 @@ function open({ mesher }: Asked): Asked["mesher"] {
 }
 
 /**
- * Throws 503 if the buffer is full, before events are validated and cleared of secrets in vain: a
- * node that cannot store what it receives must not spend its time on that.
+ * Throws 503 if the buffer is full. Called before events are validated and cleared of secrets, so
+ * that a node that cannot store events spends no time on them.
  */
 function mustHaveRoom({ mesher: { inbox, counters } }: Asked, events: number): void {
   if (inbox.room > 0) return;
@@ -199,7 +199,7 @@ export function projectOf({ requester }: Asked): Project {
 }
 
 /**
- * Throws 404 if the path names another project. It may contain any number, because some SDKs
+ * Throws 404 if the path names another project. The path may contain any number, because some SDKs
  * require one; the key identifies the project.
  */
 export function mustBeProject(asked: Asked, { id, slug }: Project): void {
@@ -209,7 +209,7 @@ export function mustBeProject(asked: Asked, { id, slug }: Project): void {
 }
 
 /**
- * Reads an envelope as it arrives. What follows its header is read only after the key has been
+ * Reads an envelope as it arrives. The items after its header are read only after the key has been
  * checked.
  */
 async function takeEnvelope(asked: Asked, known: Project | null): Promise<Reply> {

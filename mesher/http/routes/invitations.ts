@@ -173,11 +173,11 @@ export const invitationRoutes: readonly Route[] = [
       }
       const email = (asked.body["email"] as string).trim().toLowerCase();
       mustWait(resets.take(clientOf(request.headers, remote.hostname, config.proxies), now()));
-      // Few resets are sent to one account; further requests do not reveal whether the account
-      // exists.
+      // Few mails are sent to one account. Further requests get the same response, so that it does
+      // not reveal whether the account exists.
       if (resets.take(`account ${email}`, now()) === 0) {
         const known = await storage.credentials(email);
-        // Not awaited: the duration would reveal whether the account exists.
+        // Not awaited, because the duration would reveal whether the account exists.
         if (known !== null) sendReset(mesher, known.user);
       }
       return { json: { status: "ok" } };

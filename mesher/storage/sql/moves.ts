@@ -124,7 +124,8 @@ export async function moveUsers(
         );
       }
       if (rows.length === MOVED_MAX) return false;
-      // Counted once, because counting takes as long as there are users.
+      // Counted only after the last portion, because the time of counting grows with the number of
+      // users.
       await countUsers(query, to);
       return true;
     });
