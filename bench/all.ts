@@ -22,13 +22,13 @@ import { isTiny } from "./kit.ts";
 import { bun, deno, version } from "./peers/programs.ts";
 import { say } from "./peers/rounds.ts";
 
-/** A table: a program of this folder, with its arguments. */
+/** A table of the record. It is made by a program of this folder. */
 interface Table {
   readonly name: string;
   readonly title: string;
   readonly program: string;
   readonly args: readonly string[];
-  /** The arguments of a quick look. */
+  /** The arguments with `--quick`. */
   readonly quick: readonly string[];
   /** Maximum time in minutes, after which the program is ended. */
   readonly minutes: number;
@@ -155,7 +155,7 @@ Peers that are not installed are left out with a message. Nothing else should us
 the machine: what others use is part of the result.
 `;
 
-/** Time in milliseconds within which a program must end when it has to. */
+/** Time in milliseconds between the two signals that end a program, SIGTERM and SIGKILL. */
 const END_MS = 5_000;
 
 const options = parseArgs(givenArguments(), {
@@ -193,7 +193,7 @@ function machine(): string[] {
   ];
 }
 
-/** Returns the commit, and whether files have changed since. */
+/** Returns the commit, and whether the working tree differs from it. */
 function commit(): string | undefined {
   const cwd = fileURLToPath(new URL(".", import.meta.url));
   const git = (...args: string[]): string =>
@@ -207,7 +207,7 @@ function commit(): string | undefined {
   }
 }
 
-/** Runs the program of a table. Resolves to what it printed, and why it failed, if it did. */
+/** Runs the program of a table. Resolves to its output and, if it failed, the reason. */
 function run(file: string, args: readonly string[], minutes: number): Promise<{
   readonly text: string;
   readonly failure: string | undefined;

@@ -25,13 +25,13 @@ export interface Defaults {
   readonly secondsMin: number;
 }
 
-/** Prints why the command line is invalid, and exits. */
+/** Prints the reason why the command line is invalid, and exits. */
 export function refuse(bench: string, why: string): never {
   console.error(`${bench}: ${why}`);
   process.exit(2);
 }
 
-/** Parses the command line. With `--help` prints the help and exits. */
+/** Parses the command line. With `--help`, prints the help and exits. */
 export function readAsked(bench: string, help: string, defaults: Defaults): Asked {
   const options = parseArgs(givenArguments(), {
     boolean: ["help"],

@@ -18,7 +18,10 @@ export function cpuOf(pids: readonly number[]): number {
   return pids.reduce((sum, pid) => sum + ticksOf(pid, 11, 12) * TICK_US, 0);
 }
 
-/** Returns the ids of the processes that a process has started and that run, and of theirs. */
+/**
+ * Returns the ids of all running descendants of a process: the processes that it has started, and
+ * those that these have started.
+ */
 export function descendants(pid: number): number[] {
   const children = list(`/proc/${pid}/task`).flatMap((thread) =>
     read(`/proc/${pid}/task/${thread}/children`).split(" ").filter(Boolean).map(Number)

@@ -84,7 +84,7 @@ function isGranted(permission: Permission): boolean {
   return state === "granted";
 }
 
-/** Duration in milliseconds of the measuring loop without `n`. */
+/** Duration in milliseconds of the measuring loop of a bench without `n`. */
 const MEASURE_MS = 500;
 
 const waiting: { name: string; options: BenchOptions; body: Body }[] = [];

@@ -17,7 +17,7 @@ export const NOISE_RULE: string =
   "≈: within noise. Of the ratios of two columns in the same turn or round, the middle half\n" +
   "includes 1, or the median is less than a tenth from 1.";
 
-/** A ratio this close to 1 is not a finding. */
+/** Maximum distance from 1 of a median ratio that counts as noise. */
 const TENTH = 0.1;
 
 /** Returns the median, which for an even number of values is the mean of the two middle ones. */
@@ -46,8 +46,8 @@ export function isNoise(values: readonly number[], others: readonly number[]): b
 }
 
 /**
- * Returns how many times one column is of another, such as "≈ 1.1×", marked if that is within noise.
- * `digits` returns the number of decimals.
+ * Returns the median ratio of one column to another as text, such as "≈ 1.1×". "≈" marks a
+ * difference within noise. `digits` returns the number of decimals.
  */
 export function timesOf(
   values: readonly number[],

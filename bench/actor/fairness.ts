@@ -28,7 +28,7 @@ const ECHOES = size(600, 5);
  */
 const MS_MAX = 5_000;
 
-/** Result of a measurement. */
+/** The result of one measurement. */
 export interface Fairness {
   /** Median latency of an echo, in milliseconds. */
   readonly p50Ms: number;
@@ -87,7 +87,8 @@ export async function measureFairness(
     file: fileURLToPath(new URL("echo_client.ts", import.meta.url)),
     args: [String(listener.address.port), String(ECHOES)],
   });
-  // Called with a line when the client is connected, and again when it has finished.
+  // Called with each line that the client prints: the first when it is connected, the second when
+  // it has finished.
   let observed: (line: string) => void = () => {};
   const line = (): Promise<string> => new Promise((hear) => observed = hear);
   client.lines((text) => observed(text));

@@ -51,7 +51,7 @@ for (const [name, body] of bodies) {
   });
 }
 
-/** Ways to spawn a hundred children, and wait for their exits. */
+/** Ways to spawn one of a hundred children whose exit the parent waits for. */
 const watching: readonly (readonly [string, (self: Self) => void])[] = [
   ["linked", (self) => void self.spawnLink(() => {})],
   ["monitored", (self) => void self.spawnMonitor(() => {})],

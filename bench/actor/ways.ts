@@ -6,7 +6,7 @@
 import { setImmediate } from "node:timers";
 import type { Host } from "../../lib/host/host.ts";
 
-/** A way to yield, opened for its measurement and closed after it. */
+/** A way to yield. It is opened before its measurement, and closed afterwards. */
 export interface Way {
   readonly name: string;
   open(): Promise<Opened> | Opened;

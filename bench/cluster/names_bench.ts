@@ -70,7 +70,7 @@ bench(`whereis, ${LOOKUPS} times`, { group: "have" }, () => {
 let turn = 0;
 
 // Uses different keys, because a Map is slow if one key is repeatedly added and removed.
-bench("register and unregister, nobody else there", { group: "have" }, () => {
+bench("register and unregister, without other nodes", { group: "have" }, () => {
   const name = names[some.length + turn++ % (COUNT - some.length)]!;
   void global.register(name, actor);
   global.unregister(name);

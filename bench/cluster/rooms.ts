@@ -6,9 +6,9 @@
  *     bun bench/cluster/rooms.ts --only 20
  *
  * There is one process per node. The first node broadcasts 64 bytes to a room 2,000 times a second,
- * one per turn; it and the second node have one member each. Prints the CPU time of all processes per
- * broadcast, minus their idle use, with announcements of rooms and without (every node receives every
- * broadcast).
+ * one per turn; it and the second node have one member each. Prints the CPU time of all processes
+ * per broadcast, minus their idle use, with announcements of rooms and without (every node receives
+ * every broadcast).
  *
  * @module
  */

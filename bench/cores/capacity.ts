@@ -4,10 +4,9 @@
  *
  * The load client is a separate process (`bench/peers/ws_load.c`, needs gcc). On a machine with two
  * cores it uses a part of them, so messages per second cannot be compared. Instead, the CPU time of
- * the workers per message is compared at the same load, in turns: two cores carry
- * 2 × (CPU time with one worker) / (CPU time with two workers) times the load of one. In `echo`, each
- * socket has one message in flight; in `room`, all sockets are members of one room that spans the
- * workers.
+ * the workers per message is compared at the same load, in turns: two cores carry 2 × (CPU time
+ * with one worker) / (CPU time with two workers) times the load of one. In `echo`, each socket has
+ * one message in flight; in `room`, all sockets are members of one room that spans the workers.
  *
  *     deno run -A bench/cores/capacity.ts        bun bench/cores/capacity.ts
  *
@@ -25,7 +24,7 @@ const HELP = `deno run -A bench/cores/capacity.ts [options]
 
   --seconds N   measured of each at each load, in turns of 0.25 s (5; at most 60)
   --rounds N    how often this is done (1; at most 50)
-  --calm N      wait so many seconds at most for a quiet machine before each load (0)
+  --calm N      wait at most N seconds for an idle machine before each load (0)
   --only TEXT   only "load: workers" with TEXT in it
   --help        this text
 
@@ -39,7 +38,7 @@ const LOADS: readonly Load[] = [
 const asked = readAsked("capacity", HELP, { rounds: 1, seconds: 5, secondsMin: 0.1 });
 const stops: (() => Promise<void>)[] = [];
 
-/** Returns workers of `cores`. They are on the ports that the system chooses. */
+/** Returns `count` workers of `cores`, which listen on ports chosen by the system. */
 function workers(count: number, name: string, beside?: string): Server {
   return {
     name,

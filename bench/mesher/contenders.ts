@@ -48,7 +48,7 @@ export const ENGINES: readonly Engine[] = [
 export interface Way {
   readonly name: string;
   readonly path: string;
-  /** Events per request. */
+  /** Number of events in one request. */
   readonly per: number;
   /** Further arguments of the load client. */
   readonly args: readonly string[];

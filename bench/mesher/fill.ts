@@ -1,5 +1,5 @@
 /**
- * Fills a database with many events in a minute or two: some are written as nodes write them, and the
+ * Fills a database with many events in a minute or two. Some are written as nodes write them. The
  * database copies these, each with a new id and with its words in the index.
  *
  * @module
@@ -16,9 +16,9 @@ import { columnsOf } from "../../mesher/storage/rows.ts";
 import type { Storage } from "../../mesher/storage/storage.ts";
 
 const DAY_MS = 86_400_000;
-/** Number of events that the storage writes. All others are copies of them in SQL. */
+/** Number of events that the storage writes. All others are copies of these, made with SQL. */
 const WRITTEN = 5_000;
-/** Number of days over which the new events are spread. The same applies to the old events. */
+/** Number of days over which the new events are spread, as are the old events. */
 const DAYS = 10;
 /** Age of the newest old event, in days. */
 const OLD_DAYS = 60;

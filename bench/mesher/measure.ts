@@ -21,7 +21,7 @@ const STORE_MS = 60_000;
 const COUNT_MS = 50;
 /** Time in milliseconds within which a server must stop. */
 const STOP_MS = 15_000;
-/** Highest fixed rate, as a share of the server's maximum. */
+/** Maximum fixed rate, as a share of the server's maximum rate. */
 const SHARE = 0.8;
 /** Duration in seconds of the warm-up before each of the two parts. */
 const WARM = size(1, 0.1);

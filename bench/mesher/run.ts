@@ -23,7 +23,7 @@ const HELP = `deno run -A bench/mesher/run.ts [options]
 
   --rounds N    rounds, each of all rows and contenders in turn (5; at most 50)
   --seconds N   measured in each run, after one second to warm up (3; at most 60)
-  --calm N      wait so many seconds at most for a quiet machine before each run (0)
+  --calm N      wait at most N seconds for an idle machine before each run (0)
   --only TEXT   only "database: way: contender" with TEXT in it; may be given several times, then with
                 all of them
   --help        this text

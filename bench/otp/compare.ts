@@ -107,7 +107,7 @@ async function compare(): Promise<void> {
     return [title, "µs", ...cells];
   });
   const table = draw(["", "", ...peers.map(({ name }) => name)], lines);
-  const note = `In brackets how many times it is of Erlang's.\n${NOISE_RULE}`;
+  const note = `In brackets the ratio to Erlang's figure.\n${NOISE_RULE}`;
   printResults(wanted.rounds, peers, `${note}\n\n${table}`);
 }
 

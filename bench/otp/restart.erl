@@ -25,13 +25,14 @@ main() ->
 burst_of_new(Children, End) ->
     {ok, Sup} = supervisor:start_link(?MODULE, {Children, self()}),
     wait(Children),
-    %% Warm-up.
+    %% The first burst is the warm-up.
     burst(Sup, Children, End),
     {T, _} = timer:tc(fun() -> burst(Sup, Children, End) end),
     unlink(Sup),
     Ref = monitor(process, Sup),
     exit(Sup, shutdown),
-    %% It accepts "shutdown" from its parent only, so it is killed; its children exit with it.
+    %% A supervisor accepts "shutdown" from its parent only, so this one is killed. Its children
+    %% exit with it.
     exit(Sup, kill),
     receive {'DOWN', Ref, _, _, _} -> ok end,
     T.

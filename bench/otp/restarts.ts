@@ -23,7 +23,9 @@ export class Restarts {
   readonly #pids: Pid<string>[] = [];
   #running = 0;
   #all: () => void = () => {};
-  /** Length of all reports, so that their formatting cannot be optimised away. */
+  /**
+   * Total length of all reports. It is counted so that their formatting cannot be optimised away.
+   */
   reported = 0;
 
   private constructor(system: System) {

@@ -98,7 +98,7 @@ async function call(n: number): Promise<void> {
   server.stop();
 }
 
-/** Spawns n actors, each of which is stopped. Waits until all have started and stopped. */
+/** Spawns n actors and stops each. Waits until all have started and stopped. */
 async function spawnAndStop(n: number): Promise<void> {
   const { done, give } = signal();
   let left = n;
@@ -112,7 +112,7 @@ async function spawnAndStop(n: number): Promise<void> {
   await done;
 }
 
-/** A child throws, and its parent starts it again; then it answers. */
+/** Measures restarts: a child throws, its parent restarts it, and it answers. */
 async function restart(n: number): Promise<void> {
   class Child extends Actor {
     onReceive(message: string): void {

@@ -22,8 +22,8 @@ main() ->
     halt(0).
 
 run("send", _) -> report_rate("send", 2000000, fun send/1);
-%% The same with a tuple that is created for each send: a literal of the module would not be copied.
-%% Not part of the table:
+%% Like "send", but creates a tuple for each send, because a literal of the module is not copied.
+%% This run is not part of the table:
 %%
 %%     erl … -s actors main -extra send-made
 run("send-made", _) ->
@@ -41,7 +41,7 @@ run("call", _) ->
     report_rate("call", 300000, fun(N) -> calls(Server, N) end);
 run("spawn", _) -> report_rate("spawn", 500000, fun spawn_and_exit/1);
 run("spawn-await", _) -> report_rate("spawn-await", 200000, fun spawn_and_await/1);
-%% A service crashes, and its supervisor starts it again; then it answers a call.
+%% Measures restarts: a service crashes, its supervisor restarts it, and it answers a call.
 run("restart", _) ->
     logger:set_primary_config(level, none),
     {ok, _} = supervisor:start_link(?MODULE, {tree, self()}),
@@ -104,7 +104,7 @@ run("fairness", [Client | Args]) ->
         report("fairness.p99", P99)
     end.
 
-%% One process sends, another counts, and reports the last message.
+%% Sends N messages from this process to another, which replies after the last one.
 send(N) ->
     Sink = spawn(?MODULE, sink, [self(), N]),
     send_all(Sink, N),
@@ -147,7 +147,7 @@ calls(Server, N) -> gen_server:call(Server, {inc, 1}), calls(Server, N - 1).
 
 nothing() -> ok.
 
-%% The last one reports. A few of the others may exit after it.
+%% Spawns N processes that exit at once. The last one sends a message; others may exit after it.
 spawn_and_exit(0) -> ok;
 spawn_and_exit(1) ->
     Me = self(),
@@ -165,7 +165,7 @@ idle() -> receive stop -> ok end.
 spawn_idle(0, All) -> All;
 spawn_idle(N, All) -> spawn_idle(N - 1, [spawn(?MODULE, idle, []) | All]).
 
-%% Never idle: works for a few microseconds, and sends itself the next message.
+%% Runs a process that is never idle: it works for some microseconds, and sends itself a message.
 busy(Sum) -> receive {go, Me} -> Me ! {go, Me}, busy(work(1000, Sum)) end.
 
 work(0, Sum) -> Sum;

@@ -33,7 +33,7 @@ import {
 } from "./rounds.ts";
 import { draw } from "./table.ts";
 
-/** Number of windows. A result is their median. */
+/** Number of measured windows. The result of a run is their median. */
 const WINDOWS = size(7, 1);
 
 /** Duration in milliseconds of a window, and of the warm-up. */
@@ -194,7 +194,7 @@ async function main(): Promise<void> {
     }
   }
   const text = draw(["", "", ...peers.map(({ name }) => name)], lines);
-  const note = `In brackets how many times it is of Firn's, on the same runtime.\n${NOISE_RULE}`;
+  const note = `In brackets the ratio to Firn's figure on the same runtime.\n${NOISE_RULE}`;
   printResults(rounds.rounds, peers, `${note}\n\n${text}`);
 }
 

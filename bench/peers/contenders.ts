@@ -39,7 +39,7 @@ const LIBRARIES: readonly Library[] = [
     ],
     more: ["call-entity"],
   },
-  // Neither is in the npm registry under a name of its own.
+  // Neither library is in the npm registry under its own name.
   { name: "actor-ts", program: "actor_ts.ts", sources: "ACTOR_TS" },
   { name: "noex", program: "noex.ts", sources: "NOEX" },
 ];
@@ -52,16 +52,21 @@ interface Library {
   readonly name: string;
   /** The file with its runs. */
   readonly program: string;
-  /** Its npm package with a version, or the variable that names a folder with its sources. */
+  /**
+   * The npm package with its version. Without a package, `sources` is the environment variable that
+   * names a folder with the sources.
+   */
   readonly package?: string;
   readonly sources?: string;
-  /** The lines of its module, if it does not just export all of the package. */
+  /** The lines of the module that is bundled. By default, it exports everything of the package. */
   readonly exports?: readonly string[];
   /** Runs beside {@linkcode LIBRARY_RUNS}. */
   readonly more?: readonly Run[];
 }
 
-/** Runs of Firn only: Erlang has one kind of process, so another run covers these. */
+/**
+ * Runs of Firn only. Erlang has one kind of process, so it has a single run for several of these.
+ */
 const OURS_ONLY: readonly Run[] = ["send-burst", "send-async", "spawn-async", "idle-async"];
 
 /** Runs of one library only. */
@@ -114,8 +119,8 @@ export function prepare(): Field {
 }
 
 /**
- * Bundles a library into one module, so that both runtimes load the same code. Returns its path, or
- * why there is none.
+ * Bundles a library into one module, so that both runtimes load the same code. Returns the path of
+ * the module, or the reason why it cannot be made.
  */
 function moduleOf(
   { name, sources, exports, package: spec }: Library,

@@ -84,7 +84,7 @@ function call(n: number): Promise<unknown> {
   });
 }
 
-/** Forks n fibers with a queue, which end at once, and waits for the last. */
+/** Forks n fibers with a queue, which end at once. Waits for the last to end. */
 function spawnAndExit(n: number): Promise<unknown> {
   return run(function* () {
     const { done, give } = signal();
@@ -101,7 +101,7 @@ function spawnAndExit(n: number): Promise<unknown> {
   });
 }
 
-/** A message fails the fiber's loop, which is retried; then it answers. */
+/** Measures restarts: a message fails the loop of a fiber, the loop is retried, and it answers. */
 function restart(n: number): Promise<unknown> {
   return run(function* () {
     const queue = yield* Queue.unbounded();

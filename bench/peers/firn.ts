@@ -28,8 +28,8 @@ interface Increment {
 }
 
 /**
- * Messages that a producer sends per turn, so that the receiver can keep up. With a burst a turn it
- * cannot: then the mailbox grows to millions, as in Erlang's run.
+ * Number of messages that a producer sends per turn, small enough for the receiver to keep up. With
+ * {@linkcode BURST} messages per turn the mailbox grows to millions, as in Erlang's run.
  */
 const PACED = 50;
 
@@ -104,7 +104,8 @@ async function call(n: number): Promise<void> {
 }
 
 /**
- * Returns a run that spawns n actors that exit at once, a burst per turn, and waits for the last.
+ * Returns a run that spawns n actors which exit at once, {@linkcode BURST} per turn, and waits for
+ * the last.
  */
 function spawnAndExit(body: (self: Self, last: (() => void) | undefined) => Promise<void> | void) {
   return (n: number): Promise<void> => {
@@ -142,7 +143,7 @@ function spawnAndAwait(n: number): Promise<void> {
 
 function nothing(): void {}
 
-/** A service throws, and its supervisor starts it again; then it answers a call. */
+/** Measures restarts: a service throws, its supervisor restarts it, and it answers a call. */
 async function restart(n: number): Promise<void> {
   const worker = service<{
     state: number;
@@ -183,7 +184,7 @@ async function restart(n: number): Promise<void> {
   await tree.stop();
 }
 
-/** Spawns a million actors, and waits until each has had its first turn. */
+/** Returns a run that spawns n actors, and waits until each has had its first turn. */
 function idle(body: (self: Self, begun: () => void) => Promise<void> | (() => void)) {
   return (n: number, keep: unknown[]): Promise<void> => {
     const { done, give } = signal();

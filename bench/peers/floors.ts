@@ -16,10 +16,12 @@ interface Increment {
   readonly by: number;
 }
 
-/** Messages that a producer sends per turn, as in `firn.ts`. */
+/** Number of messages that a producer sends per turn, as in `firn.ts`. */
 const PACED = 50;
 
-/** Calls `send` for n messages, `PACED` per microtask, and `after` at the end of each. */
+/**
+ * Calls `send` for n messages, `PACED` per microtask. Calls `after` at the end of each microtask.
+ */
 function produce(n: number, send: (message: Increment) => void, after: () => void): void {
   let left = n;
   const turn = (): void => {
@@ -30,7 +32,7 @@ function produce(n: number, send: (message: Increment) => void, after: () => voi
   queueMicrotask(turn);
 }
 
-/** A queue, and a handler that is called with each message in a later microtask. */
+/** Measures sends to a queue, whose handler is called with each message in a later microtask. */
 function send(n: number): Promise<void> {
   const { done, give } = signal();
   const mailbox = new Ring<Increment>(64);
@@ -46,7 +48,7 @@ function send(n: number): Promise<void> {
   return done;
 }
 
-/** A queue, and a loop that awaits each message. */
+/** A queue whose owner is a loop that awaits each message. */
 class Receiver<T extends object> {
   readonly #mailbox = new Ring<T>(64);
   #resolve: ((message: T) => void) | undefined;
@@ -70,7 +72,7 @@ async function sendAsync(n: number): Promise<void> {
   for (let left = n; left > 0;) left -= (await receiver.receive()).by;
 }
 
-/** What an actor that runs once needs at least: an object with a pid, a turn and its exit. */
+/** The minimum of an actor that runs once: an object with a pid, a turn and an exit. */
 class Once {
   readonly pid = { id: 0, actor: this };
   state = 0;
@@ -111,7 +113,9 @@ async function spawnAndAwait(n: number): Promise<void> {
   }
 }
 
-/** Loops that wait for a message: an object, an async function and its promise. */
+/**
+ * Creates n loops that wait for a message. Each is an object, an async function and its promise.
+ */
 async function idleAsync(n: number, keep: unknown[]): Promise<void> {
   const loop = async (receiver: Receiver<Increment>): Promise<void> => {
     for (;;) await receiver.receive();

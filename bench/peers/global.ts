@@ -22,7 +22,10 @@ import {
 import { NOISE_RULE } from "../spread.ts";
 import { draw } from "./table.ts";
 
-/** The compared metrics. `times` is the required ratio to Erlang, as minimum or maximum. */
+/**
+ * The compared metrics. `least` and `most` are the required minimum and maximum ratio to Erlang,
+ * `limit` is the required maximum.
+ */
 const ROWS = [
   { metric: "whereis", title: "whereis", unit: "M/s", scale: 1e-6, least: 2 },
   { metric: "register.p50", title: "register, median", unit: "ms", scale: 1, most: 1 / 3 },
@@ -34,8 +37,8 @@ const ROWS = [
     scale: 1,
     limit: 2000,
   },
-  { metric: "sync.stall.near", title: "… longest stall of who joins", unit: "ms", scale: 1 },
-  { metric: "sync.stall.far", title: "… and of who tells", unit: "ms", scale: 1 },
+  { metric: "sync.stall.near", title: "… longest stall, joining node", unit: "ms", scale: 1 },
+  { metric: "sync.stall.far", title: "… longest stall, other node", unit: "ms", scale: 1 },
 ] as const;
 
 /** Returns a pair with the programs of this comparison. */
@@ -96,5 +99,5 @@ const lines = ROWS.map((row) => {
 });
 const table = draw(["", "", ...pairs.map(({ name }) => name), "must"], lines);
 absent.forEach(say);
-const note = `In brackets how many times it is of Erlang's.\n${NOISE_RULE}`;
+const note = `In brackets the ratio to Erlang's figure.\n${NOISE_RULE}`;
 printResults(wanted.rounds, pairs, `${note}\n\n${table}`);

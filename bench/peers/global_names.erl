@@ -35,7 +35,7 @@ near() ->
     report("register.p99", lists:nth(?REGISTERS * 99 div 100 + 1, Times)),
     halt(0).
 
-%% One process has one name.
+%% Starts an idle process, which will have one name.
 idle() -> spawn(fun() -> receive never -> ok end end).
 
 rate(Names) ->
@@ -49,7 +49,7 @@ lookups(Names, N) ->
     true = is_pid(Pid),
     lookups(Names, N - 1).
 
-%% Returns milliseconds.
+%% Registers a name. Returns the duration in milliseconds.
 register_one(Name, Pid) ->
     Before = erlang:monotonic_time(nanosecond),
     yes = global:register_name(Name, Pid),

@@ -20,7 +20,7 @@ const HELP = `deno run -A bench/peers/http.ts [options]
 
   --seconds N   measured of each server, in turns of 0.25 s (5; at most 60)
   --rounds N    how often this is done (1; at most 50)
-  --calm N      wait so many seconds at most for a quiet machine (0)
+  --calm N      wait at most N seconds for an idle machine (0)
   --only TEXT   only "GET: server" with TEXT in it
   --help        this text
 

@@ -9,7 +9,7 @@ import { createInterface, type Interface } from "node:readline";
 import { path } from "./programs.ts";
 import { bind, endProcess } from "./processes.ts";
 
-/** Time in milliseconds that the client may need to connect, or to answer after a turn. */
+/** Time limit in milliseconds of the client to connect, and to answer after the end of a turn. */
 const CLIENT_MS = 20_000;
 
 /** One turn of load. */
@@ -19,13 +19,16 @@ export interface Turn {
   readonly cpuPerMillion: number;
   readonly each: readonly number[];
   readonly perSecond: number;
-  /** Number of cores used by the servers and by the client. */
+  /** Number of cores that the servers and the client used. */
   readonly server: number;
   readonly client: number;
   /** Latencies in microseconds: the median of this turn, the 99th percentile of all turns. */
   readonly p50: number;
   readonly p99: number;
-  /** CPU seconds of the servers in the `since` seconds before this turn, in which others had theirs. */
+  /**
+   * CPU seconds that the servers used in the `since` seconds before this turn, while other servers
+   * had their turns.
+   */
   readonly idle: number;
   readonly since: number;
 }
@@ -55,7 +58,9 @@ export class LoadClient {
     return client;
   }
 
-  /** Has one turn of load. A warm one counts for no percentile. */
+  /**
+   * Loads the server for one turn. The latencies of a warm-up turn are not part of any percentile.
+   */
   async turn(seconds: number, isWarm: boolean = false): Promise<Turn> {
     this.#child.stdin!.write(`${seconds}${isWarm ? " warm" : ""}\n`);
     return JSON.parse(await this.#line(seconds * 1000 + CLIENT_MS));
@@ -82,7 +87,7 @@ export class LoadClient {
     });
   }
 
-  /** Disconnects. */
+  /** Closes all connections, and ends the client. */
   end(): Promise<void> {
     return endProcess(this.#child);
   }

@@ -1,6 +1,6 @@
 /**
- * Measurements within the programs of Firn and other libraries: a warm-up, then the median of several runs,
- * printed as a line of JSON for the driver.
+ * Measurements within the programs of Firn and other libraries: a warm-up, then the median of
+ * several runs, printed as a line of JSON for the driver.
  *
  * @module
  */
@@ -8,12 +8,12 @@ import process from "node:process";
 import { size } from "../kit.ts";
 import { median } from "../spread.ts";
 
-/** Number of measured runs, and of those before them. */
+/** Number of measured runs. The result is their median. */
 const RUNS = size(5, 1);
 
 /**
- * Two warm-up runs, because code that was optimised in the first run may be deoptimised in the
- * second.
+ * Number of warm-up runs. Two, because code that was optimised in the first run may be deoptimised
+ * in the second.
  */
 const WARM_UPS = size(2, 0);
 
@@ -67,7 +67,10 @@ export function turn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
-/** Number of operations that are done at once, before what they have caused has its turn. */
+/**
+ * Number of operations that are done in one turn of the event loop, before their effects are
+ * handled.
+ */
 export const BURST = 1000;
 
 /** Does something n times, in bursts of {@linkcode BURST}, each in a turn of the event loop. */

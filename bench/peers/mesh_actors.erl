@@ -112,7 +112,7 @@ sink(From, Ack, Left, Sum) ->
         Bytes -> sink(From, Ack, Left - 1, Sum + byte_size(Bytes))
     end.
 
-%% Sequential round trips, each timed.
+%% Measures the time of each of N sequential round trips.
 trips(Metric, Trip, Warm, N) ->
     [Trip(I) || I <- lists:seq(1, Warm)],
     Times = [begin
@@ -123,7 +123,7 @@ trips(Metric, Trip, Warm, N) ->
     report(Metric ++ ".p50", share(Times, 0.5) / 1000),
     report(Metric ++ ".p99", share(Times, 0.99) / 1000).
 
-%% A number of calls in flight at once.
+%% Spawns N processes on the far node, ?FLIGHT at a time.
 many(Far, N) ->
     [ask(Far) || _ <- lists:seq(1, ?FLIGHT)],
     many(Far, N - ?FLIGHT, N).
@@ -136,7 +136,8 @@ many(Far, ToAsk, Open) ->
 
 ask(Far) -> spawn_request(Far, ?MODULE, nothing, [], [{reply, yes}]).
 
-%% Sequential round trips of small messages, until a large one has arrived that was sent before them.
+%% Sends a large message, and then small messages until the large one has arrived. Returns the
+%% times of the small messages' round trips.
 behind(Far, Large) ->
     {swallow, Far} ! {self(), Large},
     behind(Far, 0, []).
@@ -157,7 +158,7 @@ init(State) -> {ok, State}.
 handle_call(Ball, _, State) -> {reply, Ball, State}.
 handle_cast(_, State) -> {noreply, State}.
 
-%% CPU seconds of both processes, in user and system mode.
+%% Returns the CPU seconds of both processes, in user and system mode.
 cpu(Process) -> cpu_of("self") + cpu_of(Process).
 
 cpu_of(Process) ->

@@ -19,7 +19,7 @@ import type { DistRun } from "./mesh_rows.ts";
 import { median } from "../spread.ts";
 import { report, signal } from "./measure.ts";
 
-/** Duration in milliseconds of a flow, and of its warm-up. */
+/** Duration in milliseconds of a measured flow of messages, and of its warm-up. */
 const FLOW_MS = 1000;
 const WARM_MS = 1500;
 const FLOWS = 3;
@@ -29,7 +29,7 @@ const TRIPS = 5000;
 const WARM_SPAWNS = 500;
 const SPAWNS = 3000;
 
-/** Number of spawns, and maximum number of spawns that are pending at once. */
+/** Number of spawns in a run, and maximum number of spawns that are pending at once. */
 const MANY = 20_000;
 const FLIGHT = 1000;
 

@@ -22,7 +22,7 @@ const START_MS_MAX = 15_000;
 /** Time in milliseconds within which a process must exit before it is killed. */
 const END_MS = 2_000;
 
-/** The runs of Erlang over TCP. */
+/** The runs that are also measured with Erlang over TCP. */
 const TCP_RUNS: readonly DistRun[] = ["send-64", "send-object", "trip", "call"];
 
 type Env = Readonly<Record<string, string>>;
@@ -121,11 +121,11 @@ interface Started {
   readonly ended: Promise<string>;
   output(): string;
   /**
-   * Resolves to the first line that it prints, or to undefined if it exits before or takes too
-   * long.
+   * Resolves to the first line that the process prints, or to undefined if it exits before or takes
+   * too long.
    */
   firstLine(): Promise<string | undefined>;
-  /** Returns the last line of its standard error. */
+  /** Returns the last line of the process's standard error. */
   lastWords(): string;
 }
 

@@ -25,7 +25,7 @@ export function distTable(results: Results<Pair>, runs: readonly DistRun[]): str
     });
     return [row.title, row.unit, ...cells, must(row)];
   });
-  const note = "In brackets how many times it is of Erlang's over TLS; !: less than must.";
+  const note = "In brackets the ratio to Erlang's figure over TLS; !: misses the target.";
   return `${note}\n${NOISE_RULE}\n\n${draw(head, lines)}`;
 }
 

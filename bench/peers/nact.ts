@@ -87,7 +87,9 @@ async function spawnAndStop(n: number): Promise<void> {
   }
 }
 
-/** A message makes the actor throw, and it is reset; the next one is answered after that. */
+/**
+ * Measures restarts: a message makes the actor throw, it is reset, and it answers the next message.
+ */
 async function restart(n: number): Promise<void> {
   const child = nact.spawn<number, Actor | "crash">(
     system,

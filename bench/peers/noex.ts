@@ -37,7 +37,7 @@ type Ref = { readonly noex: unique symbol };
 
 const { GenServer, Supervisor }: Noex = await import(process.argv[3]!);
 
-/** A service that counts. */
+/** Starts a service that counts. */
 function counter() {
   return GenServer.start<number, { by: number }, never>({
     init: () => 0,
@@ -104,8 +104,8 @@ async function spawnAndStop(n: number): Promise<void> {
 const AT_ONCE = 100;
 
 /**
- * A service ends by an error, and its supervisor, which looks at it every 50 ms, starts it again. An
- * error that a handler throws does not end it.
+ * Measures restarts: a service ends by an error, and its supervisor, which checks it every 50 ms,
+ * restarts it. An error that a handler throws does not end a service.
  */
 async function restart(n: number): Promise<void> {
   let started = (_ref: Ref): void => {};

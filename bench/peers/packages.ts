@@ -25,8 +25,8 @@ export function temporaryFolder(name: string): string {
 }
 
 /**
- * Installs packages such as "ws@8". Returns those that are there; at the tiny size, none. If one of
- * them cannot be installed, the others are.
+ * Installs packages such as "ws@8". Returns those that were installed: a package that cannot be
+ * installed does not affect the others. At the tiny size, installs none.
  */
 export function install(folder: string, packages: readonly string[]): readonly string[] {
   if (isTiny()) return [];

@@ -12,14 +12,14 @@ const START_MS = 15_000;
 /** Time in milliseconds within which a process must exit before it is killed. */
 const END_MS = 1_000;
 
-/** The running processes. They are killed when this one exits. */
+/** The running processes of the comparison, which are killed when this process exits. */
 const running = new Set<ChildProcess>();
 
 process.on("exit", () => {
   for (const child of running) child.kill("SIGKILL");
 });
 
-/** Makes sure that a process ends with this one. */
+/** Kills the process when this process exits. */
 export function bind(child: ChildProcess): void {
   running.add(child);
   child.once("exit", () => running.delete(child));
@@ -53,7 +53,7 @@ export async function startServer(
   }
 }
 
-/** Closes the input of a process, and kills it if that does not end it. */
+/** Closes the input of a process. Kills it if it does not exit within {@linkcode END_MS}. */
 export async function endProcess(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const gone = new Promise((exit) => child.once("exit", exit));

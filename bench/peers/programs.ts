@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 /** Time in milliseconds within which a program must print its version, or it counts as missing. */
 const VERSION_MS_MAX = 15_000;
 
-/** Maximum time in milliseconds of a run, which is then killed. */
+/** Maximum duration in milliseconds of a run. A longer run is killed. */
 const RUN_MS_MAX = 60_000;
 
 /** The command of Deno: `DENO_BIN`, or `deno`. */

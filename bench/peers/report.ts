@@ -16,7 +16,7 @@ export function tables(results: Results<Peer>, runs: readonly Run[]): string {
   const ofKind = (kind: Peer["kind"]): Peer[] => peers.filter((peer) => peer.kind === kind);
   const [erlang] = ofKind("erlang");
   const parts = [
-    "In brackets how many times as good as Erlang in the same rounds; !: less than must.\n" +
+    "In brackets how many times as good as Erlang in the same rounds; !: misses the target.\n" +
     `${NOISE_RULE}\n\n${table(results, runs, [...ofKind("firn"), ...ofKind("erlang")], erlang)}`,
   ];
   for (const firn of ofKind("firn")) {
@@ -28,7 +28,10 @@ export function tables(results: Results<Peer>, runs: readonly Run[]): string {
   return parts.join("\n");
 }
 
-/** Returns the rows that at least one of `peers` has, beside those of Firn, if there are others. */
+/**
+ * Returns a table of `peers`. Omits a row that was measured for none of them or, in a table with
+ * ratios to Firn, only for Firn.
+ */
 function table(
   results: Results<Peer>,
   runs: readonly Run[],

@@ -15,8 +15,8 @@ import type { Figures } from "./programs.ts";
 
 /** The part of the help that all comparisons share. */
 export const ROUNDS_HELP =
-  `  --calm <seconds>   before each run, wait so long at the most for a machine that
-                     has nothing else to do (default 0)
+  `  --calm <seconds>   maximum time to wait before each run until the machine is
+                     idle (default 0)
   --json             print every figure as a line of JSON before the table
   --help             show this`;
 
@@ -135,8 +135,7 @@ function print(line: string): void {
 }
 
 /**
- * Returns a cell: the median, how many times it is of `base` in the same rounds, and a mark if that
- * is within noise.
+ * Returns a cell of a table: the median, and in brackets its ratio to `base` in the same rounds.
  */
 export function cellOf(
   values: readonly number[] | undefined,

@@ -55,7 +55,7 @@ export const UNITS = {
 /** One of {@linkcode UNITS}. */
 export type Unit = keyof typeof UNITS;
 
-/** The rows of the table. */
+/** All metrics, in the order of the table. */
 export const ROWS: readonly Row[] = [
   { metric: "send", title: "send, to a handler", run: "send", unit: "M/s", times: 4 },
   {

@@ -1,8 +1,9 @@
 /**
- * Interleaved turns: all servers of a comparison run, each with a load client that is connected and
- * silent, and one after the other is loaded for a quarter of a second, in alternating order, again
- * and again. A machine that changes its speed from second to second so changes it for all of them.
- * Servers have a turn alone, as long as the others are idle between theirs, which is measured.
+ * Measures servers in interleaved turns. All servers of a comparison run at the same time, each
+ * with a connected load client. One after another is loaded for a quarter of a second, in
+ * alternating order, so that a machine whose speed varies affects all servers alike. Between its
+ * turns a server should be idle, because it would otherwise slow down the others. Its use of the
+ * CPU in this time is measured too.
  *
  * @module
  */
@@ -23,7 +24,7 @@ const TURN_S = 0.25;
 /** Maximum warm-up in seconds: compilation takes much of the first seconds. */
 const WARM_S_MAX = 3;
 
-/** Use of a core between a server's turns from which it is reported. */
+/** Use of a core by a server between its turns above which a message is printed. */
 const IDLE_MAX = 0.02;
 
 /** A running server. */
@@ -37,12 +38,15 @@ export interface Target {
 /** A server, or several that work together. */
 export interface Server {
   readonly name: string;
-  /** The name of the server of Firn that it is compared with. */
+  /** The name of the server in whose column the baseline of this server is. */
   readonly beside?: string;
   start(started: (child: ChildProcess) => void): Promise<Target>;
 }
 
-/** Returns a server that is one command, which prints its port, with the processes it starts. */
+/**
+ * Returns a server that is started by one command, which prints its port. The processes that it
+ * starts are measured too.
+ */
 export function oneServer(
   name: string,
   command: readonly string[],
@@ -62,7 +66,7 @@ export function oneServer(
   };
 }
 
-/** One load. */
+/** One load that all servers get. */
 export interface Load {
   readonly name: string;
   readonly args: readonly string[];
@@ -72,9 +76,9 @@ export interface Load {
 export type Turns = ReadonlyMap<Load, ReadonlyMap<Server, readonly Turn[]>>;
 
 /**
- * Starts the wanted servers, and lets them take turns at each load: in each round `asked.seconds`
- * each, after a warm-up as long, at most `WARM_S_MAX`. A server that does not start, or fails, is
- * left out with a message.
+ * Starts the wanted servers, and measures them in turns. In each round, each server has
+ * `asked.seconds` of each load, after a warm-up of the same duration, but at most {@linkcode
+ * WARM_S_MAX}. A server that fails is left out with a message.
  */
 export async function takeTurns(
   bench: string,
@@ -126,7 +130,7 @@ function leaveOut({ name }: Server, reason: unknown): void {
   say(`${name} is left out: ${reason instanceof Error ? reason.message : reason}`);
 }
 
-/** Lets the servers take turns at one load. */
+/** Measures the servers in turns at one load. */
 async function takeTurnsAt(
   folder: string,
   load: Load,
@@ -168,7 +172,10 @@ async function takeTurnsAt(
   }
 }
 
-/** Prints the tables of CPU time and latency. `cpuOf` returns one figure or two of a turn. */
+/**
+ * Prints the tables of CPU time and latency. `cpuOf` returns the CPU times of a turn that are
+ * printed, and of which the first is compared.
+ */
 export function printTurns(
   bench: string,
   turns: Turns,
@@ -207,7 +214,7 @@ export function printTurns(
     const text = [...pairs].map(([base, all]) => {
       return `${base} for ${all.map(({ name }) => name).join(" · ")}`;
     });
-    print("In brackets how many times it is of another column's in the same turns:");
+    print("In brackets the ratio to the figure of another column in the same turns:");
     print(`${text.join("; ")}.\n${NOISE_RULE}`);
   }
   print(`\n${draw(head, cpu, 1)}`);

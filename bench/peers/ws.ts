@@ -21,7 +21,7 @@ const HELP = `deno run -A bench/peers/ws.ts [options]
 
   --seconds N   measured of each server at each load, in turns of 0.25 s (5; at most 60)
   --rounds N    how often this is done (1; at most 50)
-  --calm N      wait so many seconds at most for a quiet machine before each load (0)
+  --calm N      wait at most N seconds for an idle machine before each load (0)
   --only TEXT   only loads and servers, "load: server", with TEXT in their name
   --help        this text
 

@@ -273,7 +273,7 @@ static void add_input(int fd, uint32_t index) {
   epoll_ctl(ep, EPOLL_CTL_ADD, fd, &event);
 }
 
-/* The clocks at one time. */
+/* The values of all clocks at one time. */
 typedef struct {
   uint64_t at;
   double own, of[PIDS_MAX];
@@ -285,7 +285,7 @@ static Clocks read_clocks(void) {
   return clocks;
 }
 
-/* Causes load for a number of seconds, and waits until all deliveries have arrived. */
+/* Sends load for a number of seconds, and waits until all deliveries have arrived. */
 static void load(double seconds) {
   int room = !echo && !http;
   uint64_t start = now_ns(), published = 0, first = delivered, last = delivered, moved = start;
@@ -316,7 +316,8 @@ static void load(double seconds) {
   for (uint64_t end = now_ns() + TAIL_MS * 1000000ull; now_ns() < end;) poll_once(1);
 }
 
-/* Has one turn, after the clocks `before`, and prints what it was. Returns the clocks at its end. */
+/* Runs one turn, which begins at the clocks `before`, and prints its results. Returns the clocks at
+ its end. */
 static Clocks take_turn(double seconds, int is_warm, const Clocks *before) {
   memset(&turn_latency, 0, sizeof turn_latency);
   Clocks from = read_clocks();

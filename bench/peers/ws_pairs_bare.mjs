@@ -82,7 +82,7 @@ function ready(port, linkPort) {
 
 function onDeno() {
   const write = (socket, bytes) => void socket.conn.write(bytes).catch(() => {});
-  /** As many writes at once as cost least: see `lib/host/deno_stream.ts`. */
+  /** Maximum number of concurrent writes: with more, each costs more (`lib/host/deno_stream.ts`). */
   const WRITES = 32;
   const toAll = (frame) => {
     let next = 0;

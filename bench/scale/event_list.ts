@@ -13,7 +13,10 @@ import type { Parts } from "../../lib/start.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import { type FarNode, startFar, startNear, until } from "./nodes.ts";
 
-/** An event that is ready: `run` causes it, and resolves when all its effects are over. */
+/**
+ * An event whose preparation is complete. `run` triggers it, and resolves when all its effects are
+ * over.
+ */
 export interface Prepared {
   run(): unknown;
 }
@@ -42,12 +45,12 @@ async function idleActors(parts: Parts, count: number): Promise<Actor[]> {
   return actors;
 }
 
-/** Returns whether nothing of an exit is left. */
+/** Returns whether all effects of an exit have been handled. */
 function isDone({ system }: Parts): boolean {
   return !system.signals.isBehind && system.scheduler.waiting === 0;
 }
 
-/** An event in which an actor of this node exits. */
+/** Returns an event in which an actor of this node exits. */
 function exit(
   name: string,
   prepare: (parts: Parts, target: Actor, count: number) => unknown,
@@ -68,7 +71,7 @@ function exit(
   };
 }
 
-/** An event in which a node is lost. `what`: see `far.ts`. */
+/** Returns an event in which a node is lost. `what` is what the node does before: see `far.ts`. */
 function lost(
   name: string,
   what: string,

@@ -8,7 +8,7 @@
  *
  * A turn is what runs between two callbacks of `setImmediate`: no socket and no timer is handled
  * meanwhile. Its cost is the CPU time of the main thread, so a busy machine does not change it.
- * Collections that stop the main thread are part of it. To measure without them, give the young
+ * Garbage collections that stop the main thread are part of it. To measure without them, give the young
  * generation of V8 room for the whole event:
  *
  *     deno run -A --v8-flags=--expose-gc,--semi-space-growth-factor=1,--min-semi-space-size=512,--max-semi-space-size=512 bench/scale/events.ts

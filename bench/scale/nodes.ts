@@ -40,7 +40,7 @@ export async function startNear(): Promise<Parts> {
   );
 }
 
-/** Starts a node in another process. Resolves when it has done `what` that many times. */
+/** Starts a node in another process. Resolves when it has done `what` for `count` times. */
 export async function startFar(near: string, what: string, count: number): Promise<FarNode> {
   const file = fileURLToPath(new URL("far.ts", import.meta.url));
   const flags = "Deno" in globalThis ? ["run", "-A"] : [];

@@ -57,7 +57,7 @@ async function cost(
   const before = process.cpuUsage();
   await work();
   const { user, system } = process.cpuUsage(before);
-  // Waits for the next call of the timer, which ends the last delay.
+  // Waits until the timer is called once more, which ends the last delay.
   await new Promise((wake) => setTimeout(wake, 5));
   clearInterval(timer);
   return { name, least, value: (user + system) / count, unit: `µs per ${unit}`, blocked };
@@ -101,7 +101,7 @@ function clusterRow(sizes: readonly number[], times: number, idleMs: number): Ro
       }
       await members.grow(count);
       if (had === 0) await second!().ask("room");
-      // What follows a join, such as gossip, must be over.
+      // Waits until the effects of the join, such as gossip, are over.
       await new Promise((wake) => setTimeout(wake, Math.min(3_000, idleMs)));
       const [cpuBefore, bytesBefore] = [await members.cpu(), members.bytes()];
       const began = performance.now();
@@ -206,8 +206,9 @@ function roomsRow(sizes: readonly number[], times: number): Row {
 }
 
 /**
- * Creates the rows of names: nodes in other processes register up to 250,000 names each, while this
- * node is connected. Then a node here joins them, looks names up, and loses the nodes.
+ * Creates the rows of names. Nodes in other processes register up to 250,000 names each while this
+ * node is connected. Then a second node of this process joins, looks names up, and loses the other
+ * nodes.
  */
 function namesRow(sizes: readonly number[]): Row {
   const MOST = 250_000;
@@ -254,7 +255,7 @@ function namesRow(sizes: readonly number[]): Row {
         await cost("all of them are lost", "constant", "name", count, async () => {
           members.kill();
           await until(() => late.global.whereis(last) === undefined && late.peers().length === 0);
-          // What was found before is removed in portions.
+          // Waits until the rest of the names, which are removed in portions, is gone.
           await new Promise((wake) => setTimeout(wake, 200 + count / 500));
         }),
       );

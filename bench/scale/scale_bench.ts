@@ -1,7 +1,7 @@
 /**
- * Question: do the rows of the scaling table run? Measures each at small sizes: all of them, because a
- * row ends the processes that it has started after its last size. `bench/scale/table.ts` prints the
- * table.
+ * Question: do the rows of the scaling table run? Measures each row at all of its small sizes,
+ * because a row ends the processes that it has started only after its last size.
+ * `bench/scale/table.ts` prints the table.
  *
  * @module
  */

@@ -8,12 +8,12 @@ import { setImmediate } from "node:timers";
 /** Turns shorter than this many milliseconds are not counted. */
 const IDLE_MS = 0.05;
 
-/** The turns that an event took. Milliseconds. */
+/** Durations of the turns that an event took, in milliseconds. */
 export interface Turns {
   readonly longest: number;
   readonly total: number;
   readonly turns: number;
-  /** The longest turns, first to last in time. */
+  /** The longest turns, in the order in which they occurred. */
   readonly worst: readonly number[];
 }
 

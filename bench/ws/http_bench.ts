@@ -30,7 +30,7 @@ const CHUNKED = Buffer.from(
 
 const host = systemHost();
 
-/** A connection that counts responses by the ends of their heads. */
+/** A client connection that counts the responses. */
 class Client implements StreamHandler {
   readonly #stream: Stream;
   #left = 0;
