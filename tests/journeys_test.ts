@@ -76,7 +76,7 @@ test("lib/README.md has six journeys whose steps all exist and lead to the next"
         const next = steps[at + 1];
         if (next === undefined) continue;
         const calls = new RegExp(`(?<![\\w#])${last(next)}\\??\\.?\\(|\\b${last(next)}\\(`);
-        // The previous step may have received the next function from this step.
+        // The previous step may have received this step's function from the step before it.
         const from = steps.slice(Math.max(0, at - 1), at + 1);
         assert(
           from.some(({ file }) => calls.test(codeOf(file))),

@@ -3,7 +3,7 @@
  * it runs. Unlike time and heap size, the counts are the same in every run.
  */
 
-/** What a function has allocated and done. */
+/** The allocations and steps of a function. */
 export interface Allocations {
   /** Number of created objects. */
   count: number;
@@ -13,10 +13,10 @@ export interface Allocations {
   steps: number;
 }
 
-/** The size of an empty map or set. */
+/** The assumed size of an empty map or set, in bytes. */
 const TABLE_BYTES = 200;
 
-/** The approximate size of an object without properties. */
+/** The assumed size of an object without properties, in bytes. */
 const HEAD_BYTES = 32;
 
 type Constructor = new (...args: never[]) => object;

@@ -116,8 +116,8 @@ export function importProblems(files: readonly Source[], plan: Plan): string[] {
 }
 
 /**
- * The imports that Mesher may use besides its own files: packages by name, and modules shared by
- * all commands.
+ * The imports that Mesher may use in addition to its own files: packages by name, and the modules
+ * that all commands share.
  */
 const MESHER_IMPORTS = [
   /^node:/,

@@ -14,7 +14,7 @@ export interface Command {
   readonly [detail: string]: unknown;
 }
 
-/** Sends a report to the test. */
+/** Sends a report, one JSON value, to the test. */
 export function tell(value: unknown): void {
   process.stdout.write(JSON.stringify(value) + "\n");
 }

@@ -1,7 +1,7 @@
 /**
- * Fuzzing in many rounds, each with its own random numbers. `FIRN_FUZZ=200000` runs more rounds; a
- * failure prints the seed that replays it: `FIRN_FUZZ_SEED=n`. Deno uses the even seeds and Bun the
- * odd ones, so that a run on both tests twice as many.
+ * Fuzzing in many rounds, each with its own random numbers. `FIRN_FUZZ=200000` runs more rounds. A
+ * failure prints the seed with which `FIRN_FUZZ_SEED=n` replays it. Deno uses the even seeds and
+ * Bun the odd ones, so that a run on both tests twice as many.
  */
 import process from "node:process";
 import { concat } from "../../lib/base/bytes.ts";
@@ -17,7 +17,7 @@ export function fuzzCount(count: number): number {
   return Number(process.env["FIRN_FUZZ"] ?? Math.ceil(count / 2));
 }
 
-/** The number of rounds, or a function that returns whether another round runs. */
+/** The number of rounds, or a function that returns whether to run another round. */
 type Count = number | (() => boolean);
 
 /** Runs `body` once per round. Returns the number of rounds. */

@@ -22,8 +22,8 @@ export function heapBytes(): number {
 }
 
 /**
- * Waits until the heap is less than `bytes` larger than `before`. The collector may need several
- * attempts, because a stale value on the stack can look like a pointer.
+ * Waits until the heap is less than `bytes` larger than `before`. Collects garbage several times,
+ * because a stale value on the stack can look like a pointer to an object.
  */
 export async function comesBack(before: number, bytes: number): Promise<void> {
   let grown = Infinity;

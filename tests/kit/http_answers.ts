@@ -51,7 +51,7 @@ function readBody(
 ): { text: string; length: number } | undefined {
   if (headers.get("transfer-encoding") !== "chunked") {
     const received = headers.get("content-length");
-    // The end of the connection ends the body.
+    // Without a length, the end of the connection ends the body.
     if (received === undefined && headers.get("connection") === "close") {
       return { text, length: text.length };
     }

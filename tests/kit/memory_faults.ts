@@ -69,13 +69,13 @@ class HeldStream implements Stream {
     this.#inner.end();
   }
 
-  /** Called by the owner: aborts at once, even if data is held. */
+  /** Called by the node at this end: aborts at once, even if data is held. */
   abort(): void {
     this.#inner.abort();
     this.#close({ kind: "aborted" });
   }
 
-  /** Aborts as if the network had failed: each side is notified separately. */
+  /** Aborts as if the network had failed: both ends are notified. */
   break(): void {
     this.#inner.abort();
   }

@@ -52,7 +52,7 @@ export async function withNodes(body: (start: Start) => Promise<void>): Promise<
         log: ({ level, line }) => void lines.push({ level, line }),
         // Does not wait, so that the listeners below are registered before the first session.
         joinTimeout: 0,
-        // These limits are high, because the machine may be busy with other tests.
+        // The limit is not reached even if the machine is busy with other tests.
         warnings: { eventLoopDelay: Infinity },
         ...options,
       },
@@ -106,7 +106,7 @@ export function agree(one: TestNode, other: TestNode): boolean {
   return here !== undefined && here === other.mesh.session(one.name)?.met.session;
 }
 
-/** Waits until a node has no session with another. */
+/** Waits until a node has no session with another node. */
 export function untilApart(one: TestNode, other: TestNode): Promise<void> {
   return until(
     `${one.name} is disconnected from ${other.name}`,
@@ -144,7 +144,7 @@ export function hostWith(changes: (real: Host) => Partial<Host>, real: Host = ma
   });
 }
 
-/** Returns a host on which deadlines of five seconds take `ms`. */
+/** Returns a host on which every delay of five seconds takes `ms` instead. */
 export function hurriedHost(ms: number): Host {
   const hurried = (given: number): number => given === 5_000 ? ms : given;
   return hostWith((real) => ({

@@ -63,7 +63,7 @@ export class TwoMachines {
     };
   }
 
-  /** Silently drops every packet between them, in both directions. */
+  /** Silently drops every packet between the two namespaces, in both directions. */
   cut(): void {
     for (const [i, name] of this.#names.entries()) {
       const other = this.addresses[1 - i]!;
@@ -112,7 +112,9 @@ export class Machines {
     }
   }
 
-  /** Starts a process in one of them; `wrap` precedes the command, such as `faketime`. */
+  /**
+   * Starts a process in one of the namespaces. `wrap` precedes its command, for example `faketime`.
+   */
   launch(machine: number, ...wrap: readonly string[]): Launch {
     return (runtime, file) => {
       const bin = process.env[runtime === "deno" ? "DENO_BIN" : "BUN_BIN"] ?? runtime;

@@ -29,8 +29,8 @@ export function isTurnOf(pair: readonly [Runtime, Runtime], i: number): boolean 
 }
 
 /**
- * Returns the pairs of runtimes on which the `i`-th costly test of a file runs: one pair in turn, or with
- * FIRN_LONG=1 all pairs.
+ * Returns the pairs of runtimes on which the `i`-th costly test of a file runs: one of the pairs,
+ * alternately, or all of them with FIRN_LONG=1.
  */
 export function pairsInTurn(i: number): readonly (readonly [Runtime, Runtime])[] {
   return PAIRS.filter((pair) => isTurnOf(pair, i));
@@ -149,7 +149,7 @@ export class NodeProcess {
     return this.#child.ended;
   }
 
-  /** Kills it and waits until it has exited. */
+  /** Kills the process, and waits until it has exited. */
   async kill(): Promise<void> {
     this.#child.signal("SIGKILL");
     await this.#child.ended;

@@ -93,7 +93,7 @@ interface TubeOwner {
   ended(): void;
 }
 
-/** One connection through a proxy: two sockets and the data between them. */
+/** One connection through a proxy: two sockets, and the data that is forwarded between them. */
 class Tube {
   readonly #owner: TubeOwner;
   readonly #near: Socket;

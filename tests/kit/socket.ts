@@ -12,7 +12,7 @@ export class Client {
     socket.onclose = () => this.#closed = true;
   }
 
-  /** Connects. */
+  /** Connects to a URL. */
   static async open(url: string): Promise<Client> {
     const socket = new WebSocket(url);
     const client = new Client(socket);

@@ -45,8 +45,9 @@ async function bunTest(): Promise<Test> {
 }
 
 /**
- * Returns whether the `i`-th of many independent cases runs on this runtime. Each runtime runs half of
- * the cases, or all with FIRN_LONG=1. It is for cases whose result does not depend on the runtime.
+ * Returns whether the `i`-th of many independent cases runs on this runtime. Each runtime runs half
+ * of the cases, or all with FIRN_LONG=1. Only for cases whose result does not depend on the
+ * runtime.
  */
 export function isOwnHalf(i: number): boolean {
   return process.env["FIRN_LONG"] === "1" || i % 2 === (runtime === "deno" ? 0 : 1);
@@ -62,9 +63,9 @@ export const test: Test = "Bun" in globalThis ? await bunTest() : Deno.test as T
 export const runtime: "deno" | "bun" = "Bun" in globalThis ? "bun" : "deno";
 
 /**
- * Waits until `condition` returns true. Throws with `what` after `ms`, a limit that only a failure or
- * an overloaded machine reaches. Checks after 2 milliseconds, and then after a tenth of the time that
- * it has waited, so that long waits, of which many run at the same time, use little CPU time.
+ * Waits until `condition` returns true. Throws with `what` after `ms`, a limit that only a failure
+ * or an overloaded machine reaches. The pause between two checks is a tenth of the time waited so
+ * far, so that many long waits at once use little CPU time.
  */
 export async function until(
   what: string,

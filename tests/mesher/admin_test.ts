@@ -14,7 +14,7 @@ import { admin } from "./admin.ts";
 import { party } from "./contract/world.ts";
 import { entryWith } from "./event.ts";
 
-test("admin reset sets a password, ends the sessions and changes nothing else", async () => {
+test("admin reset sets a new password, ends the sessions, and changes nothing else", async () => {
   const folder = mkdtempSync(join(tmpdir(), "mesher-admin-"));
   const path = join(folder, "mesher.db");
   try {

@@ -437,7 +437,7 @@ test("groupingOf prefers the grouping that the client sent", () => {
   assertEquals(basisOf(eventWith({ fingerprint: ["x"] }))[0], "custom");
 });
 
-test("groupingOf uses type and frames, and ignores lines, values and builds", () => {
+test("groupingOf uses types and frames, and ignores line numbers, values and names of builds", () => {
   const one = thrown("E", "user 1", [frame("https://a.example/x-0123abcdef.js?v=1", "f")]);
   const two = thrown("E", "user 2", [
     frame("https://b.example/x-9876fedcba.js?v=2", "f", { line: 99, column: 7 }),

@@ -207,7 +207,7 @@ test("takeRate does not start a new window when the clock goes back", () => {
   assertEquals(takeRate(state, 1000, 1, LIMIT).granted, 0);
 });
 
-test("giveBackRate returns unused grants to their own window, at most as many as granted", () => {
+test("giveBackRate returns unused grants to their own window, at most the number that was granted", () => {
   const limit = { limit: 3, windowMs: 1_000 };
   let state = takeRate(null, 0, 3, limit).state;
   state = giveBackRate(state, 2);

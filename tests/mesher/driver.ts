@@ -4,14 +4,17 @@ import { runtime } from "../kit/test.ts";
 
 const DRIVER = "postgres@3.4.9";
 
-/** Makes `import "postgres@…"` resolve from now on. Returns the reason if that is not possible. */
+/**
+ * Makes `import "postgres@…"` resolve from now on. Returns the reason if the package is not
+ * available.
+ */
 export function provideDriver(): Promise<string | undefined> {
   return providePackage(DRIVER);
 }
 
 /**
- * Makes imports of an npm package with this version resolve from now on. Returns the reason if that
- * is not possible.
+ * Makes imports of an npm package with this version resolve from now on. Returns the reason if the
+ * package is not available.
  */
 export async function providePackage(name: string): Promise<string | undefined> {
   if (runtime === "deno") return undefined;

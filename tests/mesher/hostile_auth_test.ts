@@ -412,7 +412,7 @@ test("Turns limits running and waiting tasks and rejects the others, even when t
   await turns.take(() => Promise.resolve());
 });
 
-test("Login answers 503 to most of many simultaneous requests, and continues to run", async () => {
+test("Login answers 503 to the requests above the limit of concurrent hashes, and to no later ones", async () => {
   await onStage(async ({ user, first }) => {
     // With these parameters, a hash takes less than a tenth of the usual time, which is still
     // longer than a request.

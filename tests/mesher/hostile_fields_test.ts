@@ -87,8 +87,8 @@ test("Operations without a body ignore any body", async () => {
           operation,
           () => own.user.ask(operation.method, pathOf(operation, own.ids), junk),
         );
-        // Chunks are uploaded as a form. The document has no schema for it, but the operation
-        // rejects junk.
+        // Chunks are uploaded as a form. The document has no schema for the form, but the operation
+        // rejects invalid ones.
         assertEquals([path, got], [path, path.endsWith("/chunk-upload") ? 400 : 200]);
       }
     }

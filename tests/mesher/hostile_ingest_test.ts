@@ -279,7 +279,7 @@ test("Envelopes with wrong item lengths are rejected with an error message, or r
   });
 });
 
-test("An envelope that is sent again is a duplicate, wherever its event id is", async () => {
+test("An envelope that is sent twice is stored once, wherever the id of its event is", async () => {
   await onStage(async ({ sender, user, app }) => {
     const id = "0123456789abcdef0123456789abcdef";
     const bodies = [

@@ -23,9 +23,9 @@ else {
     }
   };
 
-  test("Body fields accept any value on PostgreSQL, too", () =>
+  test("Body fields accept any value, or reject it with a documented status, on PostgreSQL", () =>
     onPostgres((stage) => tryBodies(stage, isOwnHalf)));
 
-  test("Query fields accept any text on PostgreSQL, too", () =>
+  test("Query fields accept any text, or reject it with a documented status, on PostgreSQL", () =>
     onPostgres((stage) => tryQueries(stage, isOwnHalf)));
 }

@@ -83,7 +83,7 @@ test("Private operations answer 401 without a credential, with an invalid one an
   });
 });
 
-test("Ids of another organisation are answered as unknown in every part of a path", async () => {
+test("Ids of another organisation are treated as unknown in every part of a path", async () => {
   await onStage(async (stage) => {
     const mine = await ownOrganisation(stage);
     const theirs = await otherOrganisation(stage);
@@ -117,7 +117,7 @@ test("Ids of another organisation are answered as unknown in every part of a pat
   });
 });
 
-test("Ids of another organisation are answered as unknown in bodies and queries", async () => {
+test("Ids of another organisation are treated as unknown in bodies and queries", async () => {
   await onStage(async (stage) => {
     const mine = await ownOrganisation(stage);
     const theirs = await otherOrganisation(stage);
@@ -149,7 +149,7 @@ test("Ids of another organisation are answered as unknown in bodies and queries"
   });
 });
 
-test("Access to another organisation's id runs the same queries as an unknown id", async () => {
+test("A request with another organisation's id runs the same queries as one with an unknown id", async () => {
   const asked: string[] = [];
   const real = await openStorage({ sqlitePath: ":memory:" });
   // Records the calls of the real storage, so that the two cases can be compared without timing.
@@ -217,7 +217,7 @@ test("Operations answer 405 to every other method, and list the allowed ones", a
     const headers = preflight.headers.get("access-control-allow-headers")!;
     assert(headers.includes("x-sentry-auth"), headers);
     assertEquals(preflight.headers.get("access-control-allow-methods"), "POST");
-    // Only preflight responses contain what only they are read for.
+    // Other responses do not contain the headers that browsers read only in preflight responses.
     const stored = await sender.post("/api/v1/events", { message: "from another site" });
     assertEquals([stored.status, stored.headers.get("access-control-allow-origin")], [202, "*"]);
     assertEquals(stored.headers.get("access-control-allow-headers"), null);

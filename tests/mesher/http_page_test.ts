@@ -36,7 +36,7 @@ test("PageFiles serves the files in its folder, and nothing outside it, for any 
       return [response.status, await response.text()];
     };
     assertEquals(await got("/"), [200, "the page"]);
-    // The page has relative URLs, so each view has only one URL.
+    // The links of the page are relative, so all other paths redirect to the page's only URL.
     for (const [path, up] of [["/issues/17", "../"], ["/issues", "./"], ["/a/b/c", "../../"]]) {
       const response = await files.answer(new Request("http://localhost/"), path!);
       assertEquals([response.status, response.headers.get("location")], [302, up!]);

@@ -32,7 +32,7 @@ async function ok(client: Client, method: "get" | "post", path: string, body?: u
   return got.json;
 }
 
-test("Ingest accepts single events, bulk requests and Sentry envelopes, and finds all of them", async () => {
+test("Ingest stores single events, bulk requests and Sentry envelopes, and searches find all of them", async () => {
   await onStage(async (stage) => {
     const { sender, user } = stage;
     const { id } = await stored(stage, { message: "one", tags: { color: "red" } });

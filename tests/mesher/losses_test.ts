@@ -19,7 +19,7 @@ test("Losses keeps the most recent losses, and removes a node that turns out to 
   assertEquals(losses.list.at(-1)!.node, "n23");
 });
 
-test("united merges reports of the same loss: earliest time, largest count, newest first", () => {
+test("united merges the reports of one loss: the earliest time, and the largest count", () => {
   const seen = [
     [loss("a", 1, 100, 16), loss("b", 5, 900_000, 0)],
     [loss("a", 1, 90, 128), loss("a", 2, 5_000, 32)],

@@ -126,7 +126,7 @@ else {
     };
   };
 
-  test("admin migrate copies everything in a SQLite file to PostgreSQL, once", () =>
+  test("admin migrate copies a SQLite file to an empty PostgreSQL database, and rejects one with data", () =>
     inPlaces(async (folder, url) => {
       const file = join(folder, "mesher.db");
       const sqlite = await openSqlite({ path: file });
@@ -153,7 +153,7 @@ else {
       await assertRejects(() => admin(file, "migrate", file), Error, "set DATABASE_URL");
     }));
 
-  test("admin backup and restore copy a PostgreSQL database and restore it", () =>
+  test("admin backup copies a PostgreSQL database into a file, and admin restore restores it", () =>
     inPlaces(async (folder, url) => {
       const copy = join(folder, "copy");
       let storage = await openPostgres({ url });

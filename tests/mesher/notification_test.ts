@@ -28,7 +28,7 @@ const NOTE: Notification = {
   json: { type: "alert", alert_id: "a" },
 };
 
-test("outgoingOf writes link, level and text in the format of each channel", () => {
+test("outgoingOf returns the link, level and text in the format of each channel", () => {
   const url = "https://hooks.example/x";
   const json = (kind: "webhook" | "slack" | "discord") => {
     const outgoing = outgoingOf({ kind, url }, NOTE);

@@ -21,7 +21,7 @@ test("EventQueue accepts all or none of a push when nearly full, and counts borr
   assert(queue.push([3]));
 });
 
-test("EventQueue returns released events to the front, once", () => {
+test("EventQueue puts released events back in front, and ignores a second release", () => {
   const queue = new EventQueue<number>(10);
   queue.push([1, 2, 3, 4]);
   const [first, second] = [queue.take(1)!, queue.take(1)!];

@@ -75,7 +75,7 @@ async function takeTwo(held: Held[], take: (count: number) => Promise<void>): Pr
   await until("both batches are being written", () => held.length === WRITES_MAX);
 }
 
-test("Writer starts a second batch when it is full, but no third, and buffers further events", () =>
+test("Writer starts a second batch only when it is full, starts no third, and buffers further events", () =>
   withHeldWrites(async ({ app }, held, take) => {
     const { counters, inbox } = app.mesher;
     await take(BATCH_EVENTS);

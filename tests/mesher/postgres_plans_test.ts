@@ -21,7 +21,7 @@ else {
   const { Postgres } = await import("../../mesher/storage/postgres.ts");
   const { storageOn } = await import("../../mesher/storage/engine.ts");
 
-  /** Keeps the statements that it runs. */
+  /** A database that records the statements that it runs. */
   class Recording extends Postgres {
     readonly statements: (readonly [sql: string, params: readonly Value[]])[] = [];
 

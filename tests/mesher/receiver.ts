@@ -1,10 +1,8 @@
-/**
- * A receiver of webhooks for tests.
- */
+/** Receivers of webhooks for tests. */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { until } from "../kit/test.ts";
 
-/** A receiver and its requests. */
+/** A receiver, and the requests that it has received. */
 export interface Receiver {
   readonly url: string;
   readonly port: number;

@@ -168,7 +168,7 @@ test("scrubbed keeps values that only resemble a secret", () => {
   assertEquals(scrubbed(eventWith({ extra })).extra, extra);
 });
 
-test("scrubRulesFrom adds and exempts names for a project", () => {
+test("scrubRulesFrom reads the names that a project adds to the secrets or exempts from them", () => {
   const rules = scrubRulesFrom({ fields: ["Customer-Number"], safe: ["csrf_token"] });
   assert(typeof rules !== "string");
   const extra = { customerNumber: "7", csrfToken: "x", password: "y" };
@@ -231,8 +231,8 @@ test("scrubbed runs in linear time", () => {
   ];
   for (const piece of pieces) {
     const of = (chars: number): number => cpuOf(piece.repeat(chars / piece.length));
-    // Four times the text takes sixteen times as long in quadratic time. What else the process does
-    // is counted too, so that several attempts are allowed.
+    // In quadratic time, four times the text would take sixteen times as long. The measured CPU
+    // time includes other work of the process, so several attempts are allowed.
     let [short, long] = [0, 0];
     for (let attempt = 0; attempt < 6; attempt++) {
       [short, long] = [of(32_768), of(131_072)];

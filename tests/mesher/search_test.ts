@@ -1,4 +1,4 @@
-/** Tests the search language. It finds issues and events regardless of accents. */
+/** Tests the search language: issues and events are found regardless of accents. */
 import { assertEquals } from "@std/assert";
 import { searchFrom as readSearch } from "../../mesher/domain/search.ts";
 import { folded, queryWords, wordsOf } from "../../mesher/domain/words.ts";

@@ -82,8 +82,8 @@ test("A peer reports at least as many lost events as a killed node held, wheneve
         while (!isQuiet && sim.node("a") !== undefined) {
           const count = 1 + random.below(100);
           await stage.take("a", ...Array.from({ length: count }, () => eventWith()));
-          // Does not count events accepted after the crash, because the client has received no
-          // acknowledgement.
+          // Events accepted after the crash are not counted, because the client has received no
+          // response.
           if (sim.node("a") !== undefined) accepted += count;
           await sim.run(random.below(40));
         }

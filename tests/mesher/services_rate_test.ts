@@ -74,7 +74,7 @@ test("The rate limit returns when the next event is allowed, and any node accept
   });
 });
 
-test("The rate limit is renewed: a steady sender gets its share of every window, and an idle one the whole window", async () => {
+test("The rate limit is renewed: a steady sender gets its share of each window, an idle one all of it", async () => {
   await onLimit(async ({ sim }, take) => {
     const passed: { at: number; granted: number }[] = [];
     const end = sim.now + 10 * WINDOW_MS;
@@ -104,7 +104,7 @@ test("The rate limit restarts on another node when the counting node is lost, an
     const [one, two] = NAMES.filter((name) => name !== owner) as [string, string];
     assertEquals(sum([await take(one, 80), await take(owner, 20), await take(two, 1)]), LIMIT);
     sim.crash(owner);
-    // Until a node has detected the loss, it counts on its own.
+    // Until a node has detected the loss, its own limiter counts the events.
     await sim.until(
       "the first node has lost the counting node",
       () => sim.node(one)!.peers().length === 1,

@@ -11,7 +11,7 @@ test("The registry counts accepted events, and the count survives a crash of the
     await sender.post("/api/v1/events/bulk", [{ message: "a" }, { message: "b" }]);
     assertEquals(await calls().getEventCount(), 2);
     assertEquals(await calls().incrementEventCount(), 3);
-    // The counter is killed, and its successor continues to count.
+    // Kills the counter. The service that replaces it continues to count.
     const before = mesher.node.whereis(REGISTRY)!;
     mesher.node.exit(before, "kill");
     await until("the registry is restarted", () => {

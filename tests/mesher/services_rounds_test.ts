@@ -34,7 +34,7 @@ function minutes(alerts: readonly Alert[]): number[] {
   return alerts.map(({ triggeredAt }) => Math.floor((triggeredAt - NOON) / MINUTE_MS));
 }
 
-test("Rounds run on one of three nodes, each at its interval", async () => {
+test("Rounds run on one of three nodes, each at its own interval", async () => {
   await onStage(async ({ sim, runsOf, holder }) => {
     await sim.run(2 * HOUR_MS + 5 * MINUTE_MS);
     for (const { name, everyMs, firstMs } of ROUNDS) {
@@ -48,7 +48,7 @@ test("Rounds run on one of three nodes, each at its interval", async () => {
   });
 });
 
-test("Rounds move to another node when their node is lost in any way, and never run on two nodes", async () => {
+test("Rounds move to another node when theirs is lost in any way, and never run on two nodes", async () => {
   const ends = ["crash", "kill", "stop"] as const;
   for (let seed = 1; seed <= 6; seed++) {
     if (!isOwnHalf(seed)) continue;

@@ -41,7 +41,7 @@ export interface SimStage {
   readonly nodes: Map<string, Parts>;
   /** The log lines of each node. */
   readonly lines: Map<string, string[]>;
-  /** Whether writing events fails on all nodes. */
+  /** Whether the database is unavailable for writes of events on all nodes. */
   isAway: boolean;
   start(name: string): Promise<void>;
   /** Returns the short name of the node that has a singleton. */

@@ -1,7 +1,8 @@
 // deno-lint-ignore-file no-console
 /**
- * Tests source maps uploaded with the genuine `sentry-cli` of npm, of a bundle built with esbuild,
- * and hostile bundles. Without access to the npm registry, the former are skipped with a message.
+ * Tests source maps that `sentry-cli` of npm uploads, of a bundle built with esbuild, and hostile
+ * bundles. Without access to the npm registry, the tests with `sentry-cli` are skipped with a
+ * message.
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { execFile } from "node:child_process";
@@ -145,7 +146,7 @@ const ORIGINAL = [
 ];
 
 test(
-  "sentry-cli uploads source maps, and frames are shown in the original source by debug id and by release",
+  "sentry-cli uploads source maps, and frames get their original source by debug id or by release",
   {
     ignore: whyNot !== undefined,
   },
@@ -332,7 +333,7 @@ test(
       assertEquals([frame!.file, frame!.line], ["big.ts", 1]);
       assertEquals(others.map(({ file }) => file), ["s.ts", "s.ts", "big.ts"]);
       assertEquals(frame!.context, "const value = compute(1, 2);");
-      // Timers run meanwhile. They would not if this thread parsed the map.
+      // Timers have run in the meantime. They would not have run if this thread had parsed the map.
       assert(turns > 20, `${turns} turns`);
       if (process.env["FIRN_LONG"] === "1") assert(worst < 50, `${worst} ms without a turn`);
     } finally {
@@ -430,7 +431,7 @@ test(
       }
       await cached.close();
       assertEquals(counts, [8, 8]);
-      // When closed, it returns the frames as they were sent.
+      // After `close`, the frames are returned as they were sent.
       assertEquals(
         await cached.exceptionsOf(detail.projectId, detail.event),
         detail.event.exceptions,

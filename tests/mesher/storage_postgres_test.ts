@@ -57,14 +57,14 @@ else {
       }
     }));
 
-  test("openPostgres rejects a schema of a later version with a message", () =>
+  test("openPostgres rejects a schema of a later version with an error that contains the version", () =>
     withDatabase(async (url) => {
       await (await openPostgres({ url })).close();
       await cluster.run(url, "INSERT INTO mesher_schema (version) VALUES (99)");
       await assertRejects(() => openPostgres({ url }), StorageError, "has schema 99");
     }));
 
-  test("openPostgres waits until a process that uses a table lets the schema be updated", () =>
+  test("openPostgres waits while another process uses a table that the schema update must lock", () =>
     withDatabase(async (url) => {
       await (await openPostgres({ url })).close();
       // The last step drops this index.
@@ -137,7 +137,7 @@ else {
       }
     }));
 
-  test("writeEvents recreates a day that another node has just dropped", () =>
+  test("writeEvents creates the partition of a day again that another node has just dropped", () =>
     withDatabase(async (url) => {
       const [one, two] = [
         await openPostgres({ url, now: () => NOON }),

@@ -87,7 +87,7 @@ test("SqliteThread waits while another connection writes", () =>
     other.exec("BEGIN IMMEDIATE");
     let isWritten = false;
     const written = storage.writeEvents([entryWith(project.id, NOW)]).then(() => isWritten = true);
-    // Reads continue meanwhile.
+    // Reads continue while the other connection holds the lock.
     for (let i = 0; i < 10; i++) {
       assertEquals(await storage.eventCount(project.id, 0), 0);
       await new Promise((wake) => setTimeout(wake, 10));

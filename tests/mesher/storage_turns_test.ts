@@ -26,7 +26,7 @@ class Log {
   }
 }
 
-test("Turns runs shared tasks together, and an exclusive task alone after all earlier ones", async () => {
+test("Turns runs shared tasks together, and an exclusive task alone after all earlier tasks", async () => {
   const turns = new Turns();
   const log = new Log();
   const all = [

@@ -38,7 +38,7 @@ else {
       })
     );
 
-  test("An invitation by mail creates an account that is a member, once", () =>
+  test("An invitation by mail creates an account that is a member, and works only once", () =>
     onMailStage(async ({ app, user }, mails) => {
       const made = await user.post(invitations, { email: "Grace@Example.org", role: "admin" });
       assertEquals([made.status, made.json.mail], [201, "sent"]);
@@ -67,7 +67,7 @@ else {
       assertEquals((await user.get(invitations)).json, []);
     }));
 
-  test("The link in a mail resets a password, and requests do not reveal accounts", () =>
+  test("A reset link in a mail sets a new password, and requests do not reveal which accounts exist", () =>
     onMailStage(async ({ app, first, user }, mails) => {
       const anybody = new Client(app.url);
       const forgot = (email: string) => anybody.post("/api/v1/password/forgot", { email });

@@ -34,8 +34,8 @@ const bun = findProgram("bun");
 test("deno bench loads every file without flags, runs its benches, and reports skipped ones", {
   ignore: deno === undefined || runtime === "bun",
 }, async () => {
-  // Loads every file, but runs only one bench. A harmless permission flag is passed, because Deno
-  // adds -A to a Deno process that it starts without one.
+  // Loads every file, but runs only one bench. The permission flag has no effect here: without one,
+  // Deno adds -A to a Deno process that it starts.
   const { status, text } = await run(deno!, [
     "bench",
     "--allow-env=NOTHING",

@@ -4,8 +4,8 @@ import { runPool } from "../../scripts/check/pool.ts";
 import { test, until } from "../kit/test.ts";
 
 /**
- * Returns queues of jobs that wait until they are ended by name, and a function that returns the
- * names of running jobs.
+ * Returns queues of jobs, a function that ends a job by its name, and one that returns the names of
+ * the running jobs.
  */
 function stage(...queues: readonly string[][]) {
   const running = new Map<string, () => void>();

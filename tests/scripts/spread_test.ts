@@ -13,18 +13,18 @@ test("spread returns the quartiles", () => {
   assertEquals(spread([5, 1, 4, 2, 3]), { median: 3, low: 2, high: 4 });
 });
 
-test("ratios pairs measurements of the same turn", () => {
+test("ratios divides the two measurements of each turn", () => {
   assertEquals(ratios([2, 9], [1, 3, 5]), [2, 3]);
 });
 
-test("isNoise compares turn by turn, so a machine that slows down for both hides nothing", () => {
+test("isNoise compares turn by turn, so that a slowdown of the machine hides no difference", () => {
   const slowing = [10, 20, 30, 40];
   const third = slowing.map((value) => value * 1.3);
   assert(!isNoise(third, slowing));
   assert(Math.abs(median(ratios(third, slowing)) - 1.3) < 0.001);
 });
 
-test("isNoise holds below a tenth, and where the middle half includes 1", () => {
+test("isNoise is true for a difference below a tenth, and if the middle half of the ratios includes 1", () => {
   assert(isNoise([105, 106, 107], [100, 100, 100]));
   assert(isNoise([80, 99, 140, 150], [100, 100, 100, 100]));
   assert(!isNoise([112, 113, 114], [100, 100, 100]));

@@ -1,6 +1,6 @@
 /**
- * Tests that the local replacements for packages of the standard library behave like the originals.
- * It passes with either.
+ * Tests that the local replacements for packages of the standard library behave like the originals:
+ * the tests pass with both.
  */
 import {
   assertEquals,

@@ -39,7 +39,7 @@ test("tallyOf reads the counts of each test runner", () => {
   });
 });
 
-test("tallyOf counts a stage without tests as one", () => {
+test("tallyOf counts a stage without tests as one passed test", () => {
   assertEquals(tallyOf("whole", { ok: true, output: BUN }), { passed: 1, failed: 0, skipped: 0 });
   assertEquals(tallyOf("whole", { ok: false, output: BUN }), { passed: 0, failed: 1, skipped: 0 });
 });
@@ -65,7 +65,7 @@ test("sum and sentence report the counts, and skipped tests only if there are an
   assertEquals(sentence(sum([...tallies, skipped])), "5 passed, 1 failed, 2 skipped");
 });
 
-test("complaintOf removes the lines of passed tests, and no others", () => {
+test("complaintOf removes only the lines of passed tests", () => {
   const deno = complaintOf({ ok: false, output: DENO });
   assertEquals(deno.includes("Ring grows ... FAILED"), true);
   assertEquals(deno.includes("Ring wraps"), false);

@@ -35,7 +35,7 @@ export async function target(self: Self): Promise<void> {
   for await (const message of self) if (!((message as unknown) instanceof Exit)) return;
 }
 
-/** Links to another actor, monitors it, or both. */
+/** Links to another actor, monitors it, or both. Records the signals about it. */
 export async function watcher(
   self: Self<unknown>,
   there: Pid,
@@ -49,7 +49,8 @@ export async function watcher(
   if (ways !== "link") self.monitor(there);
   for await (const message of self) {
     if (!(message instanceof Exit || message instanceof Down)) continue;
-    // The signal is not from the watched actor: this actor's own node stops or leaves.
+    // Ignores an exit signal that is not from the watched actor: this actor's own node stops or
+    // leaves.
     if (message instanceof Exit && !message.from.equals(there)) return;
     const kind = message instanceof Exit ? "exit" : "down";
     // When a node stops, every actor receives an exit signal that no link has caused. It is not
@@ -79,8 +80,8 @@ export function child(
 }
 
 /**
- * An actor that links, monitors, calls and spawns. When it exits, all state about this must be
- * removed.
+ * An actor that links, monitors, calls and spawns. When it exits, all state about these relations
+ * must be removed.
  */
 export async function acquaintance(
   self: Self<unknown>,
@@ -109,7 +110,7 @@ export function spoken(from: string, number: number): string {
   return `<${from} ${number}>`;
 }
 
-/** A member of a room. */
+/** A member of a room, which records the lines that it receives. */
 export function listener(tell: Tell): { sendShared(frames: Uint8Array): void } {
   return {
     sendShared(frames) {

@@ -1,6 +1,6 @@
 /**
- * Tests the checkers of promises: each of these builds has a deliberate defect, and is detected
- * within a few seeds.
+ * Tests the checkers of promises: each of these builds has a deliberate defect, which a checker
+ * detects within a few seeds.
  */
 import { assert } from "@std/assert";
 import process from "node:process";

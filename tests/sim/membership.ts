@@ -12,14 +12,14 @@ import type { Node } from "../../lib/node.ts";
 import { fullName, simulate, type Simulation } from "../../lib/simulate.ts";
 
 /**
- * The time in milliseconds within which nodes that can reach each other and share a peer are
- * connected.
+ * Maximum time in milliseconds until nodes are connected that can reach each other and share a
+ * peer.
  */
 export const CONVERGE_MS = 75_000;
 
 /**
- * The time in milliseconds within which nodes that start at the same time and can reach each other
- * are connected.
+ * Maximum time in milliseconds until nodes are connected that start at the same time and can reach
+ * each other.
  */
 const BOOT_MS = 1_000;
 
@@ -103,7 +103,7 @@ export function oneSided(seed: number): Promise<unknown> {
   });
 }
 
-/** A node that has joined knows the peers, names and groups of its seeds. */
+/** A node that has joined knows the peers, names and groups that its seeds know. */
 export function joining(seed: number): Promise<unknown> {
   return simulate({ seed }, async (sim) => {
     const shorts = shortsOf(2 + sim.random.below(5));
@@ -158,7 +158,7 @@ export function churn(seed: number, lifetimes = 25): Promise<unknown> {
   });
 }
 
-/** A node that has announced its stop is not dialed again. */
+/** A node that has announced its stop is not dialed again by any node. */
 export function stopped(seed: number): Promise<unknown> {
   return simulate({ seed }, async (sim) => {
     const nodes = await startAll(sim, shortsOf(4), () => ["n0"]);
@@ -239,7 +239,8 @@ export function skewedClocks(seed: number): Promise<unknown> {
 }
 
 /**
- * With many seeds that do not answer, `connect` settles, and a node that returns is dialed again.
+ * With many seeds that do not answer, `connect` settles, and a node that was lost and returns is
+ * dialed again.
  */
 export function fairness(seed: number): Promise<unknown> {
   return simulate({ seed }, async (sim) => {
@@ -312,7 +313,8 @@ export function rotation(seed: number): Promise<unknown> {
     }
     await sim.run(10_000);
     require(isWhole(nodes()), "a session was lost");
-    // The reasons of killed nodes and cut sessions, also during a handshake, are allowed.
+    // Allows the reasons of killed nodes and of cut sessions, which may have been cut during a
+    // handshake.
     const wrong = reasons.filter((reason) => !/^(closed|refused: broken)$/.test(reason));
     require(wrong.length === 0, `${wrong}`);
     const late = await sim.start("late", { seeds: ["n0"], cookie: [former] });

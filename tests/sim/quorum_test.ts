@@ -1,6 +1,6 @@
 /**
  * Tests the quorum: no two copies of a singleton run at once, with cuts, pauses and restarts at the
- * worst moments. Each history detects a build without the rule that it tests.
+ * worst moments. Each history also detects a build with a defect in the rule that it tests.
  */
 import { assert } from "@std/assert";
 import type { Self } from "../../lib/actor/self.ts";
@@ -104,8 +104,8 @@ function history(run: (trio: Trio, sim: Simulation) => Promise<void>) {
 const others = (short: string): string[] => ["a", "b", "c"].filter((other) => other !== short);
 
 const HISTORIES: Readonly<Record<string, (seed: number) => Promise<unknown>>> = {
-  // The holder receives messages from the others for longer than the others receive messages from
-  // it.
+  // The holder receives messages from the others for some time after they no longer receive any
+  // from the holder.
   "cut off": history(async (trio, sim) => {
     const { holder } = trio;
     sim.partition([holder], others(holder), { oneWay: true });
@@ -170,7 +170,7 @@ const BROKEN: readonly (readonly [history: string, what: string, () => () => voi
 ];
 
 for (const [name, what, sabotage] of BROKEN) {
-  test(`Global.singleton with a quorum (${name}): runs twice in a build in which ${what}`, async () => {
+  test(`Global.singleton with a quorum (${name}) runs twice in a build in which ${what}`, async () => {
     const mend = sabotage();
     let found: string | undefined;
     try {

@@ -71,7 +71,7 @@ test("simulate: traffic held back by a partition arrives when it heals, or the s
   });
 });
 
-test("simulate: virtual time skips idle periods, so an hour of five idle nodes takes an instant", async () => {
+test("simulate: virtual time skips idle periods, so that an hour of five idle nodes takes an instant", async () => {
   const began = performance.now();
   const { ms } = await simulate({ limit: 4_000_000 }, async (sim) => {
     for (const name of ["a", "b", "c", "d", "e"]) await sim.start(name, { seeds: ["a"] });
@@ -100,7 +100,7 @@ test("simulate: use of the real clock or randomness is reported with its locatio
   assert(value);
 });
 
-test("simulate: stops at the first use of the real clock, and suggests the replacement", async () => {
+test("simulate stops at the first use of the real clock, and suggests the replacement", async () => {
   let later = 0;
   const error = await assertRejects(
     () =>
@@ -141,7 +141,7 @@ test("Node: now, random and uuid are virtual in the simulator, and the same for 
   );
 });
 
-test("simulate: a failure has the seed, the time, the cause and the trace", async () => {
+test("simulate: the error of a failure contains the seed, the time, the cause and the trace", async () => {
   const cause = new Error("as it happens");
   const error = await assertRejects(
     () =>
@@ -158,7 +158,7 @@ test("simulate: a failure has the seed, the time, the cause and the trace", asyn
 });
 
 for (const how of ["throws", "rejects"] as const) {
-  test(`simulate: fails when a listener of a node's events ${how}`, async () => {
+  test(`simulate rejects when a listener of a node's events ${how}`, async () => {
     const cause = new Error("a listener's own");
     const error = await assertRejects(
       () =>
@@ -177,7 +177,7 @@ for (const how of ["throws", "rejects"] as const) {
   });
 }
 
-test("simulate: rejects when there are no more events, and when its time limit is exceeded", async () => {
+test("simulate rejects when there are no more events, and when its time limit is exceeded", async () => {
   const stuck = () => simulate({}, () => new Promise<void>(() => {}));
   await assertRejects(stuck, SimulationError, "there are no more events");
   const long = () => simulate({ limit: 1_000 }, (sim) => sim.run(2_000));

@@ -26,7 +26,7 @@ const file = (url: string, content: Uint8Array = new Uint8Array([1, 2, 3])): New
  */
 const ofSize = (length: number): Uint8Array => ({ length }) as Uint8Array;
 
-/** Declares the tests. */
+/** Declares the tests of artifacts. */
 export function artifactsContract(promise: Promised): void {
   promise("limits the artifacts of a project, and counts a repeated upload once", async (world) => {
     const { storage, a, b } = world;

@@ -24,7 +24,7 @@ const NASTY: readonly string[] = [
   "<script>alert(1)</script>",
 ];
 
-/** Returns a text as the storage returns it. */
+/** Returns a text in the form in which the storage returns it. */
 const kept = (text: string): string => text.toWellFormed().replaceAll("\0", "\ufffd");
 
 /** Declares the tests whose input has hostile texts. */
@@ -239,7 +239,7 @@ export function hostileContract(promise: Promised): void {
   });
 }
 
-/** Encodes a value as JSON, with every text as the storage returns it. */
+/** Encodes a value as JSON, with every text in the form in which the storage returns it. */
 function keptJson(value: unknown): string {
   return JSON.stringify(value, (_key, inner) => {
     if (typeof inner === "string") return kept(inner);

@@ -56,7 +56,8 @@ export function mergesContract(promise: Promised, engine: Engine): void {
         await refused(...prints.map(({ fingerprint }) => fingerprint)),
         "all_fingerprints",
       );
-      // The issue's original fingerprint is split off, so the issue continues with another one.
+      // The issue's original fingerprint is split off, so another one becomes its original
+      // fingerprint.
       const split = valueOf(
         await storage.splitIssue(a.orgId, one!, [printOf("one"), printOf("two")], by),
       );

@@ -58,7 +58,7 @@ export function releasesContract(promise: Promised): void {
     );
     const users = async (id: string) => (await storage.issue(a.orgId, id))?.userCount;
     assertEquals([await users(two!), await users(made.id)], [3, 2]);
-    // A user whose event went to the new issue is new to the old one, and the other way round.
+    // After the split, each issue counts a user whose events are in the other issue as new.
     for (let i = 0; i < 2; i++) {
       await storage.writeEvents(
         [["one", "5"], ["one", "3"], ["two", "1"], ["two", "3"]].map(([message, id]) =>

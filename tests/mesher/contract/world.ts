@@ -26,11 +26,11 @@ export interface Engine {
   fresh(now: () => number): Promise<Opened>;
 }
 
-/** One day in milliseconds. */
+/** Milliseconds per day. */
 export const DAY_MS = 86_400_000;
-/** One hour in milliseconds. */
+/** Milliseconds per hour. */
 export const HOUR_MS = 3_600_000;
-/** Noon, so that hours after it are on the same day. */
+/** Noon of the current day, so that the hours after it are on the same day. */
 export const NOON: number = Math.floor(Date.now() / DAY_MS) * DAY_MS + DAY_MS / 2;
 
 /** Returns the value of a result. Fails if the result is a rejection. */

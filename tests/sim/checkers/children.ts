@@ -28,7 +28,7 @@ export class ChildChecker implements Checker {
   gone(incarnation: string): void {
     this.#gone.add(incarnation);
     for (const [tree, home] of this.#trees) if (home === incarnation) this.#trees.delete(tree);
-    // The machine crashed, so its actors recorded no exit.
+    // The machine crashed, so the actors on it recorded no exit.
     for (const pids of this.#running.values()) {
       for (const [pid, home] of pids) if (home === incarnation) pids.delete(pid);
     }

@@ -1,7 +1,7 @@
 /**
- * Checks registrations during faults. Of two registrations of a name that resolved to `true`, at
- * most one still holds it if some node was connected to both. With a quorum there is at most one in
- * any case, and its token is higher than all earlier ones.
+ * Checks registrations during faults. If two registrations of a name have resolved to `true`, and
+ * some node was connected to both holders, at most one of them still holds the name. With a quorum
+ * there is at most one holder in any case, and its token is higher than all earlier ones.
  */
 import { KNOWN_MS, type Sessions, TokenChecker } from "./sessions.ts";
 

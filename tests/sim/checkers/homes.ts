@@ -28,7 +28,7 @@ export class HomeChecker {
   readonly #handled = new Set<number>();
   readonly broken: string[] = [];
 
-  /** `knows` returns whether a node has received another's hello. */
+  /** `knows` returns whether a node has received the hello of another node. */
   constructor(
     sessions: Sessions,
     knows: (kind: string, node: string, other: string) => boolean,
@@ -83,8 +83,8 @@ export class HomeChecker {
   }
 
   /**
-   * Checks the idle cluster. `homes` has each node's view of the home of each key. Throws a
-   * description of the violations.
+   * Checks the idle cluster. `homes` contains, for each key, its home in the view of each node.
+   * Throws a description of the violations.
    */
   check(homes: ReadonlyMap<string, readonly (string | undefined)[]>): void {
     throwBroken(this.broken);

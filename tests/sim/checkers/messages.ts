@@ -14,7 +14,7 @@ export class MessageChecker implements Checker {
   readonly #sent = new Map<string, number>();
   /** The last number that arrived, by sink and incarnation. */
   readonly #last = new Map<string, number>();
-  /** The highest number that arrived on a node, by incarnation and node. */
+  /** The highest number that arrived on a node, by sending incarnation and receiving node. */
   readonly #most = new Map<string, number>();
   /** The messages of the last round, which must arrive. */
   #owed: { from: string; to: string; number: number }[] = [];

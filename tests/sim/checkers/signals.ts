@@ -55,7 +55,8 @@ export class SignalChecker implements Checker {
         `${incarnation} (${ways}) received ${exits} exits and ${downs} downs of ${target}`;
       const mostExits = ways === "monitor" ? 0 : 1;
       const mostDowns = ways === "link" ? 0 : 1;
-      // An actor that is alive also causes a signal if a session was lost in the meantime.
+      // A lost session also causes a signal, so the limit of one signal holds for actors that are
+      // alive, too.
       if (exits > mostExits || downs > mostDowns) throw new Error(observed);
       // The watchers on that incarnation crashed with it, perhaps before they received the signal.
       if (this.#gone.has(incarnation)) continue;

@@ -30,7 +30,7 @@ export class Authority {
     this.#unreachableUntil.set(node, this.#sim.now + ms);
   }
 
-  /** Returns the authority as a node can use it. */
+  /** Returns the authority in the form in which a node uses it: as a lease. */
   from(node: Node): Lease {
     const ask = async <T>(decide: () => T): Promise<T> => {
       await this.#travel(node);

@@ -94,7 +94,7 @@ export const catchAll: MakePromise = ({ nodes, pick, sim }) => {
       const last: Loop[] = [];
       for (const [short, node] of [...nodes]) {
         for (const round of ROUNDS.keys()) {
-          // The `finally` block of this loop is not checked, because the loop's node stops.
+          // The `finally` block of this loop is not checked, because its node stops.
           const loop: Loop = { ...begun(`${short} ${round}`), cleaned: true };
           last.push(loop);
           node.spawn(careless, loop, round, node.name);

@@ -29,7 +29,7 @@ class Client {
   #connection: ChannelConnection | undefined;
   #position: Place | undefined;
   #ref = 0;
-  /** Whether its last join was answered. */
+  /** Whether the server has answered its last join. */
   isJoined = false;
 
   constructor(name: string, checker: ChannelChecker) {
@@ -58,7 +58,7 @@ class Client {
     );
   }
 
-  /** Ends the connection. The node may have ended. */
+  /** Closes the connection. Its node may have ended. */
   leave(): void {
     this.isJoined = false;
     this.short = undefined;

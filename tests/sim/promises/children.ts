@@ -60,7 +60,7 @@ export const children: MakePromise = ({ nodes, pick, sim }) => {
         checker.take(id, { kind: "tree", tree: id });
         sim.note(`the tree ${id} is up`);
       }, (error) => {
-        // The node was not connected yet: there is no tree, and there are no children.
+        // The node was not connected yet, so there is no tree, and it has no children to check.
         sim.note(`the tree ${id} could not start: ${error}`);
       });
     },

@@ -1,6 +1,6 @@
 /**
- * Promise: of two registrations of a name, at most one resolves to `true` if any node is connected
- * to both; with a quorum, there is at most one holder, and its token increases.
+ * Promise: if two registrations of a name conflict, and some node is connected to both, at most one
+ * of them keeps the name. With a quorum, there is at most one holder, and its token increases.
  */
 import type { Pid } from "../../../lib/term/pid.ts";
 import { fullName } from "../../../lib/simulate.ts";

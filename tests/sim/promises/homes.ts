@@ -63,7 +63,7 @@ export const homes: MakePromise = ({ parts, pick, sim }) => {
       node.on("nodedown", (event) => sessions.down(node.name, event.node));
       const kinds = new Map(KINDS.map((kind) => [kind, offer(short, node, kind)]));
       offered.set(short, kinds);
-      // Calls at once, while the other nodes may not know the offer yet.
+      // Calls at once, when the other nodes may not know yet that this node offers the kinds.
       for (const home of kinds.values()) for (const key of KEYS) call(home, key);
     },
     down(short) {

@@ -18,10 +18,10 @@ export const leaks: MakePromise = ({ nodes, pick, sim }) => {
   return {
     name: "leaks",
     up(_short, node) {
-      // The hub never exits, so its monitors must be removed by the watchers.
+      // The hub never exits, so actors that watch it must remove their monitors.
       node.spawnWith({ name: "hub" }, () => () => {});
-      // An actor whose spawn was answered after the session was lost has no owner, so it exits
-      // after a timeout.
+      // If a spawn is answered after the session was lost, its actor has no owner, and exits after
+      // a timeout.
       node.expose("idle", async (self: Self) => void await self.receive({ timeout: 5_000 }));
     },
     down(short) {

@@ -1,6 +1,6 @@
 /**
  * Promise: each link and each monitor causes exactly one signal, when its actor exits or becomes
- * unreachable, and none before.
+ * unreachable, and no earlier one.
  */
 import type { Pid } from "../../../lib/term/pid.ts";
 import { target, watcher } from "../actors.ts";

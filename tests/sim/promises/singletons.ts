@@ -34,7 +34,7 @@ export const singletons: MakePromise = ({ nodes, pick, sim }) => {
       return async (message: string | Exit) => {
         if (message === "crash") throw new Error("as told");
         if (!(message instanceof Exit)) return;
-        // Stopping takes time, except after a pause: then the copy must stop at once.
+        // Stopping takes time, except after a pause: a copy that was paused must stop at once.
         const ms = sim.random.below(700);
         if (!sessions.isStale(node.name, sim.now)) await self.sleep(ms);
         self.exit("shutdown");
