@@ -1,4 +1,4 @@
-// deno-lint-ignore-file no-console -- says why a test is skipped
+// deno-lint-ignore-file no-console -- prints why a test is skipped
 /**
  * Chromium, for tests of pages. Without it, or without the package that controls it, such tests are
  * skipped with a message.

@@ -127,7 +127,7 @@ test("A peer reports at least as many lost events as a killed node held, wheneve
   assert(missed.some((count) => count > 500) && missed.some((count) => count < 100), `${missed}`);
 });
 
-test("A node that stops in order is reported with no lost events, and so is an idle node", async () => {
+test("A node that stops gracefully is reported with no lost events, and so is an idle node", async () => {
   await onSimStage(async (stage) => {
     const { sim, nodes } = stage;
     await stage.take("a", ...Array.from({ length: 40 }, () => eventWith()));

@@ -135,7 +135,7 @@ async function chat(browser: Browser, cluster: Cluster): Promise<void> {
   await ada.says("<img src=x onerror=alert(1)> is only text, I hope");
   await grace.sees("<img src=x onerror=alert(1)> is only text, I hope");
 
-  // Connects a user who has no page.
+  // Connects a user who has no page open.
   const guest = await ChatClient.open(second!.plan.name, second!.url);
   guest.say({ type: "broadcast", room: "lobby", data: "A plain text, from a program on node2." });
   guest.say({ type: "broadcast", room: "lobby", data: { load: 0.25 } });
@@ -154,7 +154,7 @@ async function chat(browser: Browser, cluster: Cluster): Promise<void> {
   await grace.sees("to the others");
   assertEquals(await grace.page.locator("#log").getByText("psst", { exact: true }).count(), 1);
   await grace.page.getByLabel("everyone").check({ force: true });
-  // Joins a room without messages.
+  // Joins a room that has no messages.
   await ada.joins("kitchen");
   for (const person of [ada, grace]) await person.picks("lobby");
 
@@ -179,7 +179,7 @@ async function chat(browser: Browser, cluster: Cluster): Promise<void> {
   await ada.sitsDown();
   await grace.sitsDown();
 
-  // When its node is killed, a page reconnects to another, and no message is missing.
+  // When its node is killed, a page reconnects to another node, and no message is missing.
   for (const person of [ada, grace]) await person.seesPeople(["Ada node1", "Grace node3"]);
   await ada.says("I am about to lose my node.");
   await grace.sees("I am about to lose my node.");

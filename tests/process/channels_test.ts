@@ -84,7 +84,7 @@ for (const [one, other] of pairsInTurn(1)) {
         for (let round = 0; round < ROUNDS; round++) {
           const i = round % 3;
           const before = acknowledged.length;
-          // Every second node leaves in order, as in a rolling restart.
+          // Every second node leaves gracefully, as in a rolling restart.
           if (round % 2 === 1) await nodes[i]!.ask("leave");
           await nodes[i]!.kill();
           await until(

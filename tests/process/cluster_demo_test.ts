@@ -69,7 +69,8 @@ test("cluster.ts accepts any WebSocket client", async () => {
   assertEquals(await ada.next(), hello);
   assertEquals(await grace.next(), hello);
 
-  // This message goes to all except the sender, so the sender receives the next one first.
+  // This message is sent to all except the sender, so the sender's next message is the reply to
+  // `leave`.
   ada.say({ type: "broadcastFrom", room: "tea", data: "psst" });
   ada.say({ type: "leave", room: "tea" });
   assertEquals(await grace.next(), { ...hello, data: "psst" });
@@ -220,7 +221,7 @@ if (script === undefined) {
   console.log("cluster_demo_test: no script(1) here, so keys are not tested");
 }
 
-test("cluster.ts reacts to keys on a terminal, and shows the effects", {
+test("cluster.ts reacts to keys on a terminal, and prints their effects", {
   ignore: script === undefined,
 }, async () => {
   const command = [...DEMO_COMMAND, "--port", "0"].map((word) => `'${word}'`).join(" ");

@@ -59,7 +59,7 @@ test("parseMessage reads every message of the protocol", () => {
   for (const [text, message] of GOOD) assertEquals(parseMessage(text), { ok: true, message });
 });
 
-test("parseMessage reports what is wrong with all other input", () => {
+test("parseMessage returns for all other input an error that describes what is wrong", () => {
   for (const [text, why] of BAD) {
     const parsed = parseMessage(text);
     assert(!parsed.ok, text);

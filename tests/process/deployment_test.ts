@@ -22,7 +22,10 @@ const LEAVE = isLong
   ? { batchSize: 100, batchInterval: 500 }
   : { batchSize: 4, batchInterval: 200 };
 const PER_SECOND = LEAVE.batchSize * 1_000 / LEAVE.batchInterval;
-/** On a busy machine, timers are late and several reconnections happen at once. */
+/**
+ * Factor by which the rate may exceed the limit: on a busy machine timers are late, so that several
+ * reconnections happen at once.
+ */
 const TOLERANCE = 1.25;
 
 /** Returns the maximum number of these times in any window of one second. */

@@ -12,7 +12,7 @@ import { runtime, test, until } from "../kit/test.ts";
 /** The maximum number of open descriptors of the tested node. */
 const DESCRIPTORS_MAX = 80;
 
-/** Starts a process with a low limit of file descriptors. */
+/** Starts a process with a low limit of open file descriptors. */
 function launchPoor(runtime: Runtime, file: string) {
   const bin = process.env[runtime === "deno" ? "DENO_BIN" : "BUN_BIN"] ?? runtime;
   const run = runtime === "deno" ? "run -A --no-check" : "";

@@ -45,7 +45,7 @@ async function startThree(
 for (const [one, other] of PAIRS) {
   const where = `(${one}, ${other})`;
 
-  test(`global names ${where} are found on all nodes, and disappear with their actor, on unregister and with their node`, async () => {
+  test(`global names ${where} are found on all nodes, and are removed when they are unregistered or their actor or node ends`, async () => {
     await withNodes(async (start) => {
       const [a, b, c] = await startThree(start, one, other);
       const all = [a, b, c];

@@ -1,5 +1,5 @@
-// Sends requests to a server that keeps connections open, with one of several HTTP clients: `<how>
-// <url>`. Prints the responses as JSON.
+// Sends requests with one of several HTTP clients to a server that keeps connections open, and
+// prints the responses as JSON. Arguments: the name of the client, and the URL.
 const [how, url] = process.argv.slice(2);
 
 /** The requests: method, path, body. The server handles each path differently. */

@@ -42,7 +42,7 @@ takeCommands<Record<string, unknown>, NodeOptions>(async (options) => {
         try {
           if (found !== undefined) return void conn.send(await node.call(found, String(data)));
         } catch {
-          // The singleton has moved to another node, or is about to. The loop calls it again.
+          // The singleton has moved to another node, or is about to move. The loop calls it again.
         }
         await new Promise((wake) => setTimeout(wake, 2));
       }

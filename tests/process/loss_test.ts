@@ -111,8 +111,8 @@ function mail({ witness, scene }: Bond): string[] {
 }
 
 /**
- * Asserts that the loss of the session ended everything that depended on it, each reported once and
- * in order.
+ * Asserts that the loss of the session ended everything that depended on the session, each reported
+ * once and in order.
  */
 async function assertLost(
   bond: Bond,
@@ -146,8 +146,8 @@ async function assertLost(
 }
 
 /**
- * Asserts that the other node, when it has returned, has also notified its actors, and keeps no
- * state.
+ * Asserts that the other node, when it is connected again, has also notified its actors, and keeps
+ * no state.
  */
 async function assertLostThere({ near, far, scene, farWeak, farWitness }: Bond): Promise<void> {
   await until("both nodes are connected again", async () => {
@@ -251,7 +251,7 @@ for (const other of OTHERS) {
     far.signal("SIGCONT");
   });
 
-  test(`A node that stops (${runtime}, ${other}) first ends its actors: their reasons are reported before nodedown`, async () => {
+  test(`A node that stops (${runtime}, ${other}) ends its actors first: nodedown is reported after their exit reasons`, async () => {
     await withMesh(async (startHere) => {
       await withNodes(async (start) => {
         const near = await startHere("near", { logLevel: "info" });

@@ -33,7 +33,7 @@ export interface Engine {
 const IDS = "SELECT id FROM events";
 const COUNTED = "SELECT sum(event_count) AS counted FROM issues";
 
-/** A SQLite file. */
+/** The engine SQLite, with a file in the folder of the test. */
 export const SQLITE: Engine = {
   name: "SQLite",
   missing: undefined,

@@ -78,7 +78,7 @@ test(
       const light = new Load(cluster, 1, 5, 500);
       const loadOf = async (i: number): Promise<number> =>
         (await clusterOf(user)).nodes.find(({ name }) => name === names[i])?.load ?? 0;
-      // The load of the second node is known after its first five seconds.
+      // The load of the second node is only known after its first five seconds.
       await until("the light load is known", async () => await loadOf(1) > 0, WAIT_MS);
       const heavy = new Load(cluster, 0, 30, 100);
       const helpedBy = async (): Promise<string | undefined> => {

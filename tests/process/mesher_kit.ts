@@ -97,7 +97,7 @@ export class MesherProcess {
     process.kill(this.#child.pid!, name);
   }
 
-  /** Stops the process in order. Returns its exit status. */
+  /** Stops the process gracefully. Returns its exit status. */
   stop(): Promise<number | null> {
     this.signal("SIGTERM");
     return this.ended;

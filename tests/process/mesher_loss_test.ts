@@ -223,7 +223,7 @@ test("mesher: peers report at least as many lost events as a killed node held, a
     assertEquals(others, []);
     assertEquals((await database.stored()).ids.length, 10);
 
-    // A node that stops in order stores all events first, and its peers report no loss.
+    // A node that stops gracefully stores all events first, and its peers report no loss.
     await until(
       "the nodes are connected",
       () => cluster.nodes[2]!.output.includes(`nodeup ${cluster.names[1]}`),

@@ -76,7 +76,7 @@ test("mesher --nodes 3 in an empty folder prints the addresses of its pages, and
       assert((await got.text()).includes("<title>"), page);
       assertEquals(got.headers.get("content-type"), "text/html; charset=utf-8");
     }
-    // A killed process is restarted.
+    // Kills a process, which is then restarted.
     const [, name, pid] = /(mesher2@\S+) is process (\d+)/.exec(all.output)!;
     process.kill(Number(pid), "SIGKILL");
     const ends = `${name} has ended: SIGKILL, and is restarted in 1 s`;
@@ -101,7 +101,7 @@ async function readyNodes(all: MesherProcess, count = 3): Promise<number[]> {
   return [...all.output.matchAll(/ is process (\d+)/g)].map(([, pid]) => Number(pid));
 }
 
-test("mesher --nodes 3: when the parent is killed with -9, its nodes store their events, and exit", async () => {
+test("mesher --nodes 3: the nodes store their events and exit when the parent is killed with -9", async () => {
   await withProcesses(async (start, folder) => {
     const all = start(["--nodes", "3"], { DATABASE_URL: join(folder, "mesher.db") });
     const pids = await readyNodes(all);
@@ -116,7 +116,7 @@ test("mesher --nodes 3: when the parent is killed with -9, its nodes store their
   });
 });
 
-test("mesher --nodes 3: Ctrl-C, which a terminal sends to all processes, ends them in order", async () => {
+test("mesher --nodes 3 stops gracefully on Ctrl-C, which a terminal sends to all its processes", async () => {
   await withProcesses(async (start, folder) => {
     const all = start(["--nodes", "3"], { DATABASE_URL: join(folder, "mesher.db") });
     for (const pid of await readyNodes(all)) process.kill(pid, "SIGINT");
@@ -124,7 +124,7 @@ test("mesher --nodes 3: Ctrl-C, which a terminal sends to all processes, ends th
   });
 });
 
-test("mesher --nodes 2: all stop if one cannot start, but one that was ready before is restarted until it can", async () => {
+test("mesher --nodes 2 stops if a node cannot start, but restarts a node that was ready before", async () => {
   await withProcesses(async (start, folder) => {
     const port = (await freePorts(1))[0]!;
     const env = { MESHER_HTTP_PORT: `${port}`, MESHER_WS_PORT: "", DATABASE_URL: "" };

@@ -31,7 +31,7 @@ async function withRule({ url, printed }: RunningMesher): Promise<() => Promise<
 }
 
 test(
-  "Mesher's list of alerts: resolves all visible alerts at once, and keeps those that fire meanwhile",
+  "Mesher's list of alerts resolves all shown alerts at once, and keeps those that fire meanwhile",
   needs,
   async () => {
     await withPage(async (browser, mesher) => {
@@ -52,7 +52,7 @@ test(
       await ada.shoots("alerts-resolve-all-desk");
       assertEquals(await accessibilityProblems(ada.page), []);
 
-      // Asks for confirmation, and does nothing when cancelled.
+      // Asks for confirmation, and resolves nothing when cancelled.
       await all.click();
       await ada.sees("Resolve 3 alerts?", "dialog");
       await dialog.getByRole("button", { name: "Cancel" }).click();

@@ -210,7 +210,7 @@ test(
         try {
           one();
         } catch {
-          // The policy may reject it with an error.
+          // The policy may also reject the attempt with an error.
         }
       }
     })()`);

@@ -15,7 +15,7 @@ const TITLES = ["first", "second", "third", "fourth", "fifth"];
 /** Runs `body` with a user who has opened a list of five issues. */
 async function withFive(body: (ada: PageUser) => Promise<void>): Promise<void> {
   await withPage(async (browser, mesher) => {
-    // The last issue is at the top.
+    // The issue of the last event is the first in the list.
     for (const name of TITLES) {
       const exception = [{ type: `${name}Error`, value: `the ${name} fault` }];
       await report(mesher, crash(name, { exception }));
@@ -38,7 +38,7 @@ const seesRows = async (ada: PageUser, count: number): Promise<void> => {
 };
 
 test(
-  "Mesher's list of issues: resolves several at once, and undoes it",
+  "Mesher's list of issues resolves several issues at once, and undoes it",
   needs,
   async () => {
     await withFive(async (ada) => {
@@ -64,7 +64,7 @@ test(
 );
 
 test(
-  "Mesher's list of issues: can be used by keyboard alone, and asks before it deletes events",
+  "Mesher's list of issues can be used by keyboard alone, and asks before it deletes events",
   needs,
   async () => {
     await withFive(async (ada) => {

@@ -169,24 +169,28 @@ test("mesher: Sentry's SDK for Deno reports an exception with its stack and brea
   });
 });
 
-test("mesher: Sentry's SDK for Node reports an exception in chunks, and compresses a long one", {
-  timeout: 180_000,
-}, async () => {
-  await withMesher(async (place) => {
-    const folder = join(place.folder, "sdk");
-    if (!await install(folder, NODE_SDK)) return;
-    const node = findProgram("node");
-    const args = [CHILD, join(folder, "package.json"), place.dsn];
-    // Without Node, Deno loads the SDK by its name.
-    const ended = node !== undefined
-      ? await run(node, args)
-      : await run(deno, [...DENO_ARGS, CHILD, `npm:${NODE_SDK}`, place.dsn]);
-    await checkReports(ended, place, "sentry.javascript.node");
-    const observed = place.relay.observed();
-    assertMatch(observed, /^transfer-encoding: chunked\r$/im);
-    assertMatch(observed, /^content-encoding: gzip\r$/im);
-  });
-});
+test(
+  "mesher: Sentry's SDK for Node reports an exception in a chunked request, and compresses a long one",
+  {
+    timeout: 180_000,
+  },
+  async () => {
+    await withMesher(async (place) => {
+      const folder = join(place.folder, "sdk");
+      if (!await install(folder, NODE_SDK)) return;
+      const node = findProgram("node");
+      const args = [CHILD, join(folder, "package.json"), place.dsn];
+      // Without Node, Deno loads the SDK by its name.
+      const ended = node !== undefined
+        ? await run(node, args)
+        : await run(deno, [...DENO_ARGS, CHILD, `npm:${NODE_SDK}`, place.dsn]);
+      await checkReports(ended, place, "sentry.javascript.node");
+      const observed = place.relay.observed();
+      assertMatch(observed, /^transfer-encoding: chunked\r$/im);
+      assertMatch(observed, /^content-encoding: gzip\r$/im);
+    });
+  },
+);
 
 /** A page that reports the errors of its script. */
 const PAGE =

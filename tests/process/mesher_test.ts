@@ -21,7 +21,7 @@ function storedIn(file: string): string[] {
   }
 }
 
-test("mesher: one node started in an empty folder accepts an event, stores it, shows it and streams it", async () => {
+test("mesher, started as one node in an empty folder, accepts an event, stores it, shows it and streams it", async () => {
   await withProcesses(async (start, folder) => {
     const env = { DATABASE_URL: join(folder, "mesher.db") };
     const one = start([], env);
@@ -53,7 +53,7 @@ test("mesher: one node started in an empty folder accepts an event, stores it, s
   });
 });
 
-test("mesher: reports an invalid setting in one line, and exits", async () => {
+test("mesher reports an invalid setting in one line, and exits", async () => {
   await withProcesses(async (start, folder) => {
     writeFileSync(
       join(folder, "text"),

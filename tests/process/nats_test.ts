@@ -217,7 +217,7 @@ test("natsRelay with JetStream delivers each event of a history in order to anot
 });
 
 if (process.env["FIRN_LONG"] === "1" && runtime === "deno") {
-  test("natsRelay with JetStream delivers an event that a lost node had received before the later ones", async () => {
+  test("natsRelay with JetStream delivers later events only after one that a lost node has not confirmed", async () => {
     await withNats(async (start, { port }) => {
       const a = await start("a", { nats: { mesh: "a", jetstream: true } });
       const b = await start("b", { nats: { mesh: "b", jetstream: true } });

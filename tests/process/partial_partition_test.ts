@@ -82,7 +82,7 @@ for (const pair of PAIRS) {
           if (answers[0] || answers[1]) granted++;
         }
         assertEquals(granted, 30);
-        // The holder is unreachable for one participant, and remains the only one.
+        // One node cannot reach the holder, which remains the only holder.
         assertEquals(await b.ask("singleton", { name: "clock" }), true);
         assertEquals([runs(a), runs(b), b.count("runs")], [true, false, 0]);
         machines.heal();
@@ -114,7 +114,7 @@ for (const pair of PAIRS) {
         await untilWhole(...nodes);
         const second = rest.find(runs)!;
         assertEquals([second.count("runs"), nodes.filter(runs).length], [1, 1]);
-        // Each machine is isolated, so none has a quorum.
+        // Isolates each machine, so that no node has a quorum.
         for (const [i, j] of [[0, 1], [0, 2], [1, 2]] as const) machines.cut(i, j);
         await until("no copy runs", () => !nodes.some(runs));
         await spawn(first, "x");

@@ -90,7 +90,7 @@ for (const [one, other] of PAIRS) {
             (await where(a, "torn")) === (await where(b, "torn")) &&
             (await where(a, "mine")) === (await where(b, "mine")),
         );
-        // One actor keeps the name and the other has exited. Which one depends on a millisecond.
+        // One actor keeps the name and the other has exited. Which of them depends on milliseconds.
         const keepsA = String(await where(a, "torn")).startsWith(a.name);
         const expected = keepsA ? [alive[0] + 1, alive[1]] : [alive[0], alive[1] + 1];
         await until(

@@ -39,7 +39,7 @@ export async function talk({ Socket, Presence }, url, transport) {
   await until(() => errors > 0);
   await until(() => mine.state === "joined");
   answers.again = await done(mine.push("say", { text: "again" }));
-  // When the connection is lost, both reconnect, and the presence is the same.
+  // When the connection is lost, both clients reconnect, and the presence is the same as before.
   two.conn.close(4000);
   await until(() => yours.state !== "joined");
   await until(() => yours.state === "joined" && presence.list((key) => key).length === 2);

@@ -17,14 +17,14 @@ import {
 import type { Manner } from "../otp/remote_workers.ts";
 import { test, until } from "../kit/test.ts";
 
-/** A live worker, or a known child. */
+/** A live worker, or a child that the supervisor knows. */
 interface Known {
   readonly id: string;
   readonly pid?: string;
   readonly node?: string;
 }
 
-/** The ping timeout is one second. */
+/** Options with a ping timeout of one second. */
 const HASTY = { pingInterval: 200, pingTimeout: 1000 };
 
 /** Runs `body` with a supervising node on one runtime, and other nodes on the other. */
@@ -69,7 +69,7 @@ async function living(...nodes: NodeProcess[]): Promise<Known[]> {
   return (await Promise.all(nodes.map((node) => node.ask<Known[]>("living")))).flat();
 }
 
-/** Waits until the first child waits, or runs on the given node. */
+/** Waits until the first child waits for its node, or runs on the given node. */
 async function untilFirst(a: NodeProcess, what: "waiting" | NodeProcess): Promise<void> {
   await until(`the child is ${typeof what === "string" ? what : `on ${what.name}`}`, async () => {
     const [{ pid } = {}] = await which(a);
@@ -185,7 +185,7 @@ for (const pair of pairsInTurn(0)) {
 for (const pair of PAIRS) {
   const on = pair.join(", ");
 
-  test(`Supervisor.stop (${on}): stops remote children in reverse order, one after another`, async () => {
+  test(`Supervisor.stop (${on}) stops remote children in reverse order, one after another`, async () => {
     await withCluster(pair, async (a, start) => {
       const b = await start("b");
       const c = await start("c", b);

@@ -47,7 +47,7 @@ for (
   ] as const
 ) {
   test(
-    `Node.start: rejects if Deno denies a permission (${flags}, ${options})`,
+    `Node.start rejects if Deno denies a permission (${flags}, ${options})`,
     {
       ignore: deno === undefined,
     },
@@ -65,13 +65,13 @@ const own = runtime === "deno"
   : `${process.execPath} ${CHILD}`;
 
 for (const redirect of ["2>/dev/full", "2>&-"]) {
-  test(`Node: continues to run when its log cannot be written (${redirect})`, async () => {
+  test(`Node continues to run when its log cannot be written (${redirect})`, async () => {
     const options = given({ cookie: "of the tests" });
     assertEquals(await sh(`${own} ${options} ${redirect}`), { status: 0, out: "stopped\n" });
   });
 }
 
-test("Node: continues to run when the reader of its log has exited", async () => {
+test("Node continues to run when the reader of its log has exited", async () => {
   const options = given({ cookie: "of the tests" });
   const { out } = await sh(`{ ${own} ${options} 2>&1 >&3 | true; } 3>&1`);
   assertEquals(out, "stopped\n");

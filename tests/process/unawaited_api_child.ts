@@ -84,7 +84,7 @@ const until = async (count: number): Promise<void> => {
   }
 };
 const begin = (name: string, forget: (self: Self) => unknown): void => {
-  // Gives the actor's function the name of the call whose result it does not await.
+  // Names the actor's function after the call whose result it does not await.
   const { [name]: body } = { [name]: (self: Self) => () => void forget(self) };
   // The call must be made on the node whose actor is running.
   const home = /^(serve|leave)/.test(name) ? plain : node;

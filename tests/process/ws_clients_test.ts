@@ -65,7 +65,7 @@ function works(command: string | undefined, args: readonly string[]): boolean {
 const [deno, bun, node] = ["deno", "bun", "node"].map(findProgram);
 const DENO_ARGS = ["run", "-A", "-q", "--no-config", "--no-lock"];
 
-/** Node has its own `WebSocket` since 22, and behind a flag before. */
+/** The flags with which Node has its own `WebSocket`: none since version 22. */
 const nodeFlags = [[], ["--experimental-websocket"]]
   .find((flags) =>
     works(node, [...flags, "-e", "new WebSocket('ws://127.0.0.1:9').onerror = () => {}"])

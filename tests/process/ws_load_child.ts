@@ -2,8 +2,8 @@
  * Many clients for `ws_load_test.ts`, in a separate process, so that only the server's memory is
  * measured:
  *
- *     idle PORT COUNT      opens COUNT WebSockets and keeps them; prints "open"
- *     stalled PORT COUNT      the same, but they never read after the upgrade response
+ *     idle PORT COUNT               opens COUNT WebSockets and keeps them open; prints "open"
+ *     stalled PORT COUNT            the same, but never reads after the upgrade response
  *     churn PORT A_SECOND SECONDS   opens and drops A_SECOND per second; prints "done COUNT"
  *
  * It exits at the end of its standard input.

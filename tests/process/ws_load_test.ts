@@ -25,7 +25,7 @@ const CROWD = fileURLToPath(new URL("./ws_load_child.ts", import.meta.url));
 
 /** The maximum size of an idle connection in bytes of the heap. */
 const IDLE_BYTES_MAX = 4096;
-/** Memory that does not depend on the number of connections. */
+/** Heap that may grow independently of the number of connections, in bytes. */
 const SLACK_BYTES = 700_000;
 
 /** Starts a process with many clients. Returns the process and its output. */
@@ -208,7 +208,8 @@ test("a broadcast to ten thousand members delays other events by at most 20 ms",
       server.rooms.broadcast("news", "x".repeat(64));
       waits.push(await longestWait(700));
     }
-    // In the first rounds code is not compiled yet, and other processes use the CPU, too.
+    // Ignores the first rounds, in which code is not compiled yet. Takes the shortest of the
+    // others, because other processes use the CPU, too.
     const best = Math.min(...waits.slice(5));
     console.log(`ws_load_test: a broadcast to 10,000 keeps others waiting for ${best} ms`);
     assert(best <= 20, `${waits}`);

@@ -1,7 +1,8 @@
 /**
  * A cluster of processes, its faults, and the checks after them.
  *
- *     faults ─▶ heal ─▶ whole ─▶ rest ─▶ at rest: checkers ─▶ targets end: signals ─▶ clear: leaks
+ *     faults ─▶ heal: all connected again ─▶ rest: the workload ends, and the checkers run
+ *       ─▶ monitored actors exit: signals are checked ─▶ all actors exit: leaks are checked
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -23,8 +24,8 @@ const PATIENCE = { pingInterval: 300, pingTimeout: 1_200 } as const;
 const STOP_MS = 15_000;
 
 /**
- * A busy machine may lose a session without a fault; messages of that round then need not arrive.
- * This limits the number of such rounds.
+ * Maximum number of rounds of messages that must arrive. A round is repeated if a session was lost
+ * during it, which may happen on a busy machine without a fault.
  */
 const ROUNDS_MAX = 10;
 
@@ -290,7 +291,7 @@ class Cluster {
 
   /**
    * Ends the workload, and makes the nodes send messages that every member must receive. Repeats
-   * this if a session was lost meanwhile.
+   * this if a session was lost in the meantime.
    */
   async #rest(): Promise<Verdict> {
     for (let round = 1; round <= ROUNDS_MAX; round++) {

@@ -1,5 +1,5 @@
 /**
- * Checks that when a node stops in order, its supervision trees and the children of each stop in
+ * Checks that when a node stops gracefully, its supervision trees and the children of each stop in
  * reverse order of their start, and every service has written its data.
  */
 import { throwBroken } from "./checker.ts";
