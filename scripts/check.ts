@@ -5,7 +5,7 @@
  *     deno task test                       all of it
  *     deno task test --quick               without Bun and without the benches
  *     deno task test --only fmt,lint,deno  these stages
- *     deno task test tests/otp             these tests, on both runtimes: the loop of editing and testing
+ *     deno task test tests/otp             these tests, on both runtimes
  *     deno task test --std=jsr             with the genuine @std packages, in place of the local ones
  *
  * Each stage is a list of commands. Commands of all stages run at the same time: two more of them
@@ -44,7 +44,7 @@ ${STAGES.map(({ name, title }) => `  ${name.padEnd(10)} ${title}`).join("\n")}`;
 
 /** Number of the longest commands that are printed at the end. */
 const SLOWEST_SHOWN = 8;
-/** Maximum number of characters shown of each of them. */
+/** Maximum number of characters that are shown of each of these commands. */
 const SLOWEST_CHARS_MAX = 100;
 
 const tty = Deno.stdout.isTerminal();

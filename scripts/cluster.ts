@@ -43,7 +43,7 @@ async function begin(cluster: Cluster, screen: Screen, options: Options): Promis
   const { nodes } = cluster;
   screen.title(`Firn demo cluster: ${nodes.length === 1 ? "1 node" : `${nodes.length} nodes`}`);
   cluster.tell = (event) => {
-    // Does not print that nodes start and connect, because the table shows it.
+    // Does not print when nodes start and connect, because the table shows this.
     if (event.kind !== "started" && event.kind !== "met") screen.event(event);
   };
   for (const node of nodes) cluster.start(node);

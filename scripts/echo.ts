@@ -22,7 +22,7 @@ Usage: deno task echo [options]
   --help             show this
 `;
 
-/** Maximum size of a message, larger than any message of a test suite. */
+/** Maximum size of a message in bytes, which is larger than any message of a test suite. */
 const MESSAGE_BYTES_MAX = 64 * 1024 * 1024;
 
 function fail(words: string): never {
@@ -49,11 +49,11 @@ function readOptions(): { port: number; hostname: string } {
   return { port, hostname: options.hostname };
 }
 
-/** Continues handling a connection's messages after a drain. */
-type GoOn = (() => void) | undefined;
+/** Resolves the promise of the message handler, so that the next message is handled. */
+type Continue = (() => void) | undefined;
 
 function echo(options: { port: number; hostname: string }): Promise<Server> {
-  return serve<GoOn>({
+  return serve<Continue>({
     ...options,
     maxPayloadLength: MESSAGE_BYTES_MAX,
     backpressureLimit: 2 * MESSAGE_BYTES_MAX,

@@ -1,7 +1,7 @@
 /**
- * Detects the exit of the task runner that started this program: `deno task`, or npm. A signal that ends
- * the runner in order, such as Ctrl-C, reaches this program too; `kill -9` does not, and would leave
- * processes behind.
+ * Detects the exit of the task runner that started this program: `deno task`, or npm. A signal that
+ * the runner can handle, such as that of Ctrl-C, reaches this program too. `kill -9` of the runner
+ * does not, so that this program would continue to run.
  *
  * @module
  */
@@ -11,8 +11,8 @@ import process from "node:process";
 const LOOK_MS = 500;
 
 /**
- * Calls `gone` when the runner has exited. A program started by a shell has no runner: it may continue
- * in the background on purpose.
+ * Calls `gone` when the runner has exited. A program that was started by a shell has no runner, and
+ * may continue in the background on purpose.
  */
 export function onRunnerGone(gone: () => void): void {
   // `deno task` and npm set this variable to the folder in which they were started.

@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console
 /**
- * Runs the examples of the documentation as tests: every block of TypeScript in a comment of `mod.ts` and
- * `lib`, in `README.md` and in the guides, unless it is marked `ignore`.
+ * Runs the examples of the documentation as tests: every block of TypeScript in a comment of
+ * `mod.ts` and `lib`, in `README.md` and in the guides, unless it is marked `ignore`.
  *
  *     deno run -P=test scripts/check/doc_examples.ts
  *

@@ -13,7 +13,8 @@ export interface Example {
 }
 
 /**
- * Returns the blocks of TypeScript in the comments of a module, or in a page, except those marked `ignore`.
+ * Returns the blocks of TypeScript in the comments of a module, or in a page, except those that are
+ * marked `ignore`.
  */
 export function examplesOf(path: string, text: string): Example[] {
   const parts = path.endsWith(".md")

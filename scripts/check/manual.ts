@@ -71,7 +71,10 @@ export function valuesOf(source: string): ReadonlySet<string> {
   return new Set([...lists, ...[...own].map(([, name]) => name!)].filter(Boolean));
 }
 
-/** Returns a line for each violation by the symbols of one entry point, of which `valueNames` are values. */
+/**
+ * Returns a line for each violation by the symbols of one entry point. `valueNames` are the names
+ * of the symbols that are values.
+ */
 export function manualProblems(
   symbols: readonly DocSymbol[],
   valueNames: ReadonlySet<string>,
@@ -80,8 +83,8 @@ export function manualProblems(
     const exported = declarations.filter(({ declarationKind }) => declarationKind === "export");
     const values = exported.filter(({ kind }) => VALUES.has(kind));
     const problems = exported.flatMap((each) => declarationProblems(name, each));
-    // One of several declarations has the example: a const with a type of the same name, or
-    // overloads.
+    // If a name has several declarations, such as overloads or a const and a type, it is sufficient
+    // that one of them has an example.
     if (values.length > 0 && valueNames.has(name) && !exported.some(hasExample)) {
       problems.unshift(`${at(values[0]!)}: ${name} has no @example`);
     }
@@ -146,7 +149,7 @@ function isNumber(type: DocType | undefined): boolean {
   return type?.kind === "keyword" && type.value === "number";
 }
 
-/** Returns whether a property is optional only in order to forbid it. */
+/** Returns whether the type of a property forbids the property, so that it must be omitted. */
 function isNever(type: DocType | undefined): boolean {
   if (type?.kind === "union") {
     return type.value.every((each: DocType) => isNever(each));
@@ -154,7 +157,10 @@ function isNever(type: DocType | undefined): boolean {
   return type?.kind === "keyword" && (type.value === "never" || type.value === "undefined");
 }
 
-/** Returns whether it has an example, or one of its methods has one, which also shows the class. */
+/**
+ * Returns whether a declaration or one of its methods has an example. That of a method also shows
+ * the use of its class.
+ */
 function hasExample({ jsDoc, def }: DocDeclaration): boolean {
   return [jsDoc, ...(def?.methods ?? []).map((method) => method.jsDoc)].some((each) =>
     each?.tags?.some(({ kind, doc }) => kind === "example" && /^```ts/m.test(doc ?? ""))

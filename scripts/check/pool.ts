@@ -9,8 +9,8 @@ export type Job = () => Promise<void>;
 
 /**
  * Runs the jobs of all queues, at most `limit` at the same time. The next job is taken from the
- * queue with the fewest running jobs, the first such queue of the list, so that stages that mostly
- * wait run at the same time as those that compute.
+ * queue with the fewest running jobs; if several queues have equally few, from the first of them.
+ * Stages that mostly wait thus run at the same time as stages that compute.
  */
 export async function runPool(queues: readonly (readonly Job[])[], limit: number): Promise<void> {
   const all = queues.map((jobs) => ({ left: [...jobs], running: 0 }));

@@ -31,7 +31,7 @@ export interface Stage {
  * the library once.
  */
 const FILES_PER_COMMAND = 20;
-/** The same for Mesher, whose files take longer. */
+/** Number of test files of a command for Mesher, whose files take longer. */
 const MESHER_FILES_PER_COMMAND = 6;
 
 /** The file of the stage "latency". */
@@ -109,8 +109,8 @@ export const STAGES: readonly Stage[] = [
     title: "processes of Deno",
     counts: "deno test",
     // Grants all permissions, because the package that controls the browser reads a file in /proc
-    // that requires them. Leaves out files whose tests all run on pairs of processes: the mixed
-    // mode runs them, with each runtime on either side.
+    // that requires them. Leaves out the files whose tests all run on pairs of processes: the stage
+    // "mixed" runs them, with each runtime on either side.
     commands: () =>
       testsOf(
         "deno",

@@ -1,6 +1,7 @@
 /**
- * Uses the original `@std` packages. `"links"` in `deno.json` replaces them with small local packages, because not
- * every machine can reach JSR; this file writes the same config without the links.
+ * Uses the original `@std` packages. `"links"` in `deno.json` replaces them with small local
+ * packages, because not every machine can reach JSR. This file writes the same config without the
+ * links.
  *
  * @module
  */

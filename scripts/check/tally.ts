@@ -15,7 +15,7 @@ export interface Tally {
 /** The format of the printed counts. `"whole"` is a stage that passes or fails as a unit. */
 export type Counting = "whole" | "deno test" | "bun test";
 
-/** Returns the counts of one run. A failed run counts at least one failure. */
+/** Returns the counts of one run. If the run has failed, at least one failure is counted. */
 export function tallyOf(counting: Counting, { ok, output }: Result): Tally {
   const counts = COUNTS[counting](output) ?? { passed: ok ? 1 : 0, failed: 0, skipped: 0 };
   return ok ? counts : { ...counts, failed: Math.max(1, counts.failed) };

@@ -3,8 +3,8 @@
  *
  *     deno test -P=test --no-check scripts/check/together.ts -- tests/base/clock_test.ts …
  *
- * `deno test` starts an isolate for each file, which loads and compiles the library again: a quarter
- * of a second of CPU time, more than most files need for their tests.
+ * `deno test` starts an isolate for each file. The isolate loads and compiles the library again,
+ * which takes a quarter of a second of CPU time, more than the tests of most files.
  *
  * @module
  */

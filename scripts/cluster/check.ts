@@ -9,8 +9,8 @@ import { DemoError } from "./runtimes.ts";
 import type { Screen } from "./screen.ts";
 
 /**
- * Kills the last node, restarts it, and returns a description of the observations. `first` is the state
- * before.
+ * Kills the last node, restarts it, and returns a description of the observations. `first` is the
+ * result of a round that was run before.
  */
 export async function checkCluster(
   cluster: Cluster,

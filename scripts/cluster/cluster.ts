@@ -43,7 +43,7 @@ export class Cluster implements ProcessWatcher {
   readonly #reasons = new Map<NodeProcess, string>();
   /** Nodes that were killed on purpose. */
   readonly #killed = new Set<NodeProcess>();
-  /** Functions that check the conditions of pending waits again. */
+  /** Functions that check again whether the condition of a pending wait holds. */
   readonly #looks = new Set<() => void>();
   #broken: DemoError | undefined;
   /**

@@ -6,8 +6,8 @@
 import { createServer } from "node:net";
 
 /**
- * The range of randomly chosen ports, below the range that systems use for outgoing connections. The port
- * of a killed node must still be free when the node is restarted.
+ * The range of randomly chosen ports. It is below the range that systems use for outgoing
+ * connections, because the port of a killed node must still be free when the node is restarted.
  */
 const PORT_MIN = 10_240;
 const PORT_MAX = 32_000;

@@ -15,7 +15,7 @@ export interface NodeCard {
   readonly runtime: "deno" | "bun";
 }
 
-/** The options of a node's process. Its input stays open; the process exits when it ends. */
+/** The options of a node's process. The process exits when its standard input ends. */
 export interface Terms {
   readonly name: string;
   readonly cookie: string;

@@ -13,16 +13,19 @@ import { DemoError } from "./runtimes.ts";
 /** Time in milliseconds after which a message that has not arrived counts as lost. */
 const ARRIVAL_MS = 3_000;
 
-/** Maximum number of broadcasts that may not reach all nodes. With more, the round is aborted. */
+/**
+ * Maximum number of broadcasts that do not reach all nodes. If there are more, the round is
+ * aborted.
+ */
 const LOSSES_MAX = 2;
 
 /** Interval in milliseconds of the broadcasts that are sent until all nodes know all members. */
 const PROBE_MS = 50;
 
-/** Number of broadcasts of each node that are sent as a warm-up, without a measurement. */
+/** Number of broadcasts that each node sends as a warm-up, before the measured ones. */
 const WARM_UPS = 5;
 
-/** Number of measured broadcasts. */
+/** Number of measured broadcasts of each node. */
 const TIMED = 20;
 
 /** The result of a round. */
@@ -67,7 +70,7 @@ class Ledger {
   readonly #clients: readonly ChatClient[];
   readonly #room: string;
   readonly #in = new Set<ChatClient>();
-  /** The numbers of broadcasts that are sent until they arrive. */
+  /** The numbers of the broadcasts with which a node finds out whether it knows all members. */
   readonly #probes = new Set<number>();
   #sent = 0;
   #from: ChatClient | undefined;

@@ -27,7 +27,8 @@ export class DemoError extends Error {
 }
 
 /**
- * Returns the program of a runtime: the current one, `DENO_BIN` or `BUN_BIN`, or the one on the PATH.
+ * Returns the program of a runtime: that of this process, or `DENO_BIN` or `BUN_BIN`, or the one on
+ * the PATH.
  */
 export function programOf(runtime: Runtime): string {
   if (runtime === ownRuntime) return process.execPath;

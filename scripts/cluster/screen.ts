@@ -10,7 +10,9 @@ import { shortName } from "./report.ts";
 import type { Round } from "./round.ts";
 import { RUNTIME_NAMES } from "./runtimes.ts";
 
-/** SGR codes. The nodes have the colours of the page, as far as a terminal supports them. */
+/**
+ * SGR codes of the terminal. The nodes have the colours of the page, as far as a terminal has them.
+ */
 const BOLD = "1";
 const DIM = "2";
 const RED = "31";

@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console
 /**
- * A sharded counter: one actor for each key, on the node that is the key's home. Its count is stored before a call is
- * answered, so it survives the loss of the node.
+ * A sharded counter: one actor for each key, on the node that is the key's home. The count is
+ * stored before a call is answered, so that it survives the loss of the node.
  *
  *     deno run -A scripts/examples/counter.ts
  *

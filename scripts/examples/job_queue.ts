@@ -1,6 +1,7 @@
 /**
- * A durable job queue: workers on all nodes send mails, four at a time on each node, with up to three retries.
- * Jobs outlive every node; the queue moves to another node with its singleton.
+ * A durable job queue: workers on all nodes send mails, four at a time on each node, with up to
+ * three retries. Jobs survive the loss of any node, because the queue then moves to another node
+ * with its singleton.
  */
 import { type Node, service } from "@firn/firn";
 import { pool, type PoolKind, type Store } from "@firn/firn/otp";

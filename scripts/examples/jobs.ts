@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console
 /**
- * Jobs on remote workers: one node has the queue, the others run the jobs. A worker that is killed is restarted,
- * and a job that fails is retried.
+ * Jobs on remote workers: one node has the queue, the others run the jobs. A worker that is killed
+ * is restarted, and a job that fails is retried.
  *
  *     deno run -A scripts/examples/jobs.ts
  *
@@ -21,7 +21,10 @@ const worker = remote("worker", (_self: Self<Call<string, number>>) => (call) =>
   call.reply(work(call.request));
 });
 
-/** Starts three nodes, runs the jobs on two of them, and returns the results in the order of the jobs. */
+/**
+ * Starts three nodes, and runs the jobs on two of them. Returns the results in the order of the
+ * jobs.
+ */
 export async function runJobs(jobs: readonly string[]): Promise<(number | string)[]> {
   const cookie = crypto.getRandomValues(new Uint8Array(32)).toHex();
   const start = (name: string) =>

@@ -1,6 +1,6 @@
 /**
- * A rate limiter for a whole cluster: a token bucket for each client, on the home node of its key. An idle bucket
- * is passivated, because a full bucket is equivalent to none.
+ * A rate limiter for a whole cluster: a token bucket for each client, on the home node of its key.
+ * An idle bucket is passivated, because it is full, as a new bucket is.
  */
 import { type Node, service } from "@firn/firn";
 import { type Shards, shards } from "@firn/firn/cluster";

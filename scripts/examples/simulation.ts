@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console
 /**
- * A simulation of five nodes, one of which holds a global name and loses its power. Measures for how
- * long the name has no holder. Time is virtual, and the same seed produces the same run.
+ * A simulation of five nodes, one of which holds a global name and loses its power. Measures the
+ * time until another node holds the name. Time is virtual, and a seed always produces the same run.
  *
  *     deno run -A scripts/examples/simulation.ts 7
  *

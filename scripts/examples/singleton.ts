@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console
 /**
- * A singleton: a counter of tickets that runs once in the cluster. When its node leaves, another one continues with
- * its state.
+ * A singleton: a counter of tickets that runs once in the cluster. When its node leaves, another
+ * node continues with its state.
  *
  *     deno run -A scripts/examples/singleton.ts
  *
@@ -21,7 +21,10 @@ const tickets = service<Tickets>({
   terminate: ({ last, handover }) => handover(last), // called last on a planned move
 });
 
-/** Takes tickets before and after the singleton has moved. Returns them, and the nodes on which it ran. */
+/**
+ * Takes tickets before and after the singleton has moved. Returns the tickets, and the nodes on
+ * which the singleton ran.
+ */
 export async function takeTickets(): Promise<{ taken: number[]; nodes: string[] }> {
   const cookie = crypto.getRandomValues(new Uint8Array(32)).toHex();
   const start = (name: string) =>

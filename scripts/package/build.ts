@@ -1,8 +1,10 @@
 /**
- * Builds the npm package: JavaScript and declarations of `mod.ts` and `lib`, in a folder for `npm pack`.
+ * Builds the npm package: JavaScript and declarations of `mod.ts` and `lib`, in a folder for
+ * `npm pack`.
  *
- * Each file is transpiled separately (`isolatedDeclarations` is on in this repository), so that no types of Deno
- * or Bun are needed. Deno rejects TypeScript inside `node_modules`; JavaScript runs on both runtimes.
+ * Each file is transpiled separately (`isolatedDeclarations` is on in this repository), so that no
+ * types of Deno or Bun are needed. Deno rejects TypeScript inside `node_modules`, but JavaScript
+ * runs on both runtimes.
  *
  *     exports: { ".": { types, deno, bun, default } }
  *                                         └─ any other runtime: one sentence in place of a ReferenceError

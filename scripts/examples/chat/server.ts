@@ -1,11 +1,12 @@
 /**
- * A chat on any number of nodes: rooms, names, presence, typing indicator, and the last 50 messages.
+ * A chat on any number of nodes, with rooms, names, presence, a typing indicator, and the last 50
+ * messages.
  *
  *     deno run -A scripts/examples/chat/server.ts --port 8001
  *     deno run -A scripts/examples/chat/server.ts --port 8002 --seed chat1@127.0.0.1:9001
  *
- * `--port 800N` starts the node chatN. If it is killed, its clients continue at another node without
- * losing messages.
+ * `--port 800N` starts the node chatN. If the node is killed, its clients continue at another node
+ * without losing messages.
  *
  * @module
  */

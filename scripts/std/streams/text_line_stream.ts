@@ -13,11 +13,7 @@ export interface TextLineStreamOptions {
   allowCR?: false;
 }
 
-/**
- * Splits text at `
- * ` or `\r
- * `. Text after the last line break is a line if it is not empty.
- */
+/** Splits text at `\n` or `\r\n`. Text after the last line break is a line if it is not empty. */
 export class TextLineStream extends TransformStream<string, string> {
   constructor(_options: TextLineStreamOptions = {}) {
     let rest = "";
