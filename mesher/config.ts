@@ -77,7 +77,7 @@ export class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
 
-/** The default database. */
+/** The default database: a SQLite file in the current folder. */
 export const DATABASE_DEFAULT = "mesher.db";
 /** The default limit of events of one project per minute. */
 export const RATE_PER_MINUTE_DEFAULT = 60_000;

@@ -6,9 +6,9 @@
  */
 import type { Frame } from "./event.ts";
 
-/** Folders into which bundlers write. */
+/** Matches the folders into which bundlers write. */
 const BUNDLES = /(?:^|\/)(?:assets|_next|_nuxt|_app|static|chunks|immutable|dist|build|bundles?)\//;
-/** The suffix after the hash in a bundle's name. */
+/** Matches the suffix after the hash in a bundle's name. */
 const SCRIPT =
   "(?=(?:\\.(?:chunk|bundle|min|module|legacy|prod))*\\.(?:m?jsx?|cjs|tsx?|css|wasm)$)";
 /** Matches a hash in a bundle's name: eight characters of base64url, or more letters and digits. */

@@ -58,7 +58,7 @@ export interface MinifiedFrame {
   readonly column: number | null;
 }
 
-/** One exception. */
+/** An exception of an event. */
 export interface Exception {
   readonly type: string;
   readonly value: string;
@@ -78,7 +78,7 @@ export interface Exception {
 
 /** An earlier action of the program. */
 export interface Breadcrumb {
-  /** Milliseconds since the epoch. */
+  /** The time of the action, in milliseconds since the epoch. Null if unknown. */
   readonly timestamp: number | null;
   readonly type: string | null;
   readonly category: string | null;
@@ -87,7 +87,7 @@ export interface Breadcrumb {
   readonly data: JsonObject;
 }
 
-/** The affected user. */
+/** The user who was affected by an event. */
 export interface EventUser {
   readonly id: string | null;
   readonly email: string | null;

@@ -5,7 +5,7 @@
  * @module
  */
 
-/** The scopes. */
+/** The scopes that a token can have. */
 export const TOKEN_SCOPES = [
   /** Allows all reads. */
   "read",

@@ -26,7 +26,7 @@ const SECURITY: Readonly<Record<Access, readonly Json[]>> = {
   operator: [{ session: [] }, { token: [] }],
 };
 
-/** Returns the document. */
+/** Returns the OpenAPI document for these routes. */
 export function openApiOf(routes: readonly Route[]): Json {
   const paths: Record<string, Record<string, Json>> = {};
   for (const route of routes) {

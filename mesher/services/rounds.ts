@@ -37,7 +37,7 @@ const retention: Round = {
   },
 };
 
-/** Fires threshold rules. */
+/** Fires the alert rules whose condition is a threshold. */
 const alertEvaluator: Round = {
   name: "alert_evaluator",
   everyMs: 30_000,

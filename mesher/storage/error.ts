@@ -4,7 +4,7 @@
  * @module
  */
 
-/** The database failed. */
+/** The error of a failed operation of the database. */
 export class StorageError extends Error {
   override readonly name = "StorageError";
   /** Whether a retry of the same call may succeed. */

@@ -57,7 +57,7 @@ export interface IssueFilter {
   readonly events?:
     | Pick<EventFilter, "release" | "environment" | "user" | "tags">
     | undefined;
-  /** Default: `last_seen`. */
+  /** The sort order. Default: `last_seen`. */
   readonly sort?: IssueSort | undefined;
 }
 

@@ -101,8 +101,8 @@ export const POSTGRES_STEPS: readonly string[] = [
   `,
   // Adds the rules for removing secrets, per project. Null stands for the default rules.
   `ALTER TABLE projects ADD COLUMN scrub json;`,
-  // The storage used by each project, updated when events are added or deleted; pending background
-  // deletions. Tags are found by their marks, which are stored among the words.
+  // Adds the storage used by each project, which is updated when events are added or deleted, and
+  // pending background deletions. Tags are found by their marks, which are stored among the words.
   `
   ALTER TABLE events ADD COLUMN bytes integer;
   CREATE TABLE project_usage (
@@ -120,8 +120,8 @@ export const POSTGRES_STEPS: readonly string[] = [
   DROP INDEX alerts_by_rule;
   CREATE INDEX alerts_by_rule ON alerts (rule_id, issue_id, triggered_at);
   `,
-  // Invitations and password resets, keys that can be shown again, scopes of tokens, and counters
-  // of all nodes.
+  // Adds invitations and password resets, keys that can be shown again, scopes of tokens, and
+  // counters of all nodes.
   `
   CREATE TABLE invitations (
     id uuid PRIMARY KEY, org_id uuid NOT NULL REFERENCES organisations, email text NOT NULL,
@@ -138,7 +138,8 @@ export const POSTGRES_STEPS: readonly string[] = [
     run text PRIMARY KEY, counts json NOT NULL, saved_at bigint NOT NULL
   );
   `,
-  // Fingerprints of merged issues, activity of issues, and moves of events in progress.
+  // Adds the fingerprints of merged issues, the activity of issues, and moves of events in
+  // progress.
   `
   CREATE TABLE issue_aliases (
     project_id uuid NOT NULL, fingerprint text NOT NULL, issue_id uuid NOT NULL,
@@ -154,7 +155,8 @@ export const POSTGRES_STEPS: readonly string[] = [
   ALTER TABLE purges ADD COLUMN destination uuid;
   ALTER TABLE purges ADD COLUMN fingerprints json;
   `,
-  // Releases, the users affected by an issue, and issues that are resolved in the next release.
+  // Adds releases, the users affected by an issue, and issues that are resolved in the next
+  // release.
   `
   CREATE TABLE releases (
     id uuid PRIMARY KEY, project_id uuid NOT NULL, version text NOT NULL,
@@ -172,7 +174,7 @@ export const POSTGRES_STEPS: readonly string[] = [
   CREATE INDEX issues_by_first_release ON issues (project_id, first_release);
   CREATE INDEX issues_by_last_release ON issues (project_id, last_release, last_seen);
   `,
-  // Source maps and minified files, and the chunks in which they are uploaded.
+  // Adds source maps and minified files, and the chunks in which they are uploaded.
   `
   CREATE TABLE artifacts (
     id uuid PRIMARY KEY, project_id uuid NOT NULL, checksum text NOT NULL, kind text NOT NULL,
@@ -189,6 +191,6 @@ export const POSTGRES_STEPS: readonly string[] = [
   );
   CREATE INDEX upload_chunks_by_time ON upload_chunks (created_at);
   `,
-  // Tags are found by their marks among the words, so this index was only written.
+  // Drops the index of tags, which no query reads: tags are found by their marks among the words.
   `DROP INDEX events_by_tags;`,
 ];

@@ -88,8 +88,8 @@ export const SQLITE_STEPS: readonly string[] = [
   `,
   // Adds the rules for removing secrets, per project. Null stands for the default rules.
   `ALTER TABLE projects ADD COLUMN scrub TEXT;`,
-  // The storage used by each project, updated when events are added or deleted; pending background
-  // deletions.
+  // Adds the storage used by each project, which is updated when events are added or deleted, and
+  // pending background deletions.
   `
   ALTER TABLE events ADD COLUMN bytes INTEGER;
   CREATE TABLE project_usage (
@@ -107,8 +107,8 @@ export const SQLITE_STEPS: readonly string[] = [
   DROP INDEX alerts_by_rule;
   CREATE INDEX alerts_by_rule ON alerts (rule_id, issue_id, triggered_at);
   `,
-  // Invitations and password resets, keys that can be shown again, scopes of tokens, and counters
-  // of all nodes.
+  // Adds invitations and password resets, keys that can be shown again, scopes of tokens, and
+  // counters of all nodes.
   `
   CREATE TABLE invitations (
     id TEXT PRIMARY KEY, org_id TEXT NOT NULL REFERENCES organisations, email TEXT NOT NULL,
@@ -125,7 +125,8 @@ export const SQLITE_STEPS: readonly string[] = [
     run TEXT PRIMARY KEY, counts TEXT NOT NULL, saved_at INTEGER NOT NULL
   ) STRICT;
   `,
-  // Fingerprints of merged issues, activity of issues, and moves of events in progress.
+  // Adds the fingerprints of merged issues, the activity of issues, and moves of events in
+  // progress.
   `
   CREATE TABLE issue_aliases (
     project_id TEXT NOT NULL, fingerprint TEXT NOT NULL, issue_id TEXT NOT NULL,
@@ -141,7 +142,8 @@ export const SQLITE_STEPS: readonly string[] = [
   ALTER TABLE purges ADD COLUMN destination TEXT;
   ALTER TABLE purges ADD COLUMN fingerprints TEXT;
   `,
-  // Releases, the users affected by an issue, and issues that are resolved in the next release.
+  // Adds releases, the users affected by an issue, and issues that are resolved in the next
+  // release.
   `
   CREATE TABLE releases (
     id TEXT PRIMARY KEY, project_id TEXT NOT NULL, version TEXT NOT NULL,
@@ -159,7 +161,7 @@ export const SQLITE_STEPS: readonly string[] = [
   CREATE INDEX issues_by_first_release ON issues (project_id, first_release);
   CREATE INDEX issues_by_last_release ON issues (project_id, last_release, last_seen);
   `,
-  // Source maps and minified files, and the chunks in which they are uploaded.
+  // Adds source maps and minified files, and the chunks in which they are uploaded.
   `
   CREATE TABLE artifacts (
     id TEXT PRIMARY KEY, project_id TEXT NOT NULL, checksum TEXT NOT NULL, kind TEXT NOT NULL,

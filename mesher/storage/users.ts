@@ -30,7 +30,7 @@ export interface Users {
       readonly email: string;
       readonly displayName: string;
       readonly passwordHash: string;
-      /** Default: false. */
+      /** Whether the user becomes an operator. Default: false. */
       readonly isOperator?: boolean;
     },
   ): Promise<Result<User, "email_taken">>;

@@ -12,7 +12,7 @@ function ip(...args: string[]): void {
   execFileSync("ip", args, { stdio: "pipe" });
 }
 
-/** One namespace and its name server. */
+/** A network namespace with its own name server. */
 export class NamedMachine {
   readonly #name = `firn-${process.pid}-dns`;
   readonly #folder = mkdtempSync(join(tmpdir(), "firn-dns-"));

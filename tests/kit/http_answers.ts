@@ -3,7 +3,7 @@
  * fail.
  */
 
-/** One response. */
+/** A response that a client has read completely. */
 export interface HttpAnswer {
   readonly status: number;
   /** The headers, by name in lower case. */

@@ -51,7 +51,7 @@ export class Proxy {
     return this.#tubes.size;
   }
 
-  /** Blocks a direction silently. */
+  /** Silently stops forwarding the data of one direction. */
   block(direction: Direction): void {
     this.#blocked.add(direction);
   }
@@ -62,7 +62,7 @@ export class Proxy {
     for (const tube of this.#tubes) tube.move();
   }
 
-  /** Cuts the connections. */
+  /** Ends all connections. */
   cut(): void {
     for (const tube of [...this.#tubes]) tube.end();
   }

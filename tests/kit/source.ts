@@ -4,13 +4,13 @@
  * expressions, and replaces them by blanks, so that lines keep their numbers.
  */
 
-/** One import or re-export, types included. */
+/** An import or re-export, types included. */
 export interface Import {
   readonly specifier: string;
   readonly line: number;
 }
 
-/** One source file. */
+/** A source file. */
 export interface Source {
   /** The path from the project's root, with `/`. */
   readonly path: string;

@@ -129,7 +129,7 @@ export function upgradeRequest(
   return `${line}\r\n${lines.join("")}\r\n`;
 }
 
-/** One raw connection. */
+/** A TCP connection on which a test sends any bytes. */
 export class RawClient implements StreamHandler {
   readonly stream: Stream;
   /** The head of the HTTP response, once it is complete. */

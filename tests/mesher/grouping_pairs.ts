@@ -57,7 +57,7 @@ const different = (name: string, a: SentryEvent, b: SentryEvent): Pair => ({
 const handle = (value: string, line?: string, no = 1): SentryEvent =>
   error("Error", value, { file: "app.js", fn: "handle", no, ...(line ? { line } : {}) });
 
-/** All pairs. */
+/** Pairs of events for the tests of grouping. */
 export const PAIRS: readonly Pair[] = [
   // One function that throws several errors.
   different(
@@ -203,7 +203,7 @@ export const PAIRS: readonly Pair[] = [
   same("C#, a closure", at("<Run>b__12_0"), at("<Run>b__14_1")),
   same("PHP, a class without a name", at("x@anonymous\0/a.php:3$0"), at("x@anonymous\0/a.php:9$1")),
   same("Go, a closure", at("main.run.func1"), at("main.run.func2")),
-  // Messages.
+  // Messages with parts that differ between events.
   same("a URL", says("GET https://a.ex/u/alpha failed"), says("GET https://a.ex/u/beta failed")),
   same("IPv4", says("no route to 10.0.0.1"), says("no route to 10.9.8.7")),
   same("IPv6", says("no route to 2001:db8::1"), says("no route to fe80::1:2%eth0")),

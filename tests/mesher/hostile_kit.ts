@@ -88,14 +88,14 @@ export function fitting({ type, enum: values, minimum }: Schema): unknown {
   }
 }
 
-/** Returns a valid body. */
+/** Returns a valid body for an operation. */
 export function bodyOf({ body }: Operation): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(body ?? {}).map(([name, schema]) => [name, fitting(schema)]),
   );
 }
 
-/** Returns a valid query. */
+/** Returns a valid query for an operation. */
 export function queryOf({ query }: Operation): string {
   const pairs = Object.entries(query).filter(([name]) => !/^cursor/.test(name))
     .map(([name, schema]): [string, string] => [name, String(fitting(schema))]);

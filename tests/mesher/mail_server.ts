@@ -7,15 +7,15 @@ import { runtime } from "../kit/test.ts";
 
 const CHILD = fileURLToPath(new URL("./smtp_child.ts", import.meta.url));
 
-/** A running server. */
+/** A running SMTP server. */
 export interface MailServer {
-  /** `127.0.0.1:port`. */
+  /** The address of the server, `127.0.0.1:port`. */
   readonly host: string;
   /** The mails that have arrived, unchanged. */
   readonly mails: readonly string[];
 }
 
-/** Runs `body` with a server. */
+/** Runs `body` with an SMTP server. */
 export async function withMailServer(
   body: (server: MailServer) => Promise<void>,
 ): Promise<void> {

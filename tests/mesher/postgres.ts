@@ -93,7 +93,8 @@ async function start(): Promise<Cluster | string> {
     async newDatabase(copied?: string) {
       const name = `mesher_${++databases}`;
       const template = copied === undefined ? "" : ` TEMPLATE ${new URL(copied).pathname.slice(1)}`;
-      // PostgreSQL ends the sessions of closed connections shortly afterwards.
+      // PostgreSQL ends the sessions of closed connections with a delay. Until then, the copied
+      // database is in use.
       const isMade = () =>
         sqlOn(address("postgres"), [`CREATE DATABASE ${name}${template}`]).then(
           () => true,

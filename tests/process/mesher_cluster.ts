@@ -22,7 +22,7 @@ export interface TestDatabase {
   stored(): Promise<Stored>;
 }
 
-/** A kind of database. */
+/** A database engine on which the nodes run. */
 export interface Engine {
   readonly name: string;
   /** The reason why it is not available, if it is not. */
@@ -77,7 +77,7 @@ export async function postgresEngine(): Promise<Engine> {
   };
 }
 
-/** The three nodes. */
+/** Three nodes of Mesher on one database. */
 export class MesherCluster {
   readonly names: readonly string[];
   readonly nodes: MesherProcess[] = [];

@@ -29,7 +29,7 @@ function nextRuntime(): Runtime {
   return PAIRS[0]![started++ % 2]!;
 }
 
-/** A Mesher process. */
+/** A process that runs Mesher. */
 export class MesherProcess {
   /** The output of the process, from both streams. */
   output = "";

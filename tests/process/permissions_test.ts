@@ -14,7 +14,7 @@ import { runtime, test } from "../kit/test.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
-/** Only Deno has permissions. */
+/** Skips the tests on Bun, which has no permissions. */
 const ignore = runtime !== "deno";
 
 interface Outcome {

@@ -24,7 +24,7 @@ const SCRIPT = fileURLToPath(new URL("./ws_script.mjs", import.meta.url));
 const AIOHTTP_SCRIPT = fileURLToPath(new URL("./ws_script_aiohttp.py", import.meta.url));
 const PYTHON_SCRIPT = fileURLToPath(new URL("./ws_script.py", import.meta.url));
 
-/** What a client observed. */
+/** The observations of a client. */
 interface Seen {
   readonly echoed: number;
   /** The echo of a fragmented message; empty if the client cannot send one. */
@@ -39,14 +39,14 @@ interface Seen {
   readonly ownClose: { code: number; reason: string; wasClean: boolean };
 }
 
-/** A client, if available. */
+/** A client to test, if it is available. */
 interface Candidate {
   readonly name: string;
   /** The reason why it is not available, if it is not. */
   readonly missing?: string | undefined;
-  /** Whether it sends fragments. */
+  /** Whether the client can send fragmented messages. */
   readonly fragments: boolean;
-  /** Whether it offers compression. */
+  /** Whether the client offers compression. */
   readonly deflates: boolean;
   talk(url: string): Promise<Seen>;
 }

@@ -3,8 +3,10 @@
  * as artifact bundles.
  *
  * ```
- * chunk-upload (GET)          limits, and where chunks go
- * artifactbundle/assemble     which chunks are missing? ─▶ chunk-upload (POST) ─▶ assemble: stored
+ * chunk-upload (GET)          answers with the limits, and the URL for uploads of chunks
+ * artifactbundle/assemble     answers which chunks are missing
+ * chunk-upload (POST)         stores these chunks
+ * artifactbundle/assemble     stores the bundle
  * ```
  *
  * Bundles are found by the debug ids of their files, or by release and URL.

@@ -32,7 +32,7 @@ const KINDS: readonly Kind[] = [
   { path: "nel", name: "ignoreNetworkErrors", type: "nel" },
 ];
 
-/** The routes. */
+/** The routes for data that is not stored. */
 export const unsupportedRoutes: readonly Route[] = KINDS.map(routeOf);
 
 function routeOf({ path, name, type, words }: Kind): Route {

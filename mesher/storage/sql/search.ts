@@ -28,7 +28,7 @@ const SLICE_EVENTS_MAX = 40_000;
 /** Time limit of a search, in milliseconds. */
 export const SEARCH_MS_MAX = 20_000;
 
-/** An event of a list in the database. */
+/** The row of an event in a list. */
 export interface SummaryRow {
   readonly id: string;
   readonly project_id: string;

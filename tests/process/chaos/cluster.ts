@@ -51,7 +51,7 @@ export interface ChaosSettings {
   readonly progress: (line: string) => void;
 }
 
-/** The result of a run. */
+/** The result of a run: the violated promises, and counts. */
 export interface Outcome {
   /** Descriptions of the violations, by the name of the promise. */
   readonly broken: ReadonlyMap<string, string>;

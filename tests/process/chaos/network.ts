@@ -13,7 +13,7 @@ export class Network {
     this.shorts = shorts;
   }
 
-  /** Opens all routes. */
+  /** Opens a route from each node to each other node. */
   static async open(shorts: readonly string[]): Promise<Network> {
     const network = new Network(shorts);
     for (const from of shorts) {

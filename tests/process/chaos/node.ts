@@ -21,7 +21,7 @@ import { Work } from "./work.ts";
 /** The interval between steps of the workload. */
 const ACT_MS = 50;
 
-/** The first input line. */
+/** The options in the first input line. */
 export interface ChaosOptions extends NodeOptions {
   readonly short: string;
   readonly incarnation: string;

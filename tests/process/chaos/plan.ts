@@ -34,7 +34,7 @@ const WEIGHTS: Readonly<Record<Fault["kind"], number>> = {
   heal: 1,
 };
 
-/** All kinds. */
+/** All kinds of faults and recoveries. */
 export const FAULTS: readonly Fault["kind"][] = Object.keys(WEIGHTS) as Fault["kind"][];
 
 /** The time in milliseconds from one fault to the next. */

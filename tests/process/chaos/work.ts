@@ -150,7 +150,7 @@ export class Work {
     for (const pid of this.#targets) this.#place.node.exit(pid, "kill");
   }
 
-  /** Stops the supervisor. */
+  /** Stops the supervisor of this node's tree. */
   async stopTree(): Promise<void> {
     await this.#tree?.stop();
   }

@@ -5,7 +5,7 @@
  */
 import { type Checker, type Fact, throwBroken, type View } from "./checker.ts";
 
-/** Checks messages. */
+/** Checks the messages between actors. */
 export class MessageChecker implements Checker {
   sent = 0;
   arrived = 0;

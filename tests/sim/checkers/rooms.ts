@@ -4,11 +4,11 @@
  */
 import { type Checker, type Fact, throwBroken, type View } from "./checker.ts";
 
-/** Checks rooms. */
+/** Checks the lines that are sent to rooms. */
 export class RoomChecker implements Checker {
   observed = 0;
   readonly #broken: string[] = [];
-  /** The last number of each sender, by receiver. */
+  /** The number of the last line of each sender, by receiver. */
   readonly #last = new Map<string, number>();
   /** The number of times each line was received, by receiver. */
   readonly #logs = new Map<string, Map<string, number>>();
