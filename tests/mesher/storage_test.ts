@@ -33,6 +33,18 @@ const file: Engine = {
   },
 };
 
+/** Returns the names of all tables. */
+const TABLES = `SELECT string_agg(tablename, ' ' ORDER BY tablename) AS names
+  FROM pg_tables WHERE schemaname = 'public'`;
+
+/** Deletes all rows except the version of the schema, without checks of foreign keys. */
+const EMPTY = `DO $$ DECLARE name text; BEGIN
+  SET LOCAL session_replication_role = replica;
+  FOR name IN SELECT tablename FROM pg_tables
+    WHERE schemaname = 'public' AND tablename <> 'mesher_schema'
+  LOOP EXECUTE format('DELETE FROM %I', name); END LOOP;
+END $$`;
+
 storageContract(memory);
 storageContract(file);
 
@@ -51,6 +63,8 @@ else {
     await (await openPostgres({ url, now })).close();
     return url;
   };
+  /** Databases of earlier tests that were emptied, by day. A new one takes 0.3 s of CPU time. */
+  const emptied = new Map<number, { readonly url: string; drop(): Promise<void> }[]>();
   storageContract({
     name: "PostgreSQL",
     shared: true,
@@ -58,8 +72,20 @@ else {
       const day = Math.floor(now() / 86_400_000);
       const template = templates.get(day) ?? makeTemplate(now);
       templates.set(day, template);
-      const { url, drop } = await cluster.newDatabase(await template);
-      return { open: () => openPostgres({ url, now }), drop };
+      const free = emptied.get(day) ?? [];
+      emptied.set(day, free);
+      const database = free.pop() ?? await cluster.newDatabase(await template);
+      const { url } = database;
+      return {
+        open: () => openPostgres({ url, now }),
+        drop: async () => {
+          const [tables] = await cluster.run(await template, TABLES);
+          const [own] = await cluster.run(url, EMPTY, TABLES);
+          // A test may have created or dropped partitions.
+          if (own!["names"] === tables!["names"]) free.push(database);
+          else await database.drop();
+        },
+      };
     },
   });
 }

@@ -1,7 +1,10 @@
 /** Tests `deno bench` in a fresh clone: without flags, with `-P`, and on Bun. */
 import { execFile } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { findProgram } from "../../scripts/cluster/runtimes.ts";
 import { runtime, test } from "../kit/test.ts";
@@ -34,15 +37,24 @@ const bun = findProgram("bun");
 test("deno bench loads every file without flags, runs its benches, and reports skipped ones", {
   ignore: deno === undefined || runtime === "bun",
 }, async () => {
-  // Loads every file, but runs only one bench. The permission flag has no effect here: without one,
-  // Deno adds -A to a Deno process that it starts.
+  // Loads every file, but runs only one bench. One module imports all files, because an isolate per
+  // file would load the library again. The permission flag has no effect here: without
+  // one, Deno adds -A to a Deno process that it starts.
+  const folder = mkdtempSync(join(tmpdir(), "firn-benches-"));
+  const all = join(folder, "all_bench.ts");
+  const files = readdirSync(join(root, "bench"), { recursive: true, encoding: "utf8" });
+  const imports = files.filter((path) => path.endsWith("_bench.ts"))
+    .map((path) => `import ${JSON.stringify(pathToFileURL(join(root, "bench", path)).href)};\n`);
+  assert(imports.length > 20);
+  writeFileSync(all, imports.join(""));
   const { status, text } = await run(deno!, [
     "bench",
     "--allow-env=NOTHING",
     "--no-check",
     "--filter",
     "Ring push, shift",
-  ], { FIRN_BENCH: "tiny" });
+    all,
+  ], { FIRN_BENCH: "tiny" }).finally(() => rmSync(folder, { recursive: true }));
   assertEquals(status, 0, text);
   const skipped = [...text.matchAll(/^(bench\/\S+): .*skipped, it needs --allow-/gm)];
   assert(skipped.length >= 8, text);
