@@ -19,7 +19,7 @@ const missing = await provideDriver();
 const cluster = missing ?? await (await import("./postgres.ts")).startPostgres();
 if (typeof cluster === "string") console.log(`storage_postgres_test: skipped, ${cluster}`);
 else {
-  const { openPostgres } = await import("../../mesher/storage/postgres.ts");
+  const { openPostgres, Postgres } = await import("../../mesher/storage/postgres.ts");
 
   const withDatabase = async (body: (url: string) => Promise<void>): Promise<void> => {
     const { url, drop } = await cluster.newDatabase();
@@ -54,6 +54,19 @@ else {
       for (const node of nodes) {
         assertEquals((await node.health()).schema, POSTGRES_STEPS.length);
         await node.close();
+      }
+    }));
+
+  test("Postgres does not have PostgreSQL compile plans without an index", () =>
+    withDatabase(async (url) => {
+      const postgres = new Postgres({ url, poolMax: 2, now: () => NOON });
+      try {
+        const plan = await postgres.rows("EXPLAIN (ANALYZE) SELECT max(typlen) FROM pg_type");
+        const text = JSON.stringify(plan);
+        assertMatch(text, /Seq Scan/);
+        assert(!text.includes("JIT"), text);
+      } finally {
+        await postgres.close();
       }
     }));
 
