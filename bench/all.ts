@@ -1,6 +1,6 @@
 /**
- * Measures everything beside its peers, and writes the tables of `RECORD.md`, with the machine, the
- * versions, and what other programs used meanwhile.
+ * Measures everything in comparison with its peers, and writes the tables of `RECORD.md`, with the
+ * machine, the versions, and how much of the machine other programs used during the measurement.
  *
  *     deno task bench:all --only ws,codec --out tables.md
  *

@@ -19,7 +19,7 @@ import { size } from "../kit.ts";
 /** Number of actors that are never idle. */
 export const BUSY: number = size(1000, 10);
 
-/** Number of echoes. */
+/** Number of echoes that the client sends and measures. */
 const ECHOES = size(600, 5);
 
 /**

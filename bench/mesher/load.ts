@@ -27,7 +27,7 @@ export interface Answers {
   readonly beganAt: number;
 }
 
-/** Options of a load. */
+/** Options of one run of the load client. */
 export interface Load {
   readonly port: number;
   readonly key: string;

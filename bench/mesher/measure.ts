@@ -40,8 +40,8 @@ export interface Run {
 /** Results of a run. */
 export interface Figures {
   /**
-   * Maximum numbers of events per second: accepted with 202, and stored. The latter is measured
-   * from the first sent event until the last one is stored.
+   * Maximum numbers of events per second: accepted with 202, and stored. The rate of stored events
+   * is measured from the first sent event until the last one is stored.
    */
   readonly accepted: number;
   readonly stored: number;

@@ -41,7 +41,7 @@ const ROWS = [
   { metric: "sync.stall.far", title: "… longest stall, other node", unit: "ms", scale: 1 },
 ] as const;
 
-/** Returns a pair with the programs of this comparison. */
+/** Returns a pair of nodes with the command lines of this comparison. */
 function ofNames(pair: Pair): Pair {
   const file = (word: string): string =>
     word.replace("mesh_firn.ts", "global_firn.ts").replace(/^mesh_actors$/, "global_names");

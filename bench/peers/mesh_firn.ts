@@ -40,9 +40,9 @@ const LARGES = 12;
 
 /** Flow control between a producer and the receiver. */
 interface Pace {
-  /** Messages per turn. */
+  /** Number of messages per turn. */
   readonly burst: number;
-  /** Messages per acknowledgement. */
+  /** Number of messages per acknowledgement. */
   readonly ack: number;
   /**
    * Maximum number of unacknowledged messages: a few megabytes, far below the limit of a session.

@@ -115,7 +115,7 @@ static void request(Conn *c) {
   write_all(c->fd, text, sizeof text - 1);
 }
 
-/* Parses complete responses, whose head has a content-length. Returns the number of bytes consumed. */
+/* Parses complete responses, each with a content-length. Returns the number of bytes consumed. */
 static int parse_http(Conn *c, const char *from, int length) {
   const char *end = memmem(from, length, "\r\n\r\n", 4);
   if (!end) return 0;

@@ -55,7 +55,7 @@ function received(socket, bytes, write) {
   if (head.startsWith("GET /sub")) members.push(socket);
 }
 
-/** Removes a client that has gone. */
+/** Removes a client that has disconnected. */
 function closed(socket) {
   members = members.filter((each) => each !== socket);
 }

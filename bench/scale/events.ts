@@ -6,8 +6,8 @@
  *     deno run -A bench/scale/events.ts [options]
  *     bun bench/scale/events.ts [options]
  *
- * A turn is what runs between two callbacks of `setImmediate`: no socket and no timer is handled
- * meanwhile. Its cost is the CPU time of the main thread, so a busy machine does not change it.
+ * A turn is what runs between two callbacks of `setImmediate`. No socket and no timer is handled
+ * during a turn. Its cost is the CPU time of the main thread, so a busy machine does not change it.
  * Garbage collections that stop the main thread are part of it. To measure without them, give the young
  * generation of V8 room for the whole event:
  *

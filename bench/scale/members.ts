@@ -103,7 +103,7 @@ export class Members {
     return sum;
   }
 
-  /** Ends all nodes. */
+  /** Kills the processes of all nodes. */
   kill(): void {
     for (const member of this.all.splice(0)) member.kill();
   }

@@ -2,8 +2,8 @@
  * Question: what does compression cost, by length, without and with context takeover, and how much
  * of it is the creation of an engine for each message?
  *
- * `alone` is a connection without context takeover, `continuing` one with it; `made anew` creates
- * an engine per message, for runtimes that cannot keep engines.
+ * `alone` is a connection without context takeover, `continuing` is one with context takeover, and
+ * `made anew` creates an engine for each message, as on runtimes that cannot keep engines.
  *
  * @module
  */

@@ -33,7 +33,7 @@ export class DenoStream extends QueuedStream {
     this.#window = window;
   }
 
-  /** Begins to send the queued data in this lane. Returns false if the stream has ended. */
+  /** Begins to send the queued data in a lane. Returns false if the stream has ended. */
   begin(lane: Lane): boolean {
     if (this.isOver) return false;
     this.#send(lane, this.take());

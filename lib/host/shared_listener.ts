@@ -1,8 +1,8 @@
 /**
  * A plain listener on a port that several processes share, on Deno.
  *
- * `Deno.listen` shares a port only with an unstable flag, so this one uses `node:net`. Unlike other
- * listeners it is not watched: a connection to its own address may reach another process.
+ * `Deno.listen` shares a port only with an unstable flag, so this listener uses `node:net`. Unlike
+ * other listeners, it has no watchdog: a connection to its own address may reach another process.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Checks the options of `connect` that a server does not have.
+ * Checks the options that only clients have.
  *
  * @module
  */
@@ -50,7 +50,7 @@ export function checkHeaders(headers: Headers, hasCredentials: boolean): void {
   throw new OptionError("option headers has authorization, and the URL has credentials: use one");
 }
 
-/** Throws {@linkcode OptionError} if a subprotocol is no token or occurs twice. */
+/** Throws {@linkcode OptionError} if a subprotocol is not a token or occurs twice. */
 export function checkProtocols(protocols: readonly string[]): void {
   for (const each of protocols) {
     if (

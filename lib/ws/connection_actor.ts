@@ -38,7 +38,7 @@ export function connectionActors(
   };
 }
 
-/** Couples an actor with its connection: when one of them ends, it ends the other. */
+/** Couples an actor with its connection: when one of them ends, the other is ended too. */
 export class ConnectionActor implements Chained {
   following: Chained | undefined = undefined;
   preceding: Chained | undefined = undefined;

@@ -20,8 +20,8 @@
  *
  * Longer than 400 lines because it is one state machine.
  *
- * The head of a request, the hooks, and the wait for another request have time limits. The other
- * phases end when there is no progress.
+ * The head of a request, the hooks, and the wait for another request have time limits. In the other
+ * phases, the connection is closed when the client makes no progress.
  *
  * @module
  */
@@ -221,8 +221,8 @@ export class HttpConnection<Data> implements StreamHandler {
     this.#terms = terms;
     this.#stream = stream;
     const { remote, peerCertificate } = stream;
-    // Without the option `ca`, the listener does not verify certificates, so that none is passed
-    // on.
+    // Without the option `ca`, the listener does not verify certificates, so that the peer's
+    // certificate is not passed on.
     this.#remote = peerCertificate === undefined || terms.options.tls?.ca === undefined
       ? remote
       : { ...remote, certificate: peerCertificate };

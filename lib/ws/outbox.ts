@@ -6,7 +6,8 @@
  *     drain() is called  no                   yes, when the queue is empty
  *
  * Pongs are limited too: for a peer that pings and does not read, at most one pong is queued beyond
- * `BEHIND_BYTES`, and only its latest ping is kept (RFC 6455, 5.5.3, allows skipping the others).
+ * `BEHIND_BYTES`, and only the latest ping is stored. RFC 6455, section 5.5.3, allows answering the
+ * latest ping only.
  *
  * @module
  */

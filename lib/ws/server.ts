@@ -449,7 +449,7 @@ function listenerTls(tls: ServeOptions["tls"]): ServerTls | undefined {
   return { cert, key, clientCa: ca, takesTls12: true, ...(hosts && { hosts }) };
 }
 
-/** A timer that never fires. */
+/** Replaces a timer that is not set. */
 const IDLE = { cancel(): void {} };
 
 /** Throws {@linkcode OptionError} if an option of `stop` is invalid. */

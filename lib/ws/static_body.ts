@@ -8,11 +8,11 @@
  * - Deno's own server reads the string from internal fields of the response. These fields are found
  *   by their content in a response created for this purpose.
  * - Bun estimates the memory of a response. The estimate includes the length of a string or bytes,
- *   but nothing of a stream, also if it is that of another response. `bytes()` then returns them at
- *   once; of a stream it would collect the whole.
+ *   but not the contents of a stream, even of one that is the body of another response. `bytes()`
+ *   returns a string or bytes at once, but would collect a stream as a whole.
  *
- * Both are checked when this file is loaded. If neither is found, as may be in a later version, each
- * body is read as a stream.
+ * Both are checked when this file is loaded. If neither is found, as may happen in a later version,
+ * each body is read as a stream.
  *
  * @module
  */

@@ -174,8 +174,8 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   #departed = 0;
   #hasAll = false;
   /**
-   * Cost of the bytes received, and of the control frames answered, while a handler's promise is
-   * pending, since other connections were last served. Unit: the cost of one inflated byte.
+   * Work for the bytes and control frames that arrive while a handler's promise is pending, since
+   * other connections were last served. Unit: the cost of one inflated byte.
    */
   #aheadWork = 0;
   #endCode: number = CLOSE_CODES.abnormal;

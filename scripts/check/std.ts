@@ -8,11 +8,12 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 
 /**
- * The config without the links. It is in the folder of `deno.json`, because its paths are relative.
+ * The configuration file without the links to the local packages. It is in the folder of
+ * `deno.json`, because its paths are relative.
  */
 export const GENUINE_CONFIG = ".deno.jsr.json";
 
-/** A config without the links. */
+/** A configuration file for Deno without the links to the local packages. */
 export interface GenuineStd {
   /** Returns the arguments with which a Deno command uses the config. */
   args(args: readonly string[]): string[];
@@ -20,7 +21,7 @@ export interface GenuineStd {
   end(): void;
 }
 
-/** Writes the config. */
+/** Writes the configuration file. */
 export function withGenuineStd(): GenuineStd {
   const { links: _, ...config } = JSON.parse(readFileSync("deno.json", "utf8"));
   writeFileSync(GENUINE_CONFIG, JSON.stringify(config, null, 2) + "\n");

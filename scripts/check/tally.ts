@@ -1,5 +1,5 @@
 /**
- * Counts passed tests, from the last lines of a test runner's output or as one for a whole stage.
+ * Counts passed tests: those in the last lines of a test runner's output, or one for a whole stage.
  *
  * @module
  */

@@ -81,7 +81,7 @@ class Ledger {
   #look: () => void = () => {};
   /** Number of broadcasts that did not reach all nodes. */
   #losses = 0;
-  /** The node whose client has lost its connection. */
+  /** The node that the client with a lost connection was connected to. */
   #lost: string | undefined;
 
   constructor(clients: readonly ChatClient[], room: string) {

@@ -175,7 +175,8 @@ const FAULTS: readonly (readonly [title: string, frames: Uint8Array[], code: num
     [buildFrame({ payload: packed(Uint8Array.of(0x61, 0xff)), reserved: 4 })],
     1007,
   ],
-  // The message is incomplete when the invalid byte arrives. The server must not wait for the rest.
+  // In the following rows, the message is incomplete when the invalid byte arrives. The server must
+  // not wait for the rest.
   [
     "a text whose first fragment is not UTF-8, and which is incomplete",
     [buildFrame({ payload: packed(Uint8Array.of(0x61, 0xff)), reserved: 4, fin: false })],

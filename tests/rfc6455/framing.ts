@@ -130,8 +130,8 @@ const whole = text("fragment1fragment2");
 const stray = (fin: boolean): Uint8Array => frame(CONTINUATION, "stray", { fin });
 
 /**
- * Returns three cases with the same frames, which the public suite splits in three ways. This
- * client splits every case in these ways.
+ * Returns the same case three times, because the public suite splits its frames in three ways. This
+ * client splits the frames of every case in these ways.
  */
 function thrice(row: Omit<Case, "id">): Omit<Case, "id">[] {
   return ["in one piece", "by frames", "by bytes"].map((how) => ({

@@ -82,7 +82,8 @@ const invalids: Case[] = section("6.3", [
 ]);
 
 /**
- * The message is incomplete when the invalid byte arrives. The server must not wait for the rest.
+ * Cases whose message is incomplete when the invalid byte arrives. The server must not wait for the
+ * rest.
  */
 const early: Case[] = section("6.4", [
   {

@@ -285,7 +285,7 @@ test("serve does not extend the deadline of later requests for a slow client", a
   );
 });
 
-test("serve answers others while many idle connections send slowly, and closes the slow ones", async () => {
+test("serve answers other clients while many connections send slowly, and closes the slow ones", async () => {
   const limits = {
     handshakeTimeout: 3000,
     maxConnections: 51,

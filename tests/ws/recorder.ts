@@ -92,7 +92,7 @@ export function read(chunks: readonly Uint8Array[], lengthMax: number = 1 << 20)
   return recorder;
 }
 
-/** Returns each byte as an array of its own. */
+/** Returns a separate array for each byte. */
 export function byteByByte(bytes: Uint8Array): Uint8Array[] {
   return Array.from(bytes, (byte) => Uint8Array.of(byte));
 }
@@ -144,7 +144,7 @@ export class FakeStream implements Stream {
     return readFrames(join(...this.writes)).frames;
   }
 
-  /** The written frames in short: "1 hi", "8 1000 bye". */
+  /** The written frames in short form, such as "1 hi" and "8 1000 bye". */
   get sent(): string[] {
     return this.frames.map(({ opcode, payload }) => {
       if (opcode !== 8) return `${opcode} ${new TextDecoder().decode(payload)}`.trim();

@@ -48,7 +48,7 @@ class Stage {
   }
 }
 
-test("Rooms.join and leave keep counts of rooms and members", () => {
+test("Rooms.join and Rooms.leave update the counts of rooms and members", () => {
   const { rooms } = new Stage();
   const [a, b] = [new Listener(), new Listener()];
   rooms.join("r", a);

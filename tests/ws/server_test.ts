@@ -529,7 +529,7 @@ test("serve pings a silent client, and aborts one that does not answer", async (
   });
 });
 
-test("serve aborts a client that does not answer its close", async () => {
+test("serve aborts a client that does not answer the close frame", async () => {
   const codes: number[] = [];
   await serving({
     closeTimeout: 60,
@@ -551,7 +551,7 @@ test("Server.stop closes all connections with 1001, waits for them, and rejects 
   const server = await serve(host, { ...ECHO, close: (_conn, code) => codes.push(`${code}`) });
   const clients = [await Client.open(server.url), await Client.open(server.url)];
   const stopped = server.stop({ reason: "moving" });
-  // A second call resolves with the first.
+  // A second call returns a promise that resolves at the same time.
   const again = server.stop();
   await stopped;
   await again;
