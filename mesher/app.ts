@@ -9,7 +9,7 @@ import type { LogEntry } from "@firn/firn/node";
 import { observer } from "@firn/firn/observe";
 import { Held } from "./cluster/held.ts";
 import { Losses } from "./cluster/losses.ts";
-import { blame, type Config, storageConfig } from "./config.ts";
+import { type Config, storageConfig, withSettingName } from "./config.ts";
 import { ENVELOPE_BYTES_MAX } from "./domain/limits.ts";
 import { type FirstRun, firstRun, type KeepSecrets } from "./first_run.ts";
 import { Allowance } from "./http/allowance.ts";
@@ -32,7 +32,7 @@ import { Keys } from "./pipeline/keys.ts";
 import { Live } from "./pipeline/live.ts";
 import { EventQueue } from "./pipeline/queue.ts";
 import { Rejections } from "./pipeline/rejections.ts";
-import { mustBeFree } from "./ports.ts";
+import { assertPortsFree } from "./ports.ts";
 import { tellerOf } from "./services/node_monitor.ts";
 import { keepTree } from "./services/root.ts";
 import { saveTotals } from "./services/totals_keeper.ts";
@@ -84,9 +84,9 @@ export interface AppOptions {
 /** Starts a node. */
 export async function startApp(config: Config, options: AppOptions): Promise<App> {
   const { log, now = Date.now } = options;
-  await mustBeFree(config.hostname, config);
+  await assertPortsFree(config.hostname, config);
   const storage = options.storage ??
-    await blame("DATABASE_URL", openStorage({ ...storageConfig(config.database), log }));
+    await withSettingName("DATABASE_URL", openStorage({ ...storageConfig(config.database), log }));
   const isOwn = options.storage === undefined;
   const lease = isOwn ? await openLease(storageConfig(config.database)) : undefined;
   let node: Node | undefined;
@@ -129,7 +129,7 @@ async function startNode({ cluster }: Config, options: AppOptions): Promise<Node
   const { name, cookie, peers } = cluster;
   const hostname = /@(.*):\d+$/.exec(name)![1]!.replace(/^\[|\]$/g, "");
   const starting = start({ name, cookie, seeds: peers, listen: { hostname }, ...logged });
-  const node = await blame("MESHER_NODE_NAME and MESHER_COOKIE", starting);
+  const node = await withSettingName("MESHER_NODE_NAME and MESHER_COOKIE", starting);
   log("info", `node ${node.name} listens; peers: ${peers.join(", ") || "none"}`);
   await meet(node, peers);
   return node;
@@ -213,9 +213,10 @@ async function startServers(mesher: Mesher): Promise<Server[]> {
     ...socketHandlers(mesher),
   };
   // Streams are served on the page's port, and also on a second port if it is set.
-  const ws = wsPort === null
-    ? undefined
-    : await blame("MESHER_HOST and MESHER_WS_PORT", node.serve({ ...common, port: wsPort }));
+  const ws = wsPort === null ? undefined : await withSettingName(
+    "MESHER_HOST and MESHER_WS_PORT",
+    node.serve({ ...common, port: wsPort }),
+  );
   const base = basePathOf(config);
   const watch = observer(node, {
     path: `${base}/observer`,
@@ -246,7 +247,7 @@ async function startServers(mesher: Mesher): Promise<Server[]> {
         : await page.answer(request, url.pathname);
     },
   });
-  const http = await blame("MESHER_HOST and MESHER_HTTP_PORT", serving);
+  const http = await withSettingName("MESHER_HOST and MESHER_HTTP_PORT", serving);
   mesher.ports.http = http.port;
   mesher.ports.ws = ws?.port ?? http.port;
   return ws === undefined ? [http] : [ws, http];
@@ -287,7 +288,7 @@ async function stop(
   }
   const lost = held();
   if (lost > 0) log("error", `${lost} accepted events could not be stored before the end`);
-  await mesher.held.rest();
+  await mesher.held.lowerToCount();
   await mesher.stopTree();
   await saveTotals(mesher);
   await node.stop();

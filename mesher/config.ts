@@ -137,7 +137,7 @@ Environment:
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Returns the result of a start. If it fails, adds the name of the setting to the error. */
-export async function blame<T>(setting: string, started: Promise<T>): Promise<T> {
+export async function withSettingName<T>(setting: string, started: Promise<T>): Promise<T> {
   try {
     return await started;
   } catch (error) {

@@ -12,7 +12,7 @@ import { LOAD_HELP, type LoadOptions, readLoadOptions } from "./load/options.ts"
 import { Tally } from "./load/tally.ts";
 
 /** Maximum number of concurrent requests. Further requests wait, which the summary reports. */
-const UNDER_WAY_MAX = 64;
+const REQUESTS_MAX = 64;
 /** Interval at which due events are sent, in milliseconds. */
 const TICK_MS = 20;
 
@@ -44,7 +44,7 @@ async function send(
  * Returns why the load cannot succeed and what to do, if no server answers or the key is unknown;
  * otherwise undefined.
  */
-function hopeless({ urls }: LoadOptions, { onlyStatus }: Tally): string | undefined {
+function failureReason({ urls }: LoadOptions, { onlyStatus }: Tally): string | undefined {
   if (onlyStatus === 0) {
     return `nothing answers at ${urls.join(", ")}: start Mesher (deno task mesher), or give --url`;
   }
@@ -63,7 +63,7 @@ async function run(options: LoadOptions): Promise<number> {
   let [sent, turn, shownAt] = [0, 0, 0];
   while (true) {
     const elapsed = (performance.now() - began) / 1000;
-    while (underWay.size < UNDER_WAY_MAX) {
+    while (underWay.size < REQUESTS_MAX) {
       // The last request may have fewer events.
       const count = Math.min(batch, total - sent);
       if (count <= 0 || sent + count > rate * elapsed) break;
@@ -74,7 +74,7 @@ async function run(options: LoadOptions): Promise<number> {
     if (elapsed >= seconds) break;
     if (elapsed - shownAt >= 1) {
       shownAt = elapsed;
-      const problem = hopeless(options, tally);
+      const problem = failureReason(options, tally);
       if (problem !== undefined) {
         process.stderr.write(`mesher:load: ${problem}\n`);
         return 1;

@@ -20,7 +20,7 @@ import { say as sayPlainly, sayOf } from "./log.ts";
 
 /** The exit statuses of the program. */
 const FAILED = 1;
-const MISUSED = 2;
+const INVALID_SETTINGS = 2;
 
 /**
  * Resolves at the first SIGINT or SIGTERM, or when the parent process has exited. At a second
@@ -77,7 +77,7 @@ async function main(args: readonly string[]): Promise<number> {
   } catch (error) {
     const words = error instanceof Error ? error.message : String(error);
     process.stderr.write(`mesher: ${words}\n`);
-    return error instanceof ConfigError ? MISUSED : FAILED;
+    return error instanceof ConfigError ? INVALID_SETTINGS : FAILED;
   }
 }
 

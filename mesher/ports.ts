@@ -4,7 +4,7 @@
  * @module
  */
 import { createServer } from "node:net";
-import { blame, type Config, ConfigError, PORT_MAX } from "./config.ts";
+import { type Config, ConfigError, PORT_MAX, withSettingName } from "./config.ts";
 
 /** The ports of one node. 0: the system chooses. */
 export type ServedPorts = Pick<Config, "httpPort" | "wsPort">;
@@ -39,10 +39,12 @@ export function portsOf(config: Config, count: number): ServedPorts[] {
  * Checks that ports are free, and that the host is one of this machine, which port 0 checks too.
  * Rejects with one line about the setting to change.
  */
-export async function mustBeFree(hostname: string, ports: ServedPorts): Promise<void> {
+export async function assertPortsFree(hostname: string, ports: ServedPorts): Promise<void> {
   const served = [["MESHER_HTTP_PORT", ports.httpPort], ["MESHER_WS_PORT", ports.wsPort]] as const;
   for (const [setting, port] of served) {
-    if (port !== null) await blame(`MESHER_HOST and ${setting}`, listenOnce(hostname, port));
+    if (port !== null) {
+      await withSettingName(`MESHER_HOST and ${setting}`, listenOnce(hostname, port));
+    }
   }
 }
 

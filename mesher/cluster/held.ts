@@ -103,7 +103,7 @@ export class Held {
    * Lowers the ceiling to the current number of events, because no more will follow. Resolves when
    * peers have confirmed it.
    */
-  async rest(): Promise<void> {
+  async lowerToCount(): Promise<void> {
     await this.#raising;
     this.#peak = 0;
     await this.lower();

@@ -11,7 +11,7 @@ export const LOSSES_MAX = 20;
  * Time in milliseconds within which reports of several nodes about one lost node are treated as the
  * same loss.
  */
-const NOTICED_MS = 60_000;
+const SAME_LOSS_MS = 60_000;
 
 /** A lost node. A plain object, so that it can be sent. */
 export interface Loss {
@@ -52,7 +52,7 @@ export class Losses {
  * Combines the losses reported by several nodes, each loss once, the latest first. The time is the
  * earliest report; the number of missing events is the largest one reported.
  */
-export function united(seen: readonly (readonly Loss[])[]): Loss[] {
+export function mergeLosses(seen: readonly (readonly Loss[])[]): Loss[] {
   const ends: Loss[] = [];
   // Losses with an incarnation come first, so that the others can be matched with them.
   const all = seen.flat().toSorted((a, b) => rank(a) - rank(b) || a.at - b.at);
@@ -74,7 +74,7 @@ function rank({ life }: Loss): number {
 
 function isSame(end: Loss, loss: Loss): boolean {
   if (end.node !== loss.node) return false;
-  return loss.life === null ? Math.abs(end.at - loss.at) < NOTICED_MS : end.life === loss.life;
+  return loss.life === null ? Math.abs(end.at - loss.at) < SAME_LOSS_MS : end.life === loss.life;
 }
 
 function both(end: Loss, loss: Loss): Loss {

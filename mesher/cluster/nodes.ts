@@ -12,10 +12,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { blame, type Config, ConfigError, storageConfig } from "../config.ts";
+import { type Config, ConfigError, storageConfig, withSettingName } from "../config.ts";
 import { firstRun } from "../first_run.ts";
 import { freePorts } from "../../scripts/cluster/ports.ts";
-import { mustBeFree, portsOf } from "../ports.ts";
+import { assertPortsFree, portsOf } from "../ports.ts";
 import { PARENT_VARIABLE, READY } from "./parent.ts";
 import { firstLoginNotice, keepSecrets } from "../first_login.ts";
 import { say } from "../log.ts";
@@ -25,8 +25,8 @@ import { openStorage } from "../storage/open.ts";
  * The pause before a process is restarted, in milliseconds. It doubles with each process that ends
  * before it is ready.
  */
-const AGAIN_MS = 1_000;
-const AGAIN_MS_MAX = 30_000;
+const RESTART_MS = 1_000;
+const RESTART_MS_MAX = 30_000;
 const MAIN = fileURLToPath(new URL("../main.ts", import.meta.url));
 
 /** Runs `count` nodes until stopped. Resolves with the exit status. */
@@ -42,10 +42,10 @@ export async function runNodes(
     throw new ConfigError("DATABASE_URL is :memory:, which processes cannot share: name a file");
   }
   const served = portsOf(config, count);
-  for (const ports of served) await mustBeFree(config.hostname, ports);
+  for (const ports of served) await assertPortsFree(config.hostname, ports);
   // Opens the storage before any node starts, so that the nodes do not compete for creating it.
   const opening = openStorage({ ...storageConfig(config.database), log: say });
-  const storage = await blame("DATABASE_URL", opening);
+  const storage = await withSettingName("DATABASE_URL", opening);
   const url = config.publicUrl ?? `http://${config.hostname}:${config.httpPort}`;
   const first = await firstRun(storage, config.passwordCost, keepSecrets(config.firstLogin, url))
     .finally(() => storage.close());
@@ -88,7 +88,7 @@ class Child {
   #isStopping = false;
   /** Whether one of the processes was ready. */
   #wasReady = false;
-  #pauseMs = AGAIN_MS;
+  #pauseMs = RESTART_MS;
   #fail = (): void => {};
   #wake = (): void => {};
 
@@ -124,7 +124,7 @@ class Child {
       }
       say("warn", `${how}, and is restarted in ${this.#pauseMs / 1000} s`);
       await this.#pause(this.#pauseMs);
-      this.#pauseMs = Math.min(2 * this.#pauseMs, AGAIN_MS_MAX);
+      this.#pauseMs = Math.min(2 * this.#pauseMs, RESTART_MS_MAX);
       if (this.#isStopping) return 1;
     }
   }
@@ -143,7 +143,7 @@ class Child {
     child.on("message", (message) => {
       if (message !== READY) return;
       this.#wasReady = true;
-      this.#pauseMs = AGAIN_MS;
+      this.#pauseMs = RESTART_MS;
     });
     return new Promise((resolve) => {
       child.on("spawn", () => {

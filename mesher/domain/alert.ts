@@ -29,7 +29,7 @@ export type Action =
 export const ACTION_KINDS = ["websocket", "webhook", "slack", "discord", "email"] as const;
 
 /** A change of an issue, or a number of events, that may meet the condition of a rule. */
-export type Happening =
+export type AlertTrigger =
   | {
     readonly kind: "new_issue" | "regression" | "spike";
     readonly title: string;
@@ -173,23 +173,23 @@ export function cooldownFrom(input: unknown): Parsed<number> {
  * Returns whether a change meets a condition. Does not check the cooldown, which the storage checks
  * for all nodes.
  */
-export function isMet(condition: Condition, happening: Happening): boolean {
+export function isMet(condition: Condition, trigger: AlertTrigger): boolean {
   switch (condition.kind) {
     case "threshold":
-      return happening.kind === "count" && happening.count > condition.count;
+      return trigger.kind === "count" && trigger.count > condition.count;
     case "new_issue":
     case "regression":
     case "spike":
-      return happening.kind === condition.kind;
+      return trigger.kind === condition.kind;
     default:
       return unreachable(condition);
   }
 }
 
 /** Returns the text of an alert. */
-export function alertMessage(condition: Condition, happening: Happening): string {
-  const title = happening.kind === "count" ? "" : happening.title;
-  const counted = happening.kind === "count" ? happening.count : 0;
+export function alertMessage(condition: Condition, trigger: AlertTrigger): string {
+  const title = trigger.kind === "count" ? "" : trigger.title;
+  const counted = trigger.kind === "count" ? trigger.count : 0;
   switch (condition.kind) {
     case "threshold":
       return `${counted} events in ${condition.windowMinutes} min, more than ${condition.count}`;

@@ -11,13 +11,13 @@ import { breadcrumbsFrom, fingerprintFrom, present, sdkFrom, tagsFrom, userFrom 
 import { freeObject, listOf, objectOf, type Raw, textOf } from "./trim.ts";
 
 /** All fields of an event except id, time, level, message and exceptions. */
-export type Surroundings = Omit<
+export type EventContext = Omit<
   MesherEvent,
   "id" | "timestamp" | "level" | "message" | "template" | "params" | "exceptions"
 >;
 
 /** Returns the context in an event's JSON. */
-export function surroundingsFrom(raw: Raw): Surroundings {
+export function eventContextFrom(raw: Raw): EventContext {
   return {
     breadcrumbs: breadcrumbsFrom(raw["breadcrumbs"]),
     tags: tagsFrom(raw["tags"]),

@@ -59,7 +59,7 @@ const SECRET_WORDS: ReadonlySet<string> = new Set(
     "signature passkey pat cc pan").split(" "),
 );
 /** Words that denote a secret only if another word precedes them. */
-const HARMLESS = new Set("key keys salt nonce signature".split(" "));
+const SECRET_AFTER_WORD = new Set("key keys salt nonce signature".split(" "));
 /**
  * Words before `key` that show that the name denotes a key of a map, a table or a keyboard, and not
  * a secret.
@@ -130,7 +130,7 @@ const RECOGNISED = new RegExp(
   "g",
 );
 /** Matches texts that may contain secrets. Other texts are not examined further. */
-const WORTH_A_LOOK =
+const MAY_HAVE_SECRETS =
   /[=:@]|\d[ .-]?\d{3}|bearer|basic|_|-----BEGIN|sk-|SK\d|AKIA|ASIA|AIza|xox|glpat|pypi-|eyJ|SG\.|<\/|--\w|%3D|password|identified by/i;
 const CREDENTIALS = /\b([a-z][a-z0-9+.-]{1,20}:\/\/)([^\s/:@"']{0,256}):([^\s/@"']{1,256})@/gi;
 const SCHEMES =
@@ -369,16 +369,16 @@ class Scrubber {
     const last = words.at(-1)!;
     if (words.length > 1 && DESCRIPTIONS.has(last)) return false;
     if (SECRET_PARTS.test(whole)) return true;
-    if (words.length === 1 && HARMLESS.has(last)) return false;
+    if (words.length === 1 && SECRET_AFTER_WORD.has(last)) return false;
     if (last === "key" || last === "keys") return !KEY_OF.has(words.at(-2)!);
     return SECRET_WORDS.has(last) ||
       words.length > 1 && FORMS.has(last) && SECRET_WORDS.has(words.at(-2)!) &&
-        !HARMLESS.has(words.at(-2)!);
+        !SECRET_AFTER_WORD.has(words.at(-2)!);
   }
 
   /** Returns a text without the secrets in it. */
   text(text: string): string {
-    if (!WORTH_A_LOOK.test(text)) return text;
+    if (!MAY_HAVE_SECRETS.test(text)) return text;
     const left = withoutForms(text)
       .replace(CREDENTIALS, `$1$2:${FILTERED}@`)
       .replace(SCHEMES, `$1$2${FILTERED}`)
@@ -443,7 +443,7 @@ function isSecretValue(value: string, quote: string, between: string): boolean {
 }
 
 function withoutRecognised(text: string): string {
-  return WORTH_A_LOOK.test(text) ? withoutForms(text) : text;
+  return MAY_HAVE_SECRETS.test(text) ? withoutForms(text) : text;
 }
 
 /** Returns a text without the parts that have the form of a secret. */

@@ -7,7 +7,7 @@ import type { Exception, MesherEvent } from "./event.ts";
 import { idOf } from "./id.ts";
 import { messageFrom } from "./message.ts";
 import { exceptionsFrom, framesFrom, levelFrom, plausibleTime, timeFrom } from "./parts.ts";
-import { surroundingsFrom } from "./event_fields.ts";
+import { eventContextFrom } from "./event_fields.ts";
 import { listOf, objectOf, type Raw, refuse } from "./trim.ts";
 import type { Moment, Validated } from "./validate.ts";
 
@@ -26,7 +26,7 @@ export function eventFromSentry(input: unknown, moment: Moment): Validated {
     level: levelFrom(raw["level"]) ?? "error",
     ...message,
     exceptions: withThread(raw, message.message, sentryExceptionsFrom(raw)),
-    ...surroundingsFrom(raw),
+    ...eventContextFrom(raw),
   };
   return { ok: true, event };
 }

@@ -24,7 +24,7 @@ import { LEVELS, type MesherEvent } from "./event.ts";
 import { idOf } from "./id.ts";
 import { BULK_EVENTS_MAX, MESSAGE_CHARS_MAX } from "./limits.ts";
 import { exceptionsFrom, levelFrom, plausibleTime, timeFrom } from "./parts.ts";
-import { surroundingsFrom } from "./event_fields.ts";
+import { eventContextFrom } from "./event_fields.ts";
 import { objectOf, refuse, textOf } from "./trim.ts";
 
 /** The result of validation: an event, or the reason why the input was rejected. */
@@ -90,7 +90,7 @@ export function validateEvent(input: unknown, moment: Moment): Validated {
       level,
       message: textOf(message, MESSAGE_CHARS_MAX) ?? "",
       exceptions,
-      ...surroundingsFrom(raw),
+      ...eventContextFrom(raw),
     },
   };
 }

@@ -46,7 +46,7 @@ export interface Place {
 }
 
 /** A request whose credentials are to be checked. */
-export interface Shown {
+export interface AuthRequest {
   readonly request: Request;
   readonly url: URL;
   /** Whether the request came over https. */
@@ -92,7 +92,10 @@ export async function projectOf(headers: Headers, url: URL, keys: Keys): Promise
  * Returns the user of a request. Throws 401 without valid credentials, and 403 for a page of
  * another site.
  */
-export async function personOf({ request, url, isSecure }: Shown, place: Place): Promise<Person> {
+export async function personOf(
+  { request, url, isSecure }: AuthRequest,
+  place: Place,
+): Promise<Person> {
   const bearer = /^bearer\s+(\S+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
   const secret = bearer ??
     cookieOf(request.headers.get("cookie"), SESSION_COOKIE, isSecure);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Asked, Reply, Route } from "./route.ts";
+import type { Reply, Route, RouteInput } from "./route.ts";
 
 /** The description of a route that changes data. */
 type Row = Pick<Route, "path" | "name" | "about" | "body" | "scope"> & {
@@ -19,7 +19,7 @@ type Row = Pick<Route, "path" | "name" | "about" | "body" | "scope"> & {
  */
 export function changeRoute(
   { errors = [], access = "user", ...row }: Row,
-  make: (asked: Asked) => Promise<boolean | number>,
+  make: (asked: RouteInput) => Promise<boolean | number>,
 ): Route {
   return {
     ...row,
@@ -27,7 +27,7 @@ export function changeRoute(
     access,
     ok: 200,
     errors: [401, 403, 404, ...errors],
-    gives: '{"status":"ok","affected"}',
+    returns: '{"status":"ok","affected"}',
     async handle(asked): Promise<Reply> {
       return { json: { status: "ok", affected: Number(await make(asked)) } };
     },

@@ -90,7 +90,7 @@ function operationOf(route: Route): Json {
     security: SECURITY[route.access],
     parameters: [...variables, ...query],
     ...requestBodyOf(route),
-    responses: { [route.ok]: { description: route.gives }, ...Object.fromEntries(errors) },
+    responses: { [route.ok]: { description: route.returns }, ...Object.fromEntries(errors) },
   };
 }
 

@@ -42,7 +42,7 @@ export type Access =
   | "operator";
 
 /** The input of a route's handler. */
-export interface Asked {
+export interface RouteInput {
   readonly mesher: Mesher;
   readonly request: Request;
   readonly url: URL;
@@ -99,8 +99,8 @@ export interface Route {
   readonly ok: number;
   readonly errors: readonly number[];
   /** A description of the JSON in the response. */
-  readonly gives: string;
-  handle(asked: Asked): Promise<Answer> | Answer;
+  readonly returns: string;
+  handle(asked: RouteInput): Promise<Answer> | Answer;
 }
 
 /** A project, its organisation, and the role of the user in it. */

@@ -14,16 +14,16 @@ import { isSecure } from "./client.ts";
 import type { RejectionReason } from "../pipeline/rejections.ts";
 import {
   ANONYMOUS,
+  type AuthRequest,
   keyOf,
   type Person,
   personOf,
   projectOf,
   type Requester,
-  type Shown,
 } from "./auth.ts";
 import { readBody, readQuery } from "./input.ts";
 import { HttpError } from "./http_error.ts";
-import type { Answer, Asked, Route } from "./route.ts";
+import type { Answer, Route, RouteInput } from "./route.ts";
 
 /** Headers of every response of the API. */
 const HEADERS: Readonly<Record<string, string>> = {
@@ -112,7 +112,7 @@ export class Router {
 
   async #handle(
     route: Route,
-    given: Pick<Asked, "request" | "url" | "remote" | "params">,
+    given: Pick<RouteInput, "request" | "url" | "remote" | "params">,
     cors: Readonly<Record<string, string>>,
   ): Promise<Response> {
     const mesher = this.#mesher;
@@ -130,7 +130,7 @@ export class Router {
 
   async #requester(
     route: Route,
-    { request, url, remote }: Pick<Asked, "request" | "url" | "remote">,
+    { request, url, remote }: Pick<RouteInput, "request" | "url" | "remote">,
   ): Promise<Requester> {
     const { keys, counters, config } = this.#mesher;
     const shown = () => ({
@@ -159,7 +159,7 @@ export class Router {
     }
   }
 
-  async #person(route: Route, shown: Shown): Promise<Person> {
+  async #person(route: Route, shown: AuthRequest): Promise<Person> {
     const person = await personOf(shown, this.#mesher);
     const needed = scopeOf(route);
     if (allows(person.session.scopes, needed)) return person;

@@ -11,16 +11,16 @@ import type { PageRequest } from "../storage/page.ts";
 import type { Projects } from "../storage/projects.ts";
 import type { Person } from "./auth.ts";
 import { HttpError } from "./http_error.ts";
-import type { Asked, ProjectPlace } from "./route.ts";
+import type { ProjectPlace, RouteInput } from "./route.ts";
 
 /** Returns the user of a request. */
-export function personIn({ requester }: Asked): Person {
+export function personIn({ requester }: RouteInput): Person {
   if (requester.kind !== "user") throw new HttpError(401, "unauthorized");
   return requester;
 }
 
 /** Returns the memberships of the user of a request. */
-export function membershipsOf(asked: Asked): readonly Membership[] {
+export function membershipsOf(asked: RouteInput): readonly Membership[] {
   return personIn(asked).memberships;
 }
 
@@ -29,7 +29,7 @@ export function membershipsOf(asked: Asked): readonly Membership[] {
  * `mayUse`. Without such a role, throws 404, as for a user who is not a member.
  */
 export async function inScope<T>(
-  asked: Asked,
+  asked: RouteInput,
   what: string,
   find: (orgId: string) => Promise<T | null | undefined | false>,
   mayUse: (role: Role) => boolean = () => true,
@@ -43,7 +43,7 @@ export async function inScope<T>(
 }
 
 /** Returns the organisation in the path, by id or slug. */
-export function organisationOf(asked: Asked): Membership {
+export function organisationOf(asked: RouteInput): Membership {
   const wanted = asked.params["org_id"]!;
   const by = isId(wanted) ? "id" : "slug";
   for (const membership of membershipsOf(asked)) {
@@ -53,7 +53,7 @@ export function organisationOf(asked: Asked): Membership {
 }
 
 /** Returns the project in the path, by id or slug. */
-export function projectPlaceOf(asked: Asked): Promise<ProjectPlace> {
+export function projectPlaceOf(asked: RouteInput): Promise<ProjectPlace> {
   const { storage } = asked.mesher;
   return findProject(storage, membershipsOf(asked), asked.params["project_id"]!);
 }
@@ -89,7 +89,7 @@ export function mustManage(role: Role): void {
 }
 
 /** Returns the page that a request asks for. */
-export function pageOf({ query }: Asked, limitDefault: number): PageRequest {
+export function pageOf({ query }: RouteInput, limitDefault: number): PageRequest {
   const limit = limitOf(query["limit"], limitDefault);
   const cursor = query["cursor"] as string | undefined;
   if (cursor === undefined) return { limit };

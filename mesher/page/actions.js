@@ -33,7 +33,7 @@ const WARNINGS = {
 };
 
 /** The action that leads to each state. @type {Record<model.IssueStatus, Action>} */
-const WAY_TO = {
+const ACTION_BY_STATE = {
   unresolved: "unresolve",
   resolved: "resolve",
   archived: "archive",
@@ -66,8 +66,8 @@ export function actionsFor(status) {
  * @returns {model.IssueStatus}
  */
 export function statusAfter(action) {
-  const states = /** @type {model.IssueStatus[]} */ (Object.keys(WAY_TO));
-  return states.find((status) => WAY_TO[status] === action) ?? "unresolved";
+  const states = /** @type {model.IssueStatus[]} */ (Object.keys(ACTION_BY_STATE));
+  return states.find((status) => ACTION_BY_STATE[status] === action) ?? "unresolved";
 }
 
 /**
@@ -103,7 +103,7 @@ export async function actOn(issues, action, { button = null, undone }) {
     action === "delete" ? {} : {
       undo: async () => {
         const back = (/** @type {model.Issue} */ { id, status }) =>
-          issuesApi.act(id, WAY_TO[status]);
+          issuesApi.act(id, ACTION_BY_STATE[status]);
         const problem = await toAll(done, back);
         if (problem !== null) toast(wordsFor(problem), { kind: "bad" });
         undone();

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { alertMessage, conditionJson, type Happening, isMet } from "../domain/alert.ts";
+import { alertMessage, type AlertTrigger, conditionJson, isMet } from "../domain/alert.ts";
 import type { Parts } from "../parts.ts";
 import { type Notification, outgoingOf } from "../domain/notification.ts";
 import type { Attempt } from "../pipeline/webhook.ts";
@@ -28,22 +28,22 @@ export class Alarm {
   }
 
   /** Fires the rules of a project whose condition this change meets. */
-  async happened(projectId: string, issueId: string | null, happening: Happening): Promise<void> {
+  async happened(projectId: string, issueId: string | null, trigger: AlertTrigger): Promise<void> {
     for (const rule of await this.#rulesOf(projectId)) {
-      if (isMet(rule.condition, happening)) await this.fire(rule, issueId, happening);
+      if (isMet(rule.condition, trigger)) await this.fire(rule, issueId, trigger);
     }
   }
 
   /** Fires one rule, whose condition is met. */
-  async fire(rule: AlertRule, issueId: string | null, happening: Happening): Promise<void> {
+  async fire(rule: AlertRule, issueId: string | null, trigger: AlertTrigger): Promise<void> {
     const { node, storage, live, counters, now } = this.#parts;
-    const message = alertMessage(rule.condition, happening);
+    const message = alertMessage(rule.condition, trigger);
     const alert = await storage.fireAlert({ ruleId: rule.id, issueId, message, now: now() });
     if (alert === null) return;
     counters.add("alerts");
     const json = alertJson(alert);
     live.tell(alert.projectId, json);
-    const level = happening.kind === "count" ? "warning" : happening.level ?? "error";
+    const level = trigger.kind === "count" ? "warning" : trigger.level ?? "error";
     const note = await this.#noteOf(rule, { issueId, level, text: alert.message, json });
     const outgoing = outgoingOf(rule.action, note);
     if (outgoing === null) return;

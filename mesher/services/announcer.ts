@@ -57,14 +57,14 @@ export const announcer: Service<Announcer> = service({
         const happening = { kind, title: row.title, level: row.event.level } as const;
         await state.alarm.happened(row.projectId, outcome.issueId, happening);
       }
-      for (const projectId of changed) await tellCount(state.parts, projectId);
+      for (const projectId of changed) await announceCount(state.parts, projectId);
       return state;
     },
   },
 });
 
 /** Sends the number of unresolved issues to the watchers. */
-export async function tellCount({ storage, live }: Parts, projectId: string): Promise<void> {
+export async function announceCount({ storage, live }: Parts, projectId: string): Promise<void> {
   const count = await storage.unresolvedCount(projectId);
   live.tell(projectId, { type: "issue_count", project_id: projectId, count });
 }

@@ -27,7 +27,7 @@ const TICK_MS = 250;
  */
 const HEARD_MS_MAX = 1_000;
 /** The pause before an announcement to a peer without a monitor is repeated, in milliseconds. */
-const AGAIN_MS = 20;
+const REPEAT_MS = 20;
 
 /** The state of the node monitor. `holdings` outlives the service. */
 export interface NodeMonitorState {
@@ -150,7 +150,7 @@ async function ask({ node }: Parts, me: Pid<NodeNews>, peer: string): Promise<vo
  */
 async function tell({ node }: Pick<Parts, "node">, peer: string, own: Holding): Promise<boolean> {
   const there = nodeMonitor.at(node, { name: NODE_MONITOR, node: peer });
-  for (let left = HEARD_MS_MAX; left > 0; left -= AGAIN_MS) {
+  for (let left = HEARD_MS_MAX; left > 0; left -= REPEAT_MS) {
     try {
       await nodeMonitor.call(there, { timeout: HEARD_MS_MAX }).holds(node.name, own);
       return true;
@@ -158,7 +158,7 @@ async function tell({ node }: Pick<Parts, "node">, peer: string, own: Holding): 
       if (error instanceof CallTimeoutError) return false;
       if (!node.peers().includes(peer)) return true;
     }
-    await pause(node, AGAIN_MS);
+    await pause(node, REPEAT_MS);
   }
   return false;
 }

@@ -8,7 +8,7 @@ import { type LocalChildSpec, service } from "@firn/firn";
 import { isSpike } from "../domain/spike.ts";
 import type { Parts } from "../parts.ts";
 import { Alarm } from "./alarm.ts";
-import { tellCount } from "./announcer.ts";
+import { announceCount } from "./announcer.ts";
 
 /** A periodic task. */
 export interface Round {
@@ -69,7 +69,7 @@ const spikeChecker: Round = {
       log("info", `issue ${issueId} spikes: unresolved again`);
       live.tell(projectId, { type: "issue", action: "spiked", issue_id: issueId });
       await alarm.happened(projectId, issueId, { kind: "spike", title });
-      await tellCount(parts, projectId);
+      await announceCount(parts, projectId);
     }
   },
 };

@@ -13,14 +13,14 @@ import type { Storage } from "../storage/storage.ts";
 export const WATCH_MS = 5_000;
 
 /** The credentials and the project with which a stream was opened. */
-export interface Right {
+export interface StreamAccess {
   /** The hash of the secret of the session or token that opened the stream. */
   readonly secretHash: string;
   readonly projectId: string;
 }
 
 /** A stream that can be closed. */
-export interface Ending {
+export interface ClosableStream {
   close(code: number, reason: string): void;
 }
 
@@ -28,7 +28,7 @@ export interface Ending {
 export class Watch {
   readonly #storage: Storage;
   readonly #ms: number;
-  readonly #streams = new Map<Ending, Right>();
+  readonly #streams = new Map<ClosableStream, StreamAccess>();
   #timer: ReturnType<typeof setInterval> | undefined;
   /** Whether a check is in progress. Further checks are skipped meanwhile. */
   #isLooking = false;
@@ -39,13 +39,13 @@ export class Watch {
   }
 
   /** Called when a stream has opened. */
-  add(stream: Ending, right: Right): void {
+  add(stream: ClosableStream, right: StreamAccess): void {
     this.#streams.set(stream, right);
     this.#timer ??= setInterval(() => this.#look(), this.#ms);
   }
 
   /** Called when a stream has closed. */
-  remove(stream: Ending): void {
+  remove(stream: ClosableStream): void {
     this.#streams.delete(stream);
     if (this.#streams.size > 0) return;
     clearInterval(this.#timer);
@@ -69,7 +69,7 @@ export class Watch {
   /**
    * Returns whether the user may still see the stream. Returns true if the database is unavailable.
    */
-  async #holds({ secretHash, projectId }: Right): Promise<boolean> {
+  async #holds({ secretHash, projectId }: StreamAccess): Promise<boolean> {
     try {
       const { memberships } = await personBySecret(secretHash, this.#storage);
       await findProject(this.#storage, memberships, projectId);

@@ -50,7 +50,7 @@ export interface Dialect {
    */
   wordsMatch(param: string, slice?: SliceParams): string;
   /** Returns the parameter for `wordsMatch`. */
-  wordsQuery(asked: AskedWords): string;
+  wordsQuery(asked: SearchTerms): string;
   /** Returns whether at most `max` events of all projects match. */
   isRare(db: Database, query: string, max: number): Promise<boolean>;
   /** A FROM clause with the `key` and `value` of each tag of `events e`. */
@@ -71,7 +71,7 @@ export interface Dialect {
 }
 
 /** The words and the marks to search for (`domain/words.ts`). The last word may be a prefix. */
-export interface AskedWords {
+export interface SearchTerms {
   readonly words: readonly string[];
   readonly marks: readonly string[];
 }

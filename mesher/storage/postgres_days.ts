@@ -59,7 +59,7 @@ export class Days {
     for (const { name } of tables) {
       const day = dayNamed(name);
       if (day === null || (day + 1) * DAY_MS > time) continue;
-      const gone = await this.#db.transaction((query) => drop(query, name)).catch(busyIsNothing);
+      const gone = await this.#db.transaction((query) => drop(query, name)).catch(ignoreBusy);
       if (gone === null) continue;
       this.#seen.delete(day);
       partitions++;
@@ -140,7 +140,7 @@ async function drop(query: Query, name: string): Promise<number> {
  * Ignores the error that a partition is in use. The next round of maintenance tries to drop it
  * again.
  */
-function busyIsNothing(error: { readonly retry?: boolean }): null {
+function ignoreBusy(error: { readonly retry?: boolean }): null {
   if (error.retry === true) return null;
   throw error;
 }

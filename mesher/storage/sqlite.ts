@@ -251,14 +251,14 @@ class Sqlite implements Engine {
 
   #alone<T>(run: () => Promise<T>): Promise<T> {
     if (this.#closed !== undefined) return rejectClosed();
-    return this.#turns.alone(() => patiently(run));
+    return this.#turns.alone(() => retryWhileLocked(run));
   }
 
   /** Runs `body` in an exclusive transaction, which is rolled back if it rejects. */
   #inTransaction<T>(body: () => Promise<T>): Promise<T> {
     if (this.#closed !== undefined) return rejectClosed();
     return this.#turns.alone(async () => {
-      await patiently(() => this.#writer.exec("BEGIN IMMEDIATE"));
+      await retryWhileLocked(() => this.#writer.exec("BEGIN IMMEDIATE"));
       const ended = this.#ended(body);
       this.#open = ended.then(() => {}, () => {});
       try {
@@ -284,7 +284,7 @@ class Sqlite implements Engine {
 }
 
 /** Runs a function, and repeats it while another process has locked the file. */
-async function patiently<T>(run: () => Promise<T>): Promise<T> {
+async function retryWhileLocked<T>(run: () => Promise<T>): Promise<T> {
   const deadline = performance.now() + BUSY_MS_MAX;
   for (let waitMs = 1;; waitMs = Math.min(25, waitMs * 2)) {
     try {

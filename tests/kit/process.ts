@@ -40,7 +40,7 @@ export function pairsInTurn(i: number): readonly (readonly [Runtime, Runtime])[]
  * Limits of warnings that a busy machine does not reach. The number is finite, because JSON has no
  * `Infinity`.
  */
-const UNHURRIED = { eventLoopDelay: 1e9 };
+const NO_WARNINGS = { eventLoopDelay: 1e9 };
 
 /** A message from a node's process to the test. */
 export interface Report {
@@ -95,7 +95,7 @@ export class NodeProcess {
     launch: (runtime: Runtime, file: string) => Child = (runtime, file) =>
       makeHost().spawn({ runtime, file }),
   ): Promise<NodeProcess> {
-    const all = { name: `${short}@127.0.0.1:0`, cookie: COOKIE, warnings: UNHURRIED, ...options };
+    const all = { name: `${short}@127.0.0.1:0`, cookie: COOKIE, warnings: NO_WARNINGS, ...options };
     const node = new NodeProcess(runtime, all, program, launch);
     let status: number | string | undefined;
     node.ended.then((ended) => status = ended);

@@ -6,11 +6,11 @@ import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import {
   actionFrom,
   alertMessage,
+  type AlertTrigger,
   type Condition,
   conditionFrom,
   conditionJson,
   cooldownFrom,
-  type Happening,
   isMet,
 } from "../../mesher/domain/alert.ts";
 import { readConfig } from "../../mesher/config.ts";
@@ -249,7 +249,7 @@ const CONDITIONS: readonly Condition[] = [
 ];
 
 test("isMet returns true only for events that match the condition", () => {
-  const happenings: readonly Happening[] = [
+  const happenings: readonly AlertTrigger[] = [
     { kind: "count", count: 6 },
     { kind: "new_issue", title: "t" },
     { kind: "regression", title: "t" },

@@ -68,7 +68,7 @@ const VALUES: readonly string[] = [
 ];
 
 /** The maximum time in milliseconds for a response, even on a busy machine. */
-const SLOW_MS = 30_000;
+const RESPONSE_MS_MAX = 30_000;
 
 /** Sends a request, and asserts that the operation documents the status of the response. */
 export async function asked(
@@ -81,7 +81,7 @@ export async function asked(
   const what = `${operation.method} ${operation.path}: ${got.status} ${JSON.stringify(got.json)}`;
   assert(operation.statuses.includes(got.status), what);
   assert(got.status < 500, what);
-  assert(ms < SLOW_MS, `${what} after ${ms} ms`);
+  assert(ms < RESPONSE_MS_MAX, `${what} after ${ms} ms`);
   assert(got.headers.get("x-content-type-options") === "nosniff", what);
   const type = got.headers.get("content-type")!;
   assert(type === "application/json; charset=utf-8" || operation.path === "/metrics", type);

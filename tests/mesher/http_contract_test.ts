@@ -112,7 +112,7 @@ test("OpenAPI describes every route and its fields, and is served", async () => 
   });
 });
 
-const NASTY = [
+const HOSTILE_TEXTS = [
   `'; DROP TABLE events; --`,
   `" OR 1=1 --`,
   `<script>alert(1)</script>`,
@@ -124,7 +124,7 @@ const NASTY = [
 
 test("Every event field accepts any text, and returns it unchanged", async () => {
   await onStage(async ({ sender, user }) => {
-    for (const text of NASTY) {
+    for (const text of HOSTILE_TEXTS) {
       const event = {
         message: text,
         level: "error",
@@ -151,6 +151,6 @@ test("Every event field accepts any text, and returns it unchanged", async () =>
       assertEquals(got.json.event.exception[0].frames[0].function, kept);
     }
     const all = await user.get("/api/v1/projects/default/events?limit=100");
-    assertEquals(all.json.data.length, NASTY.length);
+    assertEquals(all.json.data.length, HOSTILE_TEXTS.length);
   });
 });

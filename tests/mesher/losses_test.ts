@@ -1,6 +1,6 @@
 /** Tests what nodes remember about lost nodes, and how the reports of several nodes are merged. */
 import { assertEquals } from "@std/assert";
-import { type Loss, Losses, LOSSES_MAX, united } from "../../mesher/cluster/losses.ts";
+import { type Loss, Losses, LOSSES_MAX, mergeLosses } from "../../mesher/cluster/losses.ts";
 import { test } from "../kit/test.ts";
 
 function loss(node: string, life: number | null, at: number, most: number | null): Loss {
@@ -19,34 +19,34 @@ test("Losses keeps the most recent losses, and removes a node that turns out to 
   assertEquals(losses.list.at(-1)!.node, "n23");
 });
 
-test("united merges the reports of one loss: the earliest time, and the largest count", () => {
+test("mergeLosses merges the reports of one loss: the earliest time, and the largest count", () => {
   const seen = [
     [loss("a", 1, 100, 16), loss("b", 5, 900_000, 0)],
     [loss("a", 1, 90, 128), loss("a", 2, 5_000, 32)],
     [],
   ];
-  assertEquals(united(seen), [
+  assertEquals(mergeLosses(seen), [
     loss("b", 5, 900_000, 0),
     loss("a", 2, 5_000, 32),
     loss("a", 1, 90, 128),
   ]);
-  assertEquals(united([]), []);
+  assertEquals(mergeLosses([]), []);
 });
 
-test("united combines the reports of nodes that know of a loss with those of nodes that do not", () => {
+test("mergeLosses combines the reports of nodes that know of a loss with those of nodes that do not", () => {
   const known = loss("a", 1, 1_000, 64);
-  assertEquals(united([[loss("a", null, 900, null)], [known]]), [{ ...known, at: 900 }]);
-  assertEquals(united([[known], [loss("a", null, 900_000, null)]]), [
+  assertEquals(mergeLosses([[loss("a", null, 900, null)], [known]]), [{ ...known, at: 900 }]);
+  assertEquals(mergeLosses([[known], [loss("a", null, 900_000, null)]]), [
     loss("a", null, 900_000, null),
     known,
   ]);
-  assertEquals(united([[loss("a", null, 10, null)], [loss("a", null, 20, null)]]), [
+  assertEquals(mergeLosses([[loss("a", null, 10, null)], [loss("a", null, 20, null)]]), [
     loss("a", null, 10, null),
   ]);
 });
 
-test("united returns no more losses than one node keeps", () => {
+test("mergeLosses returns no more losses than one node keeps", () => {
   const many = Array.from({ length: 3 * LOSSES_MAX }, (_, i) => loss(`n${i}`, i, i, 1));
-  const all = united([many]);
+  const all = mergeLosses([many]);
   assertEquals([all.length, all[0]!.node], [LOSSES_MAX, `n${3 * LOSSES_MAX - 1}`]);
 });

@@ -65,7 +65,7 @@ async function withHeldWrites(
 }
 
 /** The number of events in two batches: the minimum for a write, and a full one. */
-const TWO = BATCH_EVENTS + BATCH_EVENTS_MAX;
+const TWO_BATCHES = BATCH_EVENTS + BATCH_EVENTS_MAX;
 
 /** Starts the writes of two batches. */
 async function takeTwo(held: Held[], take: (count: number) => Promise<void>): Promise<void> {
@@ -112,7 +112,7 @@ test("Writer writes a few waiting events as soon as it is idle", () =>
     assertEquals(held.length, WRITES_MAX + 1, "it does not wait for another quarter of a second");
     assertEquals(held[2]!.size, 1);
     await Promise.all([held[1]!.pass(), held[2]!.pass()]);
-    await until("the event is stored", () => app.mesher.counters.get("stored") === TWO + 1);
+    await until("the event is stored", () => app.mesher.counters.get("stored") === TWO_BATCHES + 1);
   }));
 
 test("Writer retries both batches after one pause when both fail, and logs it once", () =>
@@ -124,7 +124,7 @@ test("Writer retries both batches after one pause when both fail, and logs it on
     assertEquals(lines.filter((line) => line.includes("storage failed")).length, 1);
     assertEquals(counters.get("write_retries"), 2);
     for (const write of held.splice(0)) await write.pass();
-    await until("all events are stored", () => counters.get("stored") === TWO);
+    await until("all events are stored", () => counters.get("stored") === TWO_BATCHES);
     assertEquals(app.mesher.outbox.size, 0);
   }));
 

@@ -52,7 +52,7 @@ test("Held lowers its ceiling after a tick with less demand, and never below the
   await ceiling.lower();
   assertEquals(received, [1_024, 128]);
   held = 0;
-  await ceiling.rest();
+  await ceiling.lowerToCount();
   assertEquals(received, [1_024, 128, 0]);
 });
 

@@ -13,7 +13,7 @@ import { runtime, test, until } from "../kit/test.ts";
 const DESCRIPTORS_MAX = 80;
 
 /** Starts a process with a low limit of open file descriptors. */
-function launchPoor(runtime: Runtime, file: string) {
+function launchLimited(runtime: Runtime, file: string) {
   const bin = process.env[runtime === "deno" ? "DENO_BIN" : "BUN_BIN"] ?? runtime;
   const run = runtime === "deno" ? "run -A --no-check" : "";
   return spawnChild("bash", [
@@ -59,7 +59,7 @@ async function dialsTls(name: string): Promise<boolean> {
 
 test("Mesh and serve accept connections again after the process ran out of descriptors, and report both events", async () => {
   await withNodes(async (start) => {
-    const node = await start(runtime, "poor", {}, "member_child.ts", launchPoor);
+    const node = await start(runtime, "poor", {}, "member_child.ts", launchLimited);
     const url = new URL(await node.ask<string>("serve"));
     // Deno reads certificates at its first TLS handshake, and panics if no descriptor is free for
     // them.

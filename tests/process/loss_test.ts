@@ -166,7 +166,7 @@ function ask({ witness, far, received }: Bond): void {
   note(received, "spawn", witness.spawnLink(there, "late", false));
 }
 
-const HASTY = { pingInterval: 100, pingTimeout: 600 };
+const SHORT_TIMEOUT = { pingInterval: 100, pingTimeout: 600 };
 
 for (const other of OTHERS) {
   const lose = (how: string, patience: object, body: (bond: Bond) => Promise<void>): void => {
@@ -194,7 +194,7 @@ for (const other of OTHERS) {
     await assertLost(bond, "closed", true);
   });
 
-  lose("is stopped with SIGSTOP past the deadline", HASTY, async (bond) => {
+  lose("is stopped with SIGSTOP past the deadline", SHORT_TIMEOUT, async (bond) => {
     bond.far.signal("SIGSTOP");
     ask(bond);
     await assertLost(bond, "timeout", true);

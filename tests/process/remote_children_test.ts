@@ -25,7 +25,7 @@ interface Known {
 }
 
 /** Options with a ping timeout of one second. */
-const HASTY = { pingInterval: 200, pingTimeout: 1000 };
+const SHORT_TIMEOUT = { pingInterval: 200, pingTimeout: 1000 };
 
 /** Runs `body` with a supervising node on one runtime, and other nodes on the other. */
 async function withCluster(
@@ -36,10 +36,10 @@ async function withCluster(
   ) => Promise<void>,
 ): Promise<void> {
   await withNodes(async (startNode) => {
-    const a = await startNode(one, "a", HASTY, "remote_children_child.ts");
+    const a = await startNode(one, "a", SHORT_TIMEOUT, "remote_children_child.ts");
     await body(a, async (short, ...seeds) => {
       const name = short.includes("@") ? { name: short } : {};
-      const options = { ...HASTY, ...name, seeds: [a, ...seeds].map(({ name }) => name) };
+      const options = { ...SHORT_TIMEOUT, ...name, seeds: [a, ...seeds].map(({ name }) => name) };
       const node = await startNode(other, short, options, "remote_children_child.ts");
       await node.ask("expose");
       await untilWhole(node, a, ...seeds);

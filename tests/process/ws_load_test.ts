@@ -21,7 +21,7 @@ const host = makeHost();
 const IDLE = Number(process.env["FIRN_IDLE"] ?? 2000);
 const CHURN_S = Number(process.env["FIRN_CHURN_S"] ?? 2);
 const CHURN_A_SECOND = 1000;
-const CROWD = fileURLToPath(new URL("./ws_load_child.ts", import.meta.url));
+const CHILD = fileURLToPath(new URL("./ws_load_child.ts", import.meta.url));
 
 /** The maximum size of an idle connection in bytes of the heap. */
 const IDLE_BYTES_MAX = 4096;
@@ -30,7 +30,7 @@ const SLACK_BYTES = 700_000;
 
 /** Starts a process with many clients. Returns the process and its output. */
 function startClients(...args: readonly (string | number)[]): { child: Child; lines: string[] } {
-  const child = host.spawn({ runtime, file: CROWD, args: args.map(String) });
+  const child = host.spawn({ runtime, file: CHILD, args: args.map(String) });
   const lines: string[] = [];
   child.lines((line) => lines.push(line));
   return { child, lines };

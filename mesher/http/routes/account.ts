@@ -24,7 +24,7 @@ import { mustFit, mustWait } from "../quota.ts";
 import { jsonResponse } from "../router.ts";
 import { loads } from "../../services/registry.ts";
 import { HttpError } from "../http_error.ts";
-import type { Asked, Field, Reply, Route } from "../route.ts";
+import type { Field, Reply, Route, RouteInput } from "../route.ts";
 import { personIn } from "../scope.ts";
 import { organisationShape, sessionShape, userShape } from "../shapes.ts";
 
@@ -46,7 +46,7 @@ export const accountRoutes: readonly Route[] = [
     body: { email: { type: "string", required: true, max: 254 }, password: PASSWORD },
     ok: 200,
     errors: [400, 401, 413, 415, 429, 503],
-    gives: '{"user":{…},"expires_at"}',
+    returns: '{"user":{…},"expires_at"}',
     async handle(asked): Promise<Response> {
       const { storage, config } = asked.mesher;
       const email = asked.body["email"] as string;
@@ -72,7 +72,7 @@ export const accountRoutes: readonly Route[] = [
     scope: "read",
     ok: 200,
     errors: [401],
-    gives: '{"status":"ok"}',
+    returns: '{"status":"ok"}',
     async handle(asked): Promise<Reply> {
       const { user, session } = personIn(asked);
       await asked.mesher.storage.endSession(user.id, session.id);
@@ -89,7 +89,7 @@ export const accountRoutes: readonly Route[] = [
     access: "user",
     ok: 200,
     errors: [401],
-    gives: '{"user":{…},"organisations":[…],"nodes":[…],"public_url","mail"}',
+    returns: '{"user":{…},"organisations":[…],"nodes":[…],"public_url","mail"}',
     async handle(asked): Promise<Reply> {
       const { user, memberships } = personIn(asked);
       const { mesher } = asked;
@@ -120,7 +120,7 @@ export const accountRoutes: readonly Route[] = [
     },
     ok: 200,
     errors: [400, 401, 403, 429, 503],
-    gives: '{"status":"ok"}',
+    returns: '{"status":"ok"}',
     async handle(asked): Promise<Reply> {
       const { user } = personIn(asked);
       if (await knownBy(asked, user.email, asked.body["current"] as string) === null) {
@@ -140,7 +140,7 @@ export const accountRoutes: readonly Route[] = [
     access: "user",
     ok: 200,
     errors: [401],
-    gives: '[{"id","kind","label","scopes","current","created_at","expires_at"}]',
+    returns: '[{"id","kind","label","scopes","current","created_at","expires_at"}]',
     async handle(asked): Promise<Reply> {
       const { user, session } = personIn(asked);
       const sessions = await asked.mesher.storage.sessions(user.id);
@@ -175,7 +175,7 @@ export const accountRoutes: readonly Route[] = [
     },
     ok: 201,
     errors: [400, 401, 409],
-    gives: '{"token","id","expires_at"}',
+    returns: '{"token","id","expires_at"}',
     async handle(asked): Promise<Reply> {
       const { storage, now } = asked.mesher;
       const { user } = personIn(asked);
@@ -197,7 +197,7 @@ export const accountRoutes: readonly Route[] = [
 ];
 
 /** Returns the scopes of a new token. Throws 400 if one is unknown. */
-function scopesIn({ body }: Asked): TokenScope[] | null {
+function scopesIn({ body }: RouteInput): TokenScope[] | null {
   const text = (body["scopes"] as string | undefined)?.trim();
   if (text === undefined) return null;
   const scopes = scopesFrom(text);
@@ -214,7 +214,7 @@ export async function newPasswordHash({ config }: Mesher, password: string): Pro
 
 /** Creates a session for a user. Returns the response with its cookie. */
 export async function signedIn(
-  asked: Asked,
+  asked: RouteInput,
   user: User,
   passwordHash: string,
 ): Promise<Response> {
@@ -235,7 +235,7 @@ export async function signedIn(
   return answer;
 }
 
-function isHttps({ request, remote, mesher }: Asked): boolean {
+function isHttps({ request, remote, mesher }: RouteInput): boolean {
   return isSecure(request.headers, remote.hostname, mesher.config);
 }
 
@@ -244,7 +244,7 @@ function isHttps({ request, remote, mesher }: Asked): boolean {
  * or not. Throws 429 after too many attempts.
  */
 async function knownBy(
-  asked: Asked,
+  asked: RouteInput,
   email: string,
   password: string,
 ): Promise<Credentials | null> {

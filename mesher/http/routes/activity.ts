@@ -8,7 +8,7 @@ import { changeRoute } from "../change.ts";
 import type { Reply, Route } from "../route.ts";
 import { inScope, pageOf, personIn } from "../scope.ts";
 import { activityShape, pageShape } from "../shapes.ts";
-import { issueOf, PAGE, tellChange } from "./issues.ts";
+import { announceChange, issueOf, PAGE } from "./issues.ts";
 
 /** The routes of activity. */
 export const activityRoutes: readonly Route[] = [
@@ -21,7 +21,7 @@ export const activityRoutes: readonly Route[] = [
     query: PAGE,
     ok: 200,
     errors: [400, 401, 404],
-    gives: '{"data":[{"id","kind","user_id","data","created_at"}],"has_more","next_cursor",' +
+    returns: '{"data":[{"id","kind","user_id","data","created_at"}],"has_more","next_cursor",' +
       '"next_cursor_id"}',
     async handle(asked): Promise<Reply> {
       const { orgId, issue } = await issueOf(asked);
@@ -38,7 +38,7 @@ export const activityRoutes: readonly Route[] = [
     body: { text: { type: "string", required: true, max: COMMENT_CHARS_MAX } },
     ok: 200,
     errors: [400, 401, 404],
-    gives: '{"id","kind","user_id","data","created_at"}',
+    returns: '{"id","kind","user_id","data","created_at"}',
     async handle(asked): Promise<Reply> {
       const id = asked.params["issue_id"]!;
       const text = (asked.body["text"] as string).trim();
@@ -49,7 +49,7 @@ export const activityRoutes: readonly Route[] = [
         (orgId) => storage.addComment(orgId, id, personIn(asked).user.id, text),
       );
       const { issue } = await issueOf(asked);
-      await tellChange(asked, issue, "commented");
+      await announceChange(asked, issue, "commented");
       return { json: activityShape(entry) };
     },
   },

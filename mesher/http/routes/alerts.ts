@@ -18,7 +18,7 @@ import { changeRoute } from "../change.ts";
 import { Alarm } from "../../services/alarm.ts";
 import { mustFit, mustWait } from "../quota.ts";
 import { HttpError } from "../http_error.ts";
-import type { Asked, Reply, Route } from "../route.ts";
+import type { Reply, Route, RouteInput } from "../route.ts";
 import { inScope, isManager, mustManage, personIn, projectPlaceOf } from "../scope.ts";
 import { alertShape, ruleShape } from "../shapes.ts";
 
@@ -36,7 +36,7 @@ export const alertRoutes: readonly Route[] = [
     access: "user",
     ok: 200,
     errors: [401, 404],
-    gives: "[rule]",
+    returns: "[rule]",
     async handle(asked): Promise<Reply> {
       const { project, membership } = await projectPlaceOf(asked);
       const { storage } = asked.mesher;
@@ -60,14 +60,14 @@ export const alertRoutes: readonly Route[] = [
     },
     ok: 201,
     errors: [400, 401, 403, 404, 409],
-    gives: '{"id"}',
+    returns: '{"id"}',
     async handle(asked): Promise<Reply> {
       const { project, membership } = await projectPlaceOf(asked);
       mustManage(membership.role);
       const { body } = asked;
       const { storage } = asked.mesher;
       const orgId = membership.organisation.id;
-      const action = reachable(asked, valid(actionFrom(body["action"])));
+      const action = checkedAction(asked, valid(actionFrom(body["action"])));
       const rule = {
         projectId: project.id,
         name: body["name"] as string,
@@ -103,7 +103,7 @@ export const alertRoutes: readonly Route[] = [
     access: "user",
     ok: 200,
     errors: [401, 403, 404, 429],
-    gives: '{"delivered","error"}: null, or why it was not delivered',
+    returns: '{"delivered","error"}: null, or why it was not delivered',
     async handle(asked): Promise<Reply> {
       const { mesher } = asked;
       const id = asked.params["rule_id"]!;
@@ -133,7 +133,7 @@ export const alertRoutes: readonly Route[] = [
     query: { status: { type: "string", enum: ALERT_STATUSES } },
     ok: 200,
     errors: [400, 401, 404],
-    gives: "[alert]",
+    returns: "[alert]",
     async handle(asked): Promise<Reply> {
       const { project, membership } = await projectPlaceOf(asked);
       const status = asked.query["status"] as AlertStatus | undefined;
@@ -177,7 +177,7 @@ export const alertRoutes: readonly Route[] = [
 ];
 
 type Change = (
-  asked: Asked,
+  asked: RouteInput,
   orgId: string,
   alertId: string,
 ) => Promise<Result<Alert, "no_alert" | "wrong_state">>;
@@ -201,7 +201,7 @@ function alertRoute(verb: string, about: string, change: Change): Route {
  * Returns the action. Throws 400 if mail is not configured, or if a webhook has an internal
  * address. The host name of a webhook is checked when it is resolved.
  */
-function reachable({ mesher }: Asked, action: Action): Action {
+function checkedAction({ mesher }: RouteInput, action: Action): Action {
   if (action.kind === "email" && mesher.config.mail === null) {
     throw new HttpError(400, "mail cannot be sent: MESHER_SMTP_URL is not set");
   }

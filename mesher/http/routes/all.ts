@@ -46,7 +46,7 @@ export const ROUTES: readonly Route[] = [
     access: "public",
     ok: 200,
     errors: [],
-    gives: "an OpenAPI 3.1 document",
+    returns: "an OpenAPI 3.1 document",
     handle: () => ({ json: openApiOf(ROUTES) }),
   },
 ];

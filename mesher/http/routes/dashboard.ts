@@ -5,7 +5,7 @@
  */
 import { iso, isoOrNull } from "../../pipeline/time.ts";
 import { HttpError } from "../http_error.ts";
-import type { Asked, Fields, Reply, Route } from "../route.ts";
+import type { Fields, Reply, Route, RouteInput } from "../route.ts";
 import { limitOf, projectPlaceOf } from "../scope.ts";
 import { issueShape } from "../shapes.ts";
 
@@ -96,7 +96,7 @@ export const dashboardRoutes: readonly Route[] = [
     access: "user",
     ok: 200,
     errors: [401, 404],
-    gives: '{"event_count","issue_count","estimated_bytes","oldest_at"}',
+    returns: '{"event_count","issue_count","estimated_bytes","oldest_at"}',
     async handle(asked): Promise<Reply> {
       const { project, membership } = await projectPlaceOf(asked);
       const { storage } = asked.mesher;
@@ -117,9 +117,9 @@ export const dashboardRoutes: readonly Route[] = [
 function dashboard(
   name: string,
   about: string,
-  gives: string,
+  returns: string,
   query: Fields,
-  view: (asked: Asked, place: Place) => Promise<unknown>,
+  view: (asked: RouteInput, place: Place) => Promise<unknown>,
 ): Route {
   const words = name.split("-").map((word) => word[0]!.toUpperCase() + word.slice(1)).join("");
   return {
@@ -131,7 +131,7 @@ function dashboard(
     query,
     ok: 200,
     errors: [400, 401, 404],
-    gives,
+    returns,
     async handle(asked): Promise<Reply> {
       const { project, membership } = await projectPlaceOf(asked);
       const place = {

@@ -8,7 +8,7 @@ import type { EventFilter, EventSummary } from "../../storage/events.ts";
 import type { Page, PageRequest } from "../../storage/page.ts";
 import { readSearch } from "../input.ts";
 import { HttpError } from "../http_error.ts";
-import type { Asked, ProjectPlace, Reply, Route } from "../route.ts";
+import type { ProjectPlace, Reply, Route, RouteInput } from "../route.ts";
 import { inScope, limitOf, pageOf, projectPlaceOf } from "../scope.ts";
 import { eventDetailShape, eventShape } from "../event_json.ts";
 import { pageShape } from "../shapes.ts";
@@ -34,7 +34,7 @@ export const eventRoutes: readonly Route[] = [
     },
     ok: 200,
     errors: [400, 401, 404],
-    gives: '{"data":[event],"has_more","next_cursor","next_cursor_id"}',
+    returns: '{"data":[event],"has_more","next_cursor","next_cursor_id"}',
     async handle(asked): Promise<Reply> {
       const { query } = asked;
       const place = await projectPlaceOf(asked);
@@ -64,7 +64,7 @@ export const eventRoutes: readonly Route[] = [
     query: { q: { type: "string" }, limit: LIMIT },
     ok: 200,
     errors: [400, 401, 404],
-    gives: "[event]",
+    returns: "[event]",
     async handle(asked): Promise<Reply> {
       const query = asked.query["q"] as string | undefined;
       if (query === undefined || query.trim() === "") {
@@ -82,7 +82,7 @@ export const eventRoutes: readonly Route[] = [
     query: { key: { type: "string" }, value: { type: "string" }, limit: LIMIT },
     ok: 200,
     errors: [400, 401, 404],
-    gives: "[event]",
+    returns: "[event]",
     async handle(asked): Promise<Reply> {
       const { key, value } = asked.query as { key?: string; value?: string };
       if (key === undefined || value === undefined) {
@@ -100,7 +100,7 @@ export const eventRoutes: readonly Route[] = [
     access: "user",
     ok: 200,
     errors: [401, 404],
-    gives: '{"event":{…},"navigation":{"next_id","prev_id"}}',
+    returns: '{"event":{…},"navigation":{"next_id","prev_id"}}',
     async handle(asked): Promise<Reply> {
       const id = asked.params["event_id"]!;
       const { storage } = asked.mesher;
@@ -114,7 +114,7 @@ export const eventRoutes: readonly Route[] = [
   },
 ];
 
-async function lastDay(asked: Asked, filter: EventFilter): Promise<unknown> {
+async function lastDay(asked: RouteInput, filter: EventFilter): Promise<unknown> {
   const place = await projectPlaceOf(asked);
   const since = asked.mesher.now() - DAY_MS;
   const limit = limitOf(asked.query["limit"], 25);
@@ -122,7 +122,7 @@ async function lastDay(asked: Asked, filter: EventFilter): Promise<unknown> {
 }
 
 function eventsOf(
-  { mesher }: Asked,
+  { mesher }: RouteInput,
   { project, membership }: ProjectPlace,
   filter: EventFilter,
   page: PageRequest,

@@ -23,7 +23,7 @@ import type { Project } from "../../storage/projects.ts";
 import { keyOfDsn } from "../auth.ts";
 import { parsed, readBytes, readChunks, readJson } from "../input.ts";
 import { HttpError } from "../http_error.ts";
-import type { Asked, Reply, Route } from "../route.ts";
+import type { Reply, Route, RouteInput } from "../route.ts";
 
 const ERRORS = [400, 401, 415, 429, 503] as const;
 /**
@@ -43,7 +43,7 @@ export const ingestRoutes: readonly Route[] = [
     reads: { "application/json": "One event, of at most 1 MiB" },
     ok: 202,
     errors: ERRORS,
-    gives: '{"status":"accepted","id"}',
+    returns: '{"status":"accepted","id"}',
     async handle(asked): Promise<Reply> {
       const { intake, counters } = open(asked);
       const input = await readJson(asked.request, EVENT_BYTES_MAX, TOO_LARGE);
@@ -66,7 +66,7 @@ export const ingestRoutes: readonly Route[] = [
     reads: { "application/json": "A list of events, or {events: […]}, of at most 5 MiB" },
     ok: 202,
     errors: ERRORS,
-    gives: '{"status":"accepted","accepted","ids":[…],"errors":[{"index","error"}]}',
+    returns: '{"status":"accepted","accepted","ids":[…],"errors":[{"index","error"}]}',
     async handle(asked): Promise<Reply> {
       const { intake, counters, rejections } = open(asked);
       const input = await readJson(asked.request, BULK_BYTES_MAX, TOO_LARGE);
@@ -156,7 +156,7 @@ interface Parcel {
 function sentryRoute(
   verb: string,
   row: Pick<Route, "name" | "about" | "reads">,
-  take: (asked: Asked, project: Project | null) => Promise<Reply>,
+  take: (asked: RouteInput, project: Project | null) => Promise<Reply>,
 ): Route {
   return {
     ...row,
@@ -165,7 +165,7 @@ function sentryRoute(
     access: "key",
     ok: 200,
     errors: [...ERRORS, 404, 413],
-    gives: '{"id"}: without dashes',
+    returns: '{"id"}: without dashes',
     async handle(asked): Promise<Reply> {
       open(asked);
       // If the head contains no key, the requester is anonymous, and the key is read from the body.
@@ -177,7 +177,7 @@ function sentryRoute(
 }
 
 /** Returns the node. Throws 503 while it stops. */
-function open({ mesher }: Asked): Asked["mesher"] {
+function open({ mesher }: RouteInput): RouteInput["mesher"] {
   if (!mesher.isOpen) throw new HttpError(503, "the node is stopping", { "retry-after": "1" });
   return mesher;
 }
@@ -186,14 +186,14 @@ function open({ mesher }: Asked): Asked["mesher"] {
  * Throws 503 if the buffer is full. Called before events are validated and cleared of secrets, so
  * that a node that cannot store events spends no time on them.
  */
-function mustHaveRoom({ mesher: { inbox, counters } }: Asked, events: number): void {
+function mustHaveRoom({ mesher: { inbox, counters } }: RouteInput, events: number): void {
   if (inbox.room > 0) return;
   counters.add("refused_full", events);
   accepted({ kind: "full" });
 }
 
 /** Returns the project of the key. Throws 401. */
-export function projectOf({ requester }: Asked): Project {
+export function projectOf({ requester }: RouteInput): Project {
   if (requester.kind !== "project") throw new HttpError(401, "unauthorized");
   return requester.project;
 }
@@ -202,7 +202,7 @@ export function projectOf({ requester }: Asked): Project {
  * Throws 404 if the path names another project. The path may contain any number, because some SDKs
  * require one; the key identifies the project.
  */
-export function mustBeProject(asked: Asked, { id, slug }: Project): void {
+export function mustBeProject(asked: RouteInput, { id, slug }: Project): void {
   const named = asked.params["project"]!;
   if (/^\d+$/.test(named) || named === slug || named.toLowerCase() === id) return;
   throw new HttpError(404, "project not found");
@@ -212,7 +212,7 @@ export function mustBeProject(asked: Asked, { id, slug }: Project): void {
  * Reads an envelope as it arrives. The items after its header are read only after the key has been
  * checked.
  */
-async function takeEnvelope(asked: Asked, known: Project | null): Promise<Reply> {
+async function takeEnvelope(asked: RouteInput, known: Project | null): Promise<Reply> {
   const reader = new EnvelopeReader();
   let project = known;
   for await (const chunk of readChunks(asked.request, ENVELOPE_BYTES_MAX)) {
@@ -239,7 +239,7 @@ async function takeEnvelope(asked: Asked, known: Project | null): Promise<Reply>
   return await takeSentry(asked, project, { inputs, envelopeId: envelope.eventId });
 }
 
-async function projectOfDsn(asked: Asked, dsn: string | null): Promise<Project> {
+async function projectOfDsn(asked: RouteInput, dsn: string | null): Promise<Project> {
   const key = keyOfDsn(dsn);
   const project = key === null ? null : await asked.mesher.keys.project(key);
   if (project === null) throw new HttpError(401, "unauthorized");
@@ -247,7 +247,7 @@ async function projectOfDsn(asked: Asked, dsn: string | null): Promise<Project> 
   return project;
 }
 
-function countIgnored({ mesher }: Asked, ignored: ReadonlyMap<string, number>): void {
+function countIgnored({ mesher }: RouteInput, ignored: ReadonlyMap<string, number>): void {
   for (const [type, count] of ignored) mesher.counters.addLabelled("ignored_items", type, count);
 }
 
@@ -267,7 +267,7 @@ function storedJson(bytes: Uint8Array): unknown {
 }
 
 async function takeSentry(
-  asked: Asked,
+  asked: RouteInput,
   project: Project,
   { inputs, envelopeId }: Parcel,
 ): Promise<Reply> {

@@ -18,7 +18,7 @@ import { clientOf, isSecure } from "../client.ts";
 import { HttpError } from "../http_error.ts";
 import { personOf } from "../auth.ts";
 import { mustFit, mustWait } from "../quota.ts";
-import type { Answer, Asked, Field, Reply, Route } from "../route.ts";
+import type { Answer, Field, Reply, Route, RouteInput } from "../route.ts";
 import { mustManage, organisationOf, personIn } from "../scope.ts";
 import { organisationShape } from "../shapes.ts";
 import { newPasswordHash, PASSWORD, signedIn } from "./account.ts";
@@ -43,7 +43,7 @@ export const invitationRoutes: readonly Route[] = [
     access: "user",
     ok: 200,
     errors: [401, 403, 404],
-    gives: '[{"id","email","role","created_at","expires_at"}]',
+    returns: '[{"id","email","role","created_at","expires_at"}]',
     async handle(asked): Promise<Reply> {
       const { organisation, role } = organisationOf(asked);
       mustManage(role);
@@ -62,7 +62,7 @@ export const invitationRoutes: readonly Route[] = [
     body: { email: EMAIL, role: { type: "string", enum: ROLES } },
     ok: 201,
     errors: [400, 401, 403, 404, 409, 429],
-    gives: '{"id","link","mail":"sent, failed, sending or off","expires_at"}',
+    returns: '{"id","link","mail":"sent, failed, sending or off","expires_at"}',
     async handle(asked): Promise<Reply> {
       const { orgId, role } = managedBy(asked);
       const { mesher } = asked;
@@ -109,7 +109,7 @@ export const invitationRoutes: readonly Route[] = [
     body: { secret: SECRET },
     ok: 200,
     errors: [400, 404],
-    gives: '{"organization","email","role","has_account"}',
+    returns: '{"organization","email","role","has_account"}',
     async handle(asked): Promise<Reply> {
       const { orgName, email, role } = await invitationOf(asked);
       const account = await asked.mesher.storage.credentials(email);
@@ -130,7 +130,7 @@ export const invitationRoutes: readonly Route[] = [
     },
     ok: 200,
     errors: [400, 401, 403, 404, 409, 503],
-    gives: '{"organization":{…}}, or {"user":{…},"expires_at"} of a new account',
+    returns: '{"organization":{…}}, or {"user":{…},"expires_at"} of a new account',
     async handle(asked): Promise<Answer> {
       const { mesher, body } = asked;
       const invitation = await invitationOf(asked);
@@ -164,7 +164,7 @@ export const invitationRoutes: readonly Route[] = [
     body: { email: EMAIL },
     ok: 202,
     errors: [400, 409, 429],
-    gives: '{"status":"ok"}',
+    returns: '{"status":"ok"}',
     async handle(asked): Promise<Reply> {
       const { mesher, request, remote } = asked;
       const { resets, now, config, storage } = mesher;
@@ -192,7 +192,7 @@ export const invitationRoutes: readonly Route[] = [
     body: { secret: SECRET, password: PASSWORD },
     ok: 200,
     errors: [400, 404, 503],
-    gives: '{"status":"ok"}',
+    returns: '{"status":"ok"}',
     async handle(asked): Promise<Reply> {
       const { mesher, body } = asked;
       // The password is checked first, because the link works only once.
@@ -210,13 +210,13 @@ function invitationShape({ id, email, role, createdAt, expiresAt }: Invitation) 
 }
 
 /** Returns the hash of the secret in the body. Throws 404 if it is malformed. */
-function secretHashOf({ body }: Asked, kind: SecretKind): string {
+function secretHashOf({ body }: RouteInput, kind: SecretKind): string {
   const secret = body["secret"] as string;
   if (!isSecret(kind, secret)) throw new HttpError(404, "the link is not valid any more");
   return hashSecret(secret);
 }
 
-async function invitationOf(asked: Asked): Promise<Invitation> {
+async function invitationOf(asked: RouteInput): Promise<Invitation> {
   const hash = secretHashOf(asked, "invitation");
   const found = await asked.mesher.storage.invitationBySecret(hash);
   if (found === null) throw new HttpError(404, "the link is not valid any more");
@@ -224,7 +224,7 @@ async function invitationOf(asked: Asked): Promise<Invitation> {
 }
 
 /** Returns the user of the request's session, or null. Throws 403 for a page of another site. */
-async function loggedIn({ request, url, remote, mesher }: Asked): Promise<User | null> {
+async function loggedIn({ request, url, remote, mesher }: RouteInput): Promise<User | null> {
   const secure = isSecure(request.headers, remote.hostname, mesher.config);
   try {
     const { user, session } = await personOf({ request, url, isSecure: secure }, mesher);
@@ -238,14 +238,18 @@ async function loggedIn({ request, url, remote, mesher }: Asked): Promise<User |
 /**
  * Throws 409 if the organisation or the user has reached a quota. `user`: null for a new account.
  */
-async function mustHaveRoom({ mesher }: Asked, orgId: string, user: User | null): Promise<void> {
+async function mustHaveRoom(
+  { mesher }: RouteInput,
+  orgId: string,
+  user: User | null,
+): Promise<void> {
   const { storage } = mesher;
   mustFit("members of one organization", (await storage.members(orgId)).length);
   if (user === null) return;
   mustFit("organizations of one user", (await storage.organisationsOf(user.id)).length);
 }
 
-async function join(asked: Asked, invitation: Invitation, userId: string): Promise<unknown> {
+async function join(asked: RouteInput, invitation: Invitation, userId: string): Promise<unknown> {
   const { storage } = asked.mesher;
   const joined = await storage.acceptInvitation(secretHashOf(asked, "invitation"), userId);
   if (joined.ok) {

@@ -4,7 +4,7 @@
  * @module
  */
 import { LEVELS } from "../../domain/event.ts";
-import { tellCount } from "../../services/announcer.ts";
+import { announceCount } from "../../services/announcer.ts";
 import {
   type Issue,
   ISSUE_SORTS,
@@ -15,7 +15,7 @@ import {
 import { changeRoute } from "../change.ts";
 import { readSearch } from "../input.ts";
 import { HttpError } from "../http_error.ts";
-import type { Asked, Fields, Reply, Route } from "../route.ts";
+import type { Fields, Reply, Route, RouteInput } from "../route.ts";
 import { inScope, limitOf, pageOf, personIn, projectPlaceOf } from "../scope.ts";
 import { eventShape } from "../event_json.ts";
 import { issueShape, pageShape } from "../shapes.ts";
@@ -55,7 +55,7 @@ export const issueRoutes: readonly Route[] = [
     },
     ok: 200,
     errors: [400, 401, 404],
-    gives: '{"data":[issue],"has_more","next_cursor","next_cursor_id"}',
+    returns: '{"data":[issue],"has_more","next_cursor","next_cursor_id"}',
     async handle(asked): Promise<Reply> {
       const { project, membership } = await projectPlaceOf(asked);
       const { query } = asked;
@@ -85,7 +85,7 @@ export const issueRoutes: readonly Route[] = [
     access: "user",
     ok: 200,
     errors: [401, 404],
-    gives: "issue",
+    returns: "issue",
     handle: async (asked) => ({ json: issueShape((await issueOf(asked)).issue) }),
   },
   {
@@ -97,7 +97,7 @@ export const issueRoutes: readonly Route[] = [
     query: PAGE,
     ok: 200,
     errors: [400, 401, 404],
-    gives: '{"data":[event],"has_more","next_cursor","next_cursor_id"}',
+    returns: '{"data":[event],"has_more","next_cursor","next_cursor_id"}',
     async handle(asked): Promise<Reply> {
       const { orgId, issue } = await issueOf(asked);
       const page = await asked.mesher.storage.issueEvents(orgId, issue.id, pageOf(asked, 25));
@@ -113,7 +113,7 @@ export const issueRoutes: readonly Route[] = [
     query: { limit: { type: "any", about: "1 to 100; anything else is 50" } },
     ok: 200,
     errors: [401, 404],
-    gives: '[{"id","level","message","received_at"}]',
+    returns: '[{"id","level","message","received_at"}]',
     async handle(asked): Promise<Reply> {
       const { orgId, issue } = await issueOf(asked);
       const limit = limitOf(asked.query["limit"], 50);
@@ -140,7 +140,7 @@ export const issueRoutes: readonly Route[] = [
     },
     ok: 200,
     errors: [400, 401, 404],
-    gives: '{"since","bucket_ms","volumes":{id:[count]}}: issues without events are absent',
+    returns: '{"since","bucket_ms","volumes":{id:[count]}}: issues without events are absent',
     async handle(asked): Promise<Reply> {
       const { project, membership } = await projectPlaceOf(asked);
       const ids = ((asked.query["ids"] ?? "") as string).split(",");
@@ -169,7 +169,7 @@ export const issueRoutes: readonly Route[] = [
     access: "user",
     ok: 200,
     errors: [401, 404],
-    gives: '[{"key","values":[{"value","count"}]}]',
+    returns: '[{"key","values":[{"value","count"}]}]',
     async handle(asked): Promise<Reply> {
       const { orgId, issue } = await issueOf(asked);
       const since = asked.mesher.now() - 30 * 86_400_000;
@@ -193,7 +193,7 @@ export const issueRoutes: readonly Route[] = [
         ? new HttpError(404, "issue not found")
         : new HttpError(400, "the project has no release yet");
     }
-    if (done.value.changed) await tellChange(asked, done.value.issue, "resolved");
+    if (done.value.changed) await announceChange(asked, done.value.issue, "resolved");
     return done.value.changed;
   }),
   statusRoute("archive", "archived"),
@@ -206,7 +206,7 @@ export const issueRoutes: readonly Route[] = [
   }, async (asked) => {
     const { orgId, issue } = await issueOf(asked);
     const deleted = await asked.mesher.storage.deleteIssue(orgId, issue.id);
-    await tellChange(asked, issue, "deleted");
+    await announceChange(asked, issue, "deleted");
     return deleted;
   }),
   {
@@ -218,7 +218,7 @@ export const issueRoutes: readonly Route[] = [
     body: { user_id: { type: "string", nullable: true } },
     ok: 200,
     errors: [400, 401, 404],
-    gives: '{"status":"ok"}',
+    returns: '{"status":"ok"}',
     async handle(asked): Promise<Reply> {
       const { orgId, issue } = await issueOf(asked);
       if (asked.body["user_id"] === undefined) throw new HttpError(400, "user_id is required");
@@ -249,7 +249,7 @@ function statusRoute(verb: string, status: IssueStatus): Route {
   }, (asked) => setStatus(asked, status));
 }
 
-async function setStatus(asked: Asked, status: IssueStatus): Promise<boolean> {
+async function setStatus(asked: RouteInput, status: IssueStatus): Promise<boolean> {
   const id = asked.params["issue_id"]!;
   const { storage } = asked.mesher;
   const by = personIn(asked).user.id;
@@ -258,18 +258,22 @@ async function setStatus(asked: Asked, status: IssueStatus): Promise<boolean> {
     ISSUE,
     (orgId) => storage.setIssueStatus(orgId, id, status, by),
   );
-  if (done.changed) await tellChange(asked, done.issue, status);
+  if (done.changed) await announceChange(asked, done.issue, status);
   return done.changed;
 }
 
 /** Notifies the watchers of a project that a user has changed an issue. */
-export async function tellChange({ mesher }: Asked, issue: Issue, action: string): Promise<void> {
+export async function announceChange(
+  { mesher }: RouteInput,
+  issue: Issue,
+  action: string,
+): Promise<void> {
   mesher.live.tell(issue.projectId, { type: "issue", action, issue_id: issue.id });
-  await tellCount(mesher, issue.projectId);
+  await announceCount(mesher, issue.projectId);
 }
 
 /** Returns the issue in the path. */
-export async function issueOf(asked: Asked): Promise<{ orgId: string; issue: Issue }> {
+export async function issueOf(asked: RouteInput): Promise<{ orgId: string; issue: Issue }> {
   const id = asked.params["issue_id"]!;
   return await inScope(asked, ISSUE, async (orgId) => {
     const issue = await asked.mesher.storage.issue(orgId, id);

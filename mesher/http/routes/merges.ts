@@ -8,7 +8,7 @@ import { HttpError } from "../http_error.ts";
 import type { Reply, Route } from "../route.ts";
 import { personIn } from "../scope.ts";
 import { fingerprintShape, issueShape } from "../shapes.ts";
-import { issueOf, tellChange } from "./issues.ts";
+import { announceChange, issueOf } from "./issues.ts";
 
 /** The status and the text for each reason of a rejection. */
 const REFUSALS = {
@@ -38,7 +38,7 @@ export const mergeRoutes: readonly Route[] = [
     },
     ok: 200,
     errors: [400, 401, 404, 409],
-    gives: "issue",
+    returns: "issue",
     async handle(asked): Promise<Reply> {
       const { orgId, issue } = await issueOf(asked);
       const ids = asked.body["issue_ids"] as string[];
@@ -48,7 +48,7 @@ export const mergeRoutes: readonly Route[] = [
       for (const id of ids) {
         live.tell(issue.projectId, { type: "issue", action: "merged", issue_id: id });
       }
-      await tellChange(asked, issue, "changed");
+      await announceChange(asked, issue, "changed");
       return { json: issueShape(done.value) };
     },
   },
@@ -64,7 +64,7 @@ export const mergeRoutes: readonly Route[] = [
     },
     ok: 200,
     errors: [400, 401, 404, 409],
-    gives: "issue: the new issue",
+    returns: "issue: the new issue",
     async handle(asked): Promise<Reply> {
       const { orgId, issue } = await issueOf(asked);
       const fingerprints = asked.body["fingerprints"] as string[];
@@ -72,7 +72,7 @@ export const mergeRoutes: readonly Route[] = [
       const by = personIn(asked).user.id;
       const done = await storage.splitIssue(orgId, issue.id, fingerprints, by);
       if (!done.ok) throw refusal(done.reason);
-      await tellChange(asked, issue, "changed");
+      await announceChange(asked, issue, "changed");
       const made = await storage.issue(orgId, done.value.id) ?? done.value;
       return { json: issueShape(made) };
     },
@@ -85,7 +85,7 @@ export const mergeRoutes: readonly Route[] = [
     access: "user",
     ok: 200,
     errors: [401, 404],
-    gives: '[{"fingerprint","title","culprit","merged_at"}]',
+    returns: '[{"fingerprint","title","culprit","merged_at"}]',
     async handle(asked): Promise<Reply> {
       const { orgId, issue } = await issueOf(asked);
       const found = await asked.mesher.storage.issueFingerprints(orgId, issue.id);

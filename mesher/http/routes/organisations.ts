@@ -8,7 +8,7 @@ import type { Result } from "../../storage/result.ts";
 import { changeRoute } from "../change.ts";
 import { mustFit, mustWait } from "../quota.ts";
 import { HttpError } from "../http_error.ts";
-import type { Asked, Fields, Reply, Route } from "../route.ts";
+import type { Fields, Reply, Route, RouteInput } from "../route.ts";
 import { membershipsOf, mustManage, organisationOf, personIn } from "../scope.ts";
 import { memberShape, organisationShape } from "../shapes.ts";
 import { newPasswordHash, PASSWORD } from "./account.ts";
@@ -24,7 +24,7 @@ export const organisationRoutes: readonly Route[] = [
     access: "user",
     ok: 200,
     errors: [401],
-    gives: '[{"id","name","slug","role","created_at"}]',
+    returns: '[{"id","name","slug","role","created_at"}]',
     handle: (asked) => ({ json: membershipsOf(asked).map(organisationShape) }),
   },
   {
@@ -39,7 +39,7 @@ export const organisationRoutes: readonly Route[] = [
     },
     ok: 201,
     errors: [400, 401, 409],
-    gives: '{"id","name","slug","role","created_at"}',
+    returns: '{"id","name","slug","role","created_at"}',
     async handle(asked): Promise<Reply> {
       const { user, memberships } = personIn(asked);
       mustFit("organizations of one user", memberships.length);
@@ -62,7 +62,7 @@ export const organisationRoutes: readonly Route[] = [
     access: "user",
     ok: 200,
     errors: [401, 404],
-    gives: '{"id","name","slug","role","created_at"}',
+    returns: '{"id","name","slug","role","created_at"}',
     handle: (asked) => ({ json: organisationShape(organisationOf(asked)) }),
   },
   {
@@ -73,7 +73,7 @@ export const organisationRoutes: readonly Route[] = [
     access: "user",
     ok: 200,
     errors: [401, 404],
-    gives: '[{"id","user_id","email","display_name","role","joined_at"}]',
+    returns: '[{"id","user_id","email","display_name","role","joined_at"}]',
     async handle(asked): Promise<Reply> {
       const { organisation } = organisationOf(asked);
       const members = await asked.mesher.storage.members(organisation.id);
@@ -154,7 +154,7 @@ export const organisationRoutes: readonly Route[] = [
 /** Creates a route that adds a member. `userOf` finds or creates the user. */
 function memberRoute(
   { body, ...row }: Pick<Route, "path" | "name" | "about"> & { readonly body: Fields },
-  userOf: (asked: Asked) => Promise<string>,
+  userOf: (asked: RouteInput) => Promise<string>,
 ): Route {
   return {
     ...row,
@@ -163,7 +163,7 @@ function memberRoute(
     body: { ...body, role: { type: "string", enum: ROLES } },
     ok: 201,
     errors: [400, 401, 403, 404, 409, 429],
-    gives: '{"id","user_id"}',
+    returns: '{"id","user_id"}',
     async handle(asked): Promise<Reply> {
       const { orgId, role } = managedBy(asked);
       const { storage } = asked.mesher;
@@ -188,7 +188,7 @@ function memberRoute(
  * accept would hide this. To prevent trying lists of addresses, the number of addresses that a user
  * may look up is limited.
  */
-async function lookUp(asked: Asked, email: string): Promise<string> {
+async function lookUp(asked: RouteInput, email: string): Promise<string> {
   const undo = countLookup(asked);
   const found = await asked.mesher.storage.credentials(email);
   if (found === null) throw new HttpError(404, "user not found");
@@ -200,7 +200,7 @@ async function lookUp(asked: Asked, email: string): Promise<string> {
  * Counts a lookup of an address. Throws 429 if the user has looked up too many. Returns a function
  * that undoes the count, for a lookup that revealed nothing.
  */
-function countLookup(asked: Asked): () => void {
+function countLookup(asked: RouteInput): () => void {
   const { lookups, now } = asked.mesher;
   const { id } = personIn(asked).user;
   mustWait(lookups.take(id, now()));
@@ -211,7 +211,7 @@ function countLookup(asked: Asked): () => void {
  * Returns the organisation and the role to assign in it. Only an owner may assign the role of
  * owner.
  */
-export function managedBy(asked: Asked): { readonly orgId: string; readonly role: Role } {
+export function managedBy(asked: RouteInput): { readonly orgId: string; readonly role: Role } {
   const { organisation, role } = organisationOf(asked);
   mustManage(role);
   const given = (asked.body["role"] as Role | undefined) ?? "member";
@@ -220,13 +220,16 @@ export function managedBy(asked: Asked): { readonly orgId: string; readonly role
 }
 
 /** Returns the member in the path, if there is one. */
-async function memberOf({ mesher, params }: Asked, orgId: string): Promise<Member | undefined> {
+async function memberOf(
+  { mesher, params }: RouteInput,
+  orgId: string,
+): Promise<Member | undefined> {
   const members = await mesher.storage.members(orgId);
   return members.find(({ id }) => id === params["membership_id"]);
 }
 
 /** Throws 403 if the target is an owner and the user is not: only an owner may change an owner. */
-function mustOutrank(asked: Asked, target: Member | undefined): void {
+function mustOutrank(asked: RouteInput, target: Member | undefined): void {
   if (target?.role === "owner" && organisationOf(asked).role !== "owner") {
     throw new HttpError(403, "only an owner may do this");
   }

@@ -47,7 +47,7 @@ export const projectRoutes: readonly Route[] = [
     access: "user",
     ok: 200,
     errors: [401],
-    gives: "[project]",
+    returns: "[project]",
     async handle(asked): Promise<Reply> {
       const lists = await Promise.all(
         membershipsOf(asked).map(({ organisation }) =>
@@ -65,7 +65,7 @@ export const projectRoutes: readonly Route[] = [
     access: "user",
     ok: 200,
     errors: [401, 404],
-    gives: "[project]",
+    returns: "[project]",
     async handle(asked): Promise<Reply> {
       const { organisation } = organisationOf(asked);
       const projects = await asked.mesher.storage.projects(organisation.id);
@@ -85,7 +85,7 @@ export const projectRoutes: readonly Route[] = [
     },
     ok: 201,
     errors: [400, 401, 403, 404, 409],
-    gives: "project",
+    returns: "project",
     async handle(asked): Promise<Reply> {
       const { organisation, role } = organisationOf(asked);
       mustManage(role);
@@ -113,7 +113,7 @@ export const projectRoutes: readonly Route[] = [
     access: "user",
     ok: 200,
     errors: [401, 404],
-    gives: "project",
+    returns: "project",
     handle: async (asked) => ({ json: projectShape((await projectPlaceOf(asked)).project) }),
   },
   changeRoute({
@@ -136,7 +136,7 @@ export const projectRoutes: readonly Route[] = [
     access: "user",
     ok: 200,
     errors: [401, 404],
-    gives: '{"retention_days","sample_rate","scrub","name","platform"}',
+    returns: '{"retention_days","sample_rate","scrub","name","platform"}',
     async handle(asked): Promise<Reply> {
       const { project } = await projectPlaceOf(asked);
       const { name, platform, retentionDays, sampleRate, scrub } = project;
@@ -178,7 +178,7 @@ export const projectRoutes: readonly Route[] = [
     access: "user",
     ok: 200,
     errors: [401, 404],
-    gives: '[{"id","project_id","label","prefix","key_value","created_at","revoked_at"}]',
+    returns: '[{"id","project_id","label","prefix","key_value","created_at","revoked_at"}]',
     async handle(asked): Promise<Reply> {
       const { project, membership } = await projectPlaceOf(asked);
       const { storage } = asked.mesher;
@@ -196,7 +196,7 @@ export const projectRoutes: readonly Route[] = [
     body: { label: { type: "string", max: 100 } },
     ok: 201,
     errors: [400, 401, 403, 404, 409],
-    gives: '{"key_value","id"}',
+    returns: '{"key_value","id"}',
     async handle(asked): Promise<Reply> {
       const { project, membership } = await projectPlaceOf(asked);
       mustManage(membership.role);

@@ -21,7 +21,7 @@ export const releaseRoutes: readonly Route[] = [
     query: PAGE,
     ok: 200,
     errors: [400, 401, 404],
-    gives: '{"data":[{"id","version","created_at","new_issues","last_seen"}],"has_more",' +
+    returns: '{"data":[{"id","version","created_at","new_issues","last_seen"}],"has_more",' +
       '"next_cursor","next_cursor_id"}',
     async handle(asked): Promise<Reply> {
       const { project, membership } = await projectPlaceOf(asked);
@@ -39,7 +39,7 @@ export const releaseRoutes: readonly Route[] = [
     body: { version: { type: "string", required: true, max: NAME_CHARS_MAX } },
     ok: 200,
     errors: [400, 401, 404],
-    gives: '{"id","version","created_at","new_issues","last_seen"}',
+    returns: '{"id","version","created_at","new_issues","last_seen"}',
     async handle(asked): Promise<Reply> {
       const { project, membership } = await projectPlaceOf(asked);
       const version = (asked.body["version"] as string).trim();

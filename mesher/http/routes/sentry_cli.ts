@@ -25,7 +25,7 @@ import type { Release } from "../../storage/releases.ts";
 import { iso } from "../../pipeline/time.ts";
 import { HttpError } from "../http_error.ts";
 import { readBytes } from "../input.ts";
-import type { Asked, Field, Reply, Route } from "../route.ts";
+import type { Field, Reply, Route, RouteInput } from "../route.ts";
 import { organisationOf, personIn, projectPlaceOf } from "../scope.ts";
 
 /** Maximum number of bytes of a chunk. */
@@ -59,7 +59,7 @@ export const sentryCliRoutes: readonly Route[] = [
     access: "user",
     ok: 200,
     errors: [401],
-    gives: '{"version","user":{"id","email","name"},"auth":{"scopes"}}',
+    returns: '{"version","user":{"id","email","name"},"auth":{"scopes"}}',
     handle(asked): Reply {
       const { user } = personIn(asked);
       const auth = { scopes: ["project:read", "project:releases", "org:read"] };
@@ -80,7 +80,7 @@ export const sentryCliRoutes: readonly Route[] = [
     access: "user",
     ok: 200,
     errors: [401, 404],
-    gives: '{"url","chunkSize","chunksPerRequest","maxFileSize","maxRequestSize","accept":[…]}',
+    returns: '{"url","chunkSize","chunksPerRequest","maxFileSize","maxRequestSize","accept":[…]}',
     handle(asked): Reply {
       organisationOf(asked);
       return {
@@ -108,7 +108,7 @@ export const sentryCliRoutes: readonly Route[] = [
     reads: { "multipart/form-data": "Fields `file` or `file_gzip`: at most 4 chunks of 4 MiB" },
     ok: 200,
     errors: [400, 401, 404, 413, 429],
-    gives: "{}",
+    returns: "{}",
     async handle(asked): Promise<Reply> {
       const { organisation } = organisationOf(asked);
       for (const [sha1, bytes] of await chunksIn(asked.request)) {
@@ -135,7 +135,7 @@ export const sentryCliRoutes: readonly Route[] = [
     },
     ok: 200,
     errors: [400, 401, 404],
-    gives: '{"state":"ok"|"not_found"|"error","missingChunks":[…],"detail"}',
+    returns: '{"state":"ok"|"not_found"|"error","missingChunks":[…],"detail"}',
     handle: assemble,
   },
   {
@@ -146,7 +146,7 @@ export const sentryCliRoutes: readonly Route[] = [
     access: "user",
     ok: 200,
     errors: [401, 404],
-    gives: `[${RELEASE}]`,
+    returns: `[${RELEASE}]`,
     async handle(asked): Promise<Reply> {
       const { organisation } = organisationOf(asked);
       const { storage } = asked.mesher;
@@ -167,7 +167,7 @@ export const sentryCliRoutes: readonly Route[] = [
     body: { version: VERSION, projects: { ...PROJECTS, required: true } },
     ok: 201,
     errors: [400, 401, 404],
-    gives: RELEASE,
+    returns: RELEASE,
     handle: (asked) => makeRelease(asked, asked.body["version"] as string),
   },
   {
@@ -178,7 +178,7 @@ export const sentryCliRoutes: readonly Route[] = [
     access: "user",
     ok: 200,
     errors: [401, 404],
-    gives: RELEASE,
+    returns: RELEASE,
     async handle(asked): Promise<Reply> {
       const { organisation } = organisationOf(asked);
       const { storage } = asked.mesher;
@@ -201,7 +201,7 @@ export const sentryCliRoutes: readonly Route[] = [
     body: { projects: PROJECTS },
     ok: 200,
     errors: [400, 401, 404],
-    gives: RELEASE,
+    returns: RELEASE,
     handle: (asked) => makeRelease(asked, asked.params["version"]!),
   },
   {
@@ -212,7 +212,7 @@ export const sentryCliRoutes: readonly Route[] = [
     access: "user",
     ok: 200,
     errors: [401, 404],
-    gives: RELEASE,
+    returns: RELEASE,
     async handle(asked): Promise<Reply> {
       organisationOf(asked);
       const { project, membership } = await projectPlaceOf(asked);
@@ -227,7 +227,7 @@ export const sentryCliRoutes: readonly Route[] = [
     access: "user",
     ok: 200,
     errors: [401, 404],
-    gives: `[${RELEASE}]`,
+    returns: `[${RELEASE}]`,
     async handle(asked): Promise<Reply> {
       organisationOf(asked);
       const { project, membership } = await projectPlaceOf(asked);
@@ -245,7 +245,7 @@ export const sentryCliRoutes: readonly Route[] = [
     body: { version: VERSION },
     ok: 201,
     errors: [400, 401, 404],
-    gives: RELEASE,
+    returns: RELEASE,
     async handle(asked): Promise<Reply> {
       organisationOf(asked);
       const { project, membership } = await projectPlaceOf(asked);
@@ -262,7 +262,7 @@ export const sentryCliRoutes: readonly Route[] = [
     query: { cursor: { type: "string" }, cursor_id: { type: "string" } },
     ok: 200,
     errors: [401, 404],
-    gives: '[{"id","slug","name"}]',
+    returns: '[{"id","slug","name"}]',
     async handle(asked): Promise<Reply> {
       const { organisation } = organisationOf(asked);
       const projects = await asked.mesher.storage.projects(organisation.id);
@@ -303,7 +303,7 @@ async function gunzipped(bytes: Uint8Array): Promise<Uint8Array> {
   }
 }
 
-async function assemble(asked: Asked): Promise<Reply> {
+async function assemble(asked: RouteInput): Promise<Reply> {
   const membership = organisationOf(asked);
   const orgId = membership.organisation.id;
   const { storage } = asked.mesher;
@@ -360,7 +360,7 @@ async function assemble(asked: Asked): Promise<Reply> {
  * organisation.
  */
 async function projectsIn(
-  { mesher, body }: Asked,
+  { mesher, body }: RouteInput,
   { organisation }: Membership,
 ): Promise<readonly Project[]> {
   const projects: Project[] = [];
@@ -372,7 +372,7 @@ async function projectsIn(
   return projects;
 }
 
-async function makeRelease(asked: Asked, version: string): Promise<Reply> {
+async function makeRelease(asked: RouteInput, version: string): Promise<Reply> {
   const membership = organisationOf(asked);
   const projects = await projectsIn(asked, membership);
   if (projects.length === 0) throw new HttpError(400, "projects is required");
@@ -381,7 +381,7 @@ async function makeRelease(asked: Asked, version: string): Promise<Reply> {
 }
 
 async function releaseOf(
-  { mesher }: Asked,
+  { mesher }: RouteInput,
   { organisation }: Membership,
   projects: readonly Project[],
   version: string,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { united } from "../../cluster/losses.ts";
+import { mergeLosses } from "../../cluster/losses.ts";
 import { COUNTS } from "../../pipeline/counters.ts";
 import { iso } from "../../pipeline/time.ts";
 import { cards, REGISTRY, registryCalls } from "../../services/registry.ts";
@@ -24,7 +24,7 @@ export const systemRoutes: readonly Route[] = [
     access: "public",
     ok: 200,
     errors: [],
-    gives: '{"status":"ok"}',
+    returns: '{"status":"ok"}',
     handle: () => ({ json: { status: "ok" } }),
   },
   {
@@ -36,7 +36,7 @@ export const systemRoutes: readonly Route[] = [
     access: "public",
     ok: 200,
     errors: [503],
-    gives: '{"status":"ready"} or {"status":"…"}',
+    returns: '{"status":"ready"} or {"status":"…"}',
     async handle({ mesher }): Promise<Reply> {
       const status = !mesher.isOpen
         ? "stopping"
@@ -57,7 +57,7 @@ export const systemRoutes: readonly Route[] = [
     access: "operator",
     ok: 200,
     errors: [401, 403],
-    gives: "text",
+    returns: "text",
     handle({ mesher }): Response {
       const { counters, inbox, outbox, node } = mesher;
       const lines = COUNTS.flatMap((name) => [
@@ -96,7 +96,7 @@ export const systemRoutes: readonly Route[] = [
     access: "operator",
     ok: 200,
     errors: [401, 403],
-    gives:
+    returns:
       '{"node","standalone","nodes":[…],"processors":[…],"names":[…],"trees":[…],"losses":[…],"totals","storage"}',
     async handle({ mesher }): Promise<Reply> {
       const { node, config, storage, now } = mesher;
@@ -135,7 +135,7 @@ export const systemRoutes: readonly Route[] = [
             return { name, node: pid?.node ?? null, pid: pid === undefined ? null : `${pid}` };
           }),
           trees: all.map((card) => ({ node: card.node, root: card.tree })),
-          losses: united(all.map((card) => card.losses ?? [])).map((loss) => ({
+          losses: mergeLosses(all.map((card) => card.losses ?? [])).map((loss) => ({
             node: loss.node,
             at: iso(loss.at),
             reason: loss.reason,
@@ -162,7 +162,7 @@ export const systemRoutes: readonly Route[] = [
     access: "operator",
     ok: 200,
     errors: [401, 403],
-    gives: '{"event_count"}',
+    returns: '{"event_count"}',
     async handle({ mesher }): Promise<Reply> {
       return { json: { event_count: await registryCalls(mesher).getEventCount() } };
     },
@@ -175,7 +175,7 @@ export const systemRoutes: readonly Route[] = [
     access: "operator",
     ok: 200,
     errors: [401, 403],
-    gives: '{"event_count"}',
+    returns: '{"event_count"}',
     async handle({ mesher }): Promise<Reply> {
       return { json: { event_count: await registryCalls(mesher).resetEventCount() } };
     },

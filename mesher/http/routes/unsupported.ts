@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { Asked, Reply, Route } from "../route.ts";
+import type { Reply, Route, RouteInput } from "../route.ts";
 import { mustBeProject, projectOf } from "./ingest.ts";
 
 interface Kind {
@@ -46,12 +46,12 @@ function routeOf({ path, name, type, words }: Kind): Route {
     access: "key",
     ok: words === undefined ? 200 : 501,
     errors: [401, 404],
-    gives: words === undefined ? "{}" : '{"error"}',
+    returns: words === undefined ? "{}" : '{"error"}',
     handle: (asked) => ignored(asked, type, words),
   };
 }
 
-function ignored(asked: Asked, type: string, words: string | undefined): Reply {
+function ignored(asked: RouteInput, type: string, words: string | undefined): Reply {
   mustBeProject(asked, projectOf(asked));
   asked.mesher.counters.addLabelled("ignored_items", type);
   if (words === undefined) return { json: {} };

@@ -13,7 +13,7 @@
 import type { Level } from "../../domain/event.ts";
 import { isId } from "../../domain/id.ts";
 import { markOf, queryWords } from "../../domain/words.ts";
-import { type AskedWords, Conditions, type Database, type SliceParams } from "../database.ts";
+import { Conditions, type Database, type SearchTerms, type SliceParams } from "../database.ts";
 import { StorageError } from "../error.ts";
 import type { EventFilter, EventSummary } from "../events.ts";
 import { jsonText, readJson } from "../json.ts";
@@ -116,7 +116,7 @@ export async function issueIds(
 /**
  * Returns the words and marks to search for, or null if the text to search for contains no words.
  */
-function wordsOf(filter: EventFilter): AskedWords | null {
+function wordsOf(filter: EventFilter): SearchTerms | null {
   const marks: string[] = [];
   if (filter.level !== undefined) marks.push(markOf("level", filter.level));
   if (filter.environment !== undefined) marks.push(markOf("environment", filter.environment));

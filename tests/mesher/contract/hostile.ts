@@ -8,7 +8,7 @@ import { entryWith } from "../event.ts";
 import { issueOf, kinds, NOON, type Promised, valueOf } from "./world.ts";
 
 /** Texts that have caused errors in databases. */
-const NASTY: readonly string[] = [
+const HOSTILE_TEXTS: readonly string[] = [
   "'; DROP TABLE events; --",
   `" OR ""="`,
   "\\'; DELETE FROM users; --",
@@ -33,7 +33,7 @@ export function hostileContract(promise: Promised): void {
     "stores any text unchanged in every field, and never as part of a statement",
     async (world) => {
       const { storage, a } = world;
-      for (const [i, nasty] of NASTY.entries()) {
+      for (const [i, nasty] of HOSTILE_TEXTS.entries()) {
         const name = `${nasty} ${i}`;
         const user = valueOf(
           await storage.createUser({ email: name, displayName: nasty, passwordHash: nasty }),
@@ -137,7 +137,7 @@ export function hostileContract(promise: Promised): void {
           { rows: [], next: null },
         );
       }
-      assertEquals(await storage.userCount(), 2 + NASTY.length);
+      assertEquals(await storage.userCount(), 2 + HOSTILE_TEXTS.length);
       assertEquals((await storage.projects(a.orgId)).length, 1);
     },
   );

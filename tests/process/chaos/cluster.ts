@@ -18,7 +18,7 @@ import type { ChaosOptions } from "./node.ts";
 import { type Fault, plan } from "./plan.ts";
 
 /** Short ping timeouts, so that some faults last longer than the timeout and others do not. */
-const PATIENCE = { pingInterval: 300, pingTimeout: 1_200 } as const;
+const SHORT_TIMEOUTS = { pingInterval: 300, pingTimeout: 1_200 } as const;
 
 /** The maximum duration of an orderly stop, in milliseconds. */
 const STOP_MS = 15_000;
@@ -191,7 +191,7 @@ class Cluster {
     };
     const names = Object.fromEntries(shorts.map((short) => [short, this.#network.nameOf(short)]));
     const options: ChaosOptions = {
-      ...PATIENCE,
+      ...SHORT_TIMEOUTS,
       incarnation: incarnation.incarnation,
       journal: incarnation.journal,
       name: names[short]!,
