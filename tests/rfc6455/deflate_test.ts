@@ -8,7 +8,7 @@ import { SeededRandom } from "../../lib/base/random.ts";
 import type { DeflateOptions } from "../../lib/ws/options.ts";
 import { serve, type Server } from "../../lib/ws/server.ts";
 import { makeHost } from "../kit/host.ts";
-import { test } from "../kit/test.ts";
+import { isOwnHalf, test } from "../kit/test.ts";
 import { buildFrame, join } from "../kit/ws_client.ts";
 import { close } from "./case.ts";
 import { DEFLATE, type DeflateCase } from "./deflate.ts";
@@ -146,10 +146,12 @@ async function judgeTable(wire: Wire, cut: Cut): Promise<void> {
 }
 
 for (const wire of WIRES) {
-  for (const cut of CUTS) {
+  for (const [i, cut] of CUTS.entries()) {
+    // TLS changes nothing about compression, so each runtime tests it with other segments.
+    const ignore = wire !== "plain" && !isOwnHalf(i);
     test(
       `serve passes the compression table: ${wire}, ${cut}`,
-      { timeout: 300_000 },
+      { timeout: 300_000, ignore },
       () => judgeTable(wire, cut),
     );
   }

@@ -13,7 +13,7 @@ import { BROKEN } from "./sabotage.ts";
 const SEEDS = 40;
 
 /** The number of seeds of the correct build. `scripts/sim.ts` runs more. */
-const SOUND_SEEDS = 10;
+const SOUND_SEEDS = 4;
 
 const isLong = process.env["FIRN_LONG"] === "1";
 
