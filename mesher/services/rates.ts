@@ -50,7 +50,6 @@ export class Rates {
     return new Promise((resolve) => {
       const next = this.#asking.get(projectId);
       if (next === undefined) {
-        this.#asking.set(projectId, null);
         this.#ask(projectId, { wanted, answers: [resolve], shares: [wanted] });
       } else if (next === null) {
         this.#asking.set(projectId, { wanted, answers: [resolve], shares: [wanted] });
@@ -62,18 +61,22 @@ export class Rates {
     });
   }
 
-  async #ask(projectId: string, batch: Batch): Promise<void> {
-    const answer = await this.#answer(projectId, batch.wanted);
-    let left = answer.granted;
-    for (const [i, resolve] of batch.answers.entries()) {
-      const granted = Math.min(left, batch.shares[i]!);
-      left -= granted;
-      resolve({ granted, retryAfterMs: answer.retryAfterMs });
+  /**
+   * Sends a batch and, one after another, those that were collected in the meantime. A loop, because
+   * a recursion would keep every batch of a project that is busy without a break.
+   */
+  async #ask(projectId: string, first: Batch): Promise<void> {
+    for (let batch: Batch | null | undefined = first; batch; batch = this.#asking.get(projectId)) {
+      this.#asking.set(projectId, null);
+      const answer = await this.#answer(projectId, batch.wanted);
+      let left = answer.granted;
+      for (const [i, resolve] of batch.answers.entries()) {
+        const granted = Math.min(left, batch.shares[i]!);
+        left -= granted;
+        resolve({ granted, retryAfterMs: answer.retryAfterMs });
+      }
     }
-    const next = this.#asking.get(projectId);
-    if (next === null || next === undefined) return void this.#asking.delete(projectId);
-    this.#asking.set(projectId, null);
-    await this.#ask(projectId, next);
+    this.#asking.delete(projectId);
   }
 
   async #answer(projectId: string, wanted: number): Promise<RateAnswer> {

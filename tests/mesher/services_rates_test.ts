@@ -1,6 +1,8 @@
-/** Tests which node counts the events of a project. */
+/** Tests which node counts the events of a project, and what a request costs. */
 import { assert, assertEquals } from "@std/assert";
-import { ownerOf } from "../../mesher/services/rates.ts";
+import { ownerOf, Rates } from "../../mesher/services/rates.ts";
+import { heapBytes } from "../kit/heap.ts";
+import { startCheaply } from "../kit/keys.ts";
 import { test } from "../kit/test.ts";
 
 const NODES = ["a@h:1", "b@h:1", "c@h:1"];
@@ -25,4 +27,24 @@ test("ownerOf moves only the projects of a lost node", () => {
     const before = ownerOf(project, NODES);
     if (before !== lost) assertEquals(ownerOf(project, left), before);
   }
+});
+
+test("Rates keeps no memory of answered requests while a project is busy without a break", async () => {
+  await using node = await startCheaply({ logLevel: "silent" });
+  // Without a limiter on the node, all events are allowed.
+  const rates = new Rates(node, Date.now);
+  let pending = rates.take("p", 1);
+  const take = async (count: number): Promise<void> => {
+    for (let i = 0; i < count; i++) {
+      const next = rates.take("p", 1);
+      assertEquals((await pending).granted, 1);
+      pending = next;
+    }
+  };
+  await take(2_000);
+  const before = heapBytes();
+  await take(10_000);
+  const grown = heapBytes() - before;
+  assert(grown < 2_000_000, `${grown} bytes`);
+  await pending;
 });
