@@ -54,7 +54,7 @@ export async function attemptWebhook(
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", end);
-    // Cancels the lookup or the request if it is still in progress.
+    // Cancels a request that is still in progress. The result of a pending lookup is ignored.
     over.abort();
   }
 }

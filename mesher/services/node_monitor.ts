@@ -138,15 +138,14 @@ async function ask({ node }: Parts, me: Pid<NodeNews>, peer: string): Promise<vo
     const holding = await nodeMonitor.call(there, { timeout: HEARD_MS_MAX }).holding();
     node.send(me, ["answer", peer, holding]);
   } catch {
-    // The monitor of the peer has not started yet. When it starts, it requests this node's
-    // announcement, which shows that it runs.
+    // The monitor of the peer has not started yet. It sends its announcement when it starts.
   }
 }
 
 /**
- * Sends an announcement to a peer, and repeats it while the peer's monitor is being restarted;
- * resolves with false if the peer did not confirm in time. If the session with the peer is lost,
- * the peer has already reported the loss of this node.
+ * Sends an announcement to a peer, and repeats it while the peer's monitor is being restarted.
+ * Resolves with false if the peer did not confirm in time. Resolves with true if the session with
+ * the peer is lost, because the peer then reports the loss of this node.
  */
 async function tell({ node }: Pick<Parts, "node">, peer: string, own: Holding): Promise<boolean> {
   const there = nodeMonitor.at(node, { name: NODE_MONITOR, node: peer });
