@@ -20,7 +20,7 @@ export interface Loss {
    * The incarnation of the lost node, from its announcement (`held.ts`). Null if it had sent none.
    */
   readonly life: number | null;
-  /** The time at which the loss was detected. Milliseconds since the epoch. */
+  /** The time at which the loss was detected, in milliseconds since the epoch. */
   readonly at: number;
   /** The reason why the session with the node ended. */
   readonly reason: string;

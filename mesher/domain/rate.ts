@@ -13,15 +13,15 @@
  * @module
  */
 
-/** A rate limit: at most `limit` events in any period of `windowMs` milliseconds. */
+/** A rate limit: `limit` events per window of `windowMs` milliseconds. */
 export interface RateLimit {
   readonly limit: number;
   readonly windowMs: number;
 }
 
-/** The state of a project. */
+/** The state of a project's limit: the counts of the current and of the previous window. */
 export interface RateState {
-  /** Start of the current window. Milliseconds since the epoch. */
+  /** Start of the current window, in milliseconds since the epoch. */
   readonly since: number;
   readonly count: number;
   readonly previous: number;

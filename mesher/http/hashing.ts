@@ -14,7 +14,7 @@ export const HASHES_MAX = 4;
 export const HASHES_WAITING_MAX = 16;
 
 /** Limits how many functions run at once. */
-export class Turns {
+export class Semaphore {
   readonly #atOnce: number;
   readonly #waitingMax: number;
   #working = 0;
@@ -45,14 +45,14 @@ export class Turns {
   }
 }
 
-const turns = new Turns(HASHES_MAX, HASHES_WAITING_MAX);
+const semaphore = new Semaphore(HASHES_MAX, HASHES_WAITING_MAX);
 
 /** Returns the hash of a new password. Waits if too many hashes are being computed. */
 export function hashInTurn(password: string, cost: PasswordCost): Promise<string> {
-  return turns.take(() => hashPassword(password, cost));
+  return semaphore.take(() => hashPassword(password, cost));
 }
 
 /** Returns whether a password matches a hash. Waits if too many hashes are being computed. */
 export function verifyInTurn(password: string, hash: string): Promise<boolean> {
-  return turns.take(() => verifyPassword(password, hash));
+  return semaphore.take(() => verifyPassword(password, hash));
 }

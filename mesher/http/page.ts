@@ -28,8 +28,8 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 
 /**
- * The response headers of all files. The page loads nothing from other hosts, and must not be shown
- * in a frame.
+ * The response headers of all files. The page must not be shown in a frame, and its files are
+ * revalidated at each use.
  */
 const HEADERS: Readonly<Record<string, string>> = {
   "x-content-type-options": "nosniff",

@@ -80,9 +80,9 @@ export interface EventFilter {
   readonly user?: string | undefined;
   /** Tags that an event must all have. */
   readonly tags?: Readonly<Record<string, string>> | undefined;
-  /** Events received at this time or later. Milliseconds since the epoch. */
+  /** Events received at this time or later, in milliseconds since the epoch. */
   readonly since?: number | undefined;
-  /** Events received before this time. Milliseconds since the epoch. */
+  /** Events received before this time, in milliseconds since the epoch. */
   readonly before?: number | undefined;
 }
 

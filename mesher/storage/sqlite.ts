@@ -33,7 +33,7 @@ import { SqliteThread } from "./sqlite_thread.ts";
 import { StorageError } from "./error.ts";
 import { type EventOutcome, type NewEvent, WRITE_EVENTS_MAX } from "./events.ts";
 import type { Storage } from "./storage.ts";
-import { Turns } from "./turns.ts";
+import { SharedLock } from "./shared_lock.ts";
 
 /** Options of SQLite storage. */
 export interface SqliteOptions {
@@ -128,7 +128,7 @@ class Sqlite implements Engine {
   readonly #reader: Lane;
   readonly #scanner: Lane;
   /** The lock for writes: batches hold it together, everything else exclusively. */
-  readonly #turns = new Turns();
+  readonly #lock = new SharedLock();
   /**
    * The open transaction of a database in memory, whose only connection is shared. Settles when it
    * ends.
@@ -157,7 +157,7 @@ class Sqlite implements Engine {
   rows<Row>(sql: string, ...params: Value[]): Promise<Row[]> {
     return sql.startsWith("SELECT")
       ? this.#read<Row>(this.#reader, sql, params)
-      : this.#alone(() => this.#writer.rows<Row>(sql, params));
+      : this.#exclusive(() => this.#writer.rows<Row>(sql, params));
   }
 
   async row<Row>(sql: string, ...params: Value[]): Promise<Row | undefined> {
@@ -165,7 +165,7 @@ class Sqlite implements Engine {
   }
 
   change(sql: string, ...params: Value[]): Promise<number> {
-    return this.#alone(() => this.#writer.change(sql, params));
+    return this.#exclusive(() => this.#writer.change(sql, params));
   }
 
   scan<Row>(sql: string, params: readonly Value[], signal?: AbortSignal): Promise<Row[]> {
@@ -188,7 +188,7 @@ class Sqlite implements Engine {
     if (this.#closed !== undefined) return rejectClosed();
     if (batch.length === 0) return Promise.resolve([]);
     const rows = batch.map(columnsOf);
-    return this.#turns.together(() => this.#writer.write(rows, this.now()));
+    return this.#lock.shared(() => this.#writer.write(rows, this.now()));
   }
 
   /** Runs the missing steps of the schema. */
@@ -217,17 +217,19 @@ class Sqlite implements Engine {
     if (free === undefined || free.n === 0) return false;
     // Each row that is read frees a page, so all rows are read. `exec` of some runtimes reads only
     // the first one.
-    await this.#alone(() => this.#writer.rows(`PRAGMA incremental_vacuum(${VACUUM_PAGES})`, []));
+    await this.#exclusive(() =>
+      this.#writer.rows(`PRAGMA incremental_vacuum(${VACUUM_PAGES})`, [])
+    );
     return free.n > VACUUM_PAGES;
   }
 
   /** Checkpoints the log into the database file, and truncates it. */
   async checkpoint(): Promise<void> {
-    await this.#alone(() => this.#writer.rows("PRAGMA wal_checkpoint(TRUNCATE)", []));
+    await this.#exclusive(() => this.#writer.rows("PRAGMA wal_checkpoint(TRUNCATE)", []));
   }
 
   close(): Promise<void> {
-    return this.#closed ??= this.#turns.alone(async () => {
+    return this.#closed ??= this.#lock.exclusive(async () => {
       // The writer is closed last, because SQLite removes its log with the last connection.
       const lanes = new Set([this.#scanner, this.#reader, this.#writer]);
       for (const lane of lanes) await lane.close();
@@ -249,15 +251,15 @@ class Sqlite implements Engine {
     return await lane.rows<Row>(sql, params, signal);
   }
 
-  #alone<T>(run: () => Promise<T>): Promise<T> {
+  #exclusive<T>(run: () => Promise<T>): Promise<T> {
     if (this.#closed !== undefined) return rejectClosed();
-    return this.#turns.alone(() => retryWhileLocked(run));
+    return this.#lock.exclusive(() => retryWhileLocked(run));
   }
 
   /** Runs `body` in an exclusive transaction, which is rolled back if it rejects. */
   #inTransaction<T>(body: () => Promise<T>): Promise<T> {
     if (this.#closed !== undefined) return rejectClosed();
-    return this.#turns.alone(async () => {
+    return this.#lock.exclusive(async () => {
       await retryWhileLocked(() => this.#writer.exec("BEGIN IMMEDIATE"));
       const ended = this.#ended(body);
       this.#open = ended.then(() => {}, () => {});

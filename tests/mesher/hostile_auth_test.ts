@@ -16,7 +16,7 @@ import {
 } from "../../mesher/http/attempts.ts";
 import { SESSION_MS } from "../../mesher/http/auth.ts";
 import { clientOf } from "../../mesher/http/client.ts";
-import { HASHES_MAX, HASHES_WAITING_MAX, Turns } from "../../mesher/http/hashing.ts";
+import { HASHES_MAX, HASHES_WAITING_MAX, Semaphore } from "../../mesher/http/hashing.ts";
 import { LOOKUPS, mustFit, QUOTAS } from "../../mesher/http/quota.ts";
 import { HttpError } from "../../mesher/http/http_error.ts";
 import { findProject } from "../../mesher/http/scope.ts";
@@ -390,8 +390,8 @@ test("A manager can look up twenty addresses by adding members, and can still ad
   });
 });
 
-test("Turns limits running and waiting tasks and rejects the others, even when tasks fail", async () => {
-  const turns = new Turns(2, 3);
+test("Semaphore limits running and waiting tasks and rejects the others, even when tasks fail", async () => {
+  const semaphore = new Semaphore(2, 3);
   let [working, most] = [0, 0];
   const ends: (() => void)[] = [];
   const work = async (): Promise<void> => {
@@ -400,8 +400,8 @@ test("Turns limits running and waiting tasks and rejects the others, even when t
     working--;
     if (ends.length % 2 === 0) throw new Error("it failed");
   };
-  const all = Array.from({ length: 5 }, () => turns.take(work).catch(() => {}));
-  const refused = await assertRejects(() => turns.take(work), HttpError);
+  const all = Array.from({ length: 5 }, () => semaphore.take(work).catch(() => {}));
+  const refused = await assertRejects(() => semaphore.take(work), HttpError);
   assertEquals([refused.status, refused.headers], [503, { "retry-after": "2" }]);
   for (let done = 0; done < 5; done++) {
     await until("a task has ended", () => ends.length > done);
@@ -409,7 +409,7 @@ test("Turns limits running and waiting tasks and rejects the others, even when t
   }
   await Promise.all(all);
   assertEquals([working, most], [0, 2]);
-  await turns.take(() => Promise.resolve());
+  await semaphore.take(() => Promise.resolve());
 });
 
 test("Login answers 503 to the requests above the limit of concurrent hashes, and to no later ones", async () => {

@@ -1,9 +1,9 @@
 /**
- * Tests `Turns`, which runs tasks in order of arrival: shared tasks concurrently, an exclusive one
- * alone.
+ * Tests `SharedLock`, which runs tasks in order of arrival: shared tasks concurrently, an exclusive
+ * one alone.
  */
 import { assertEquals, assertRejects } from "@std/assert";
-import { Turns } from "../../mesher/storage/turns.ts";
+import { SharedLock } from "../../mesher/storage/shared_lock.ts";
 import { test } from "../kit/test.ts";
 
 /** Records which operations have begun, and ends each on request. */
@@ -26,17 +26,17 @@ class Log {
   }
 }
 
-test("Turns runs shared tasks together, and an exclusive task alone after all earlier tasks", async () => {
-  const turns = new Turns();
+test("SharedLock runs shared tasks together, and an exclusive task alone after all earlier tasks", async () => {
+  const lock = new SharedLock();
   const log = new Log();
   const all = [
-    turns.together(log.lasting("a")),
-    turns.together(log.lasting("b")),
-    turns.alone(log.lasting("C")),
-    turns.together(log.lasting("d")),
-    turns.together(log.lasting("e")),
-    turns.alone(log.lasting("F")),
-    turns.alone(log.lasting("G")),
+    lock.shared(log.lasting("a")),
+    lock.shared(log.lasting("b")),
+    lock.exclusive(log.lasting("C")),
+    lock.shared(log.lasting("d")),
+    lock.shared(log.lasting("e")),
+    lock.exclusive(log.lasting("F")),
+    lock.exclusive(log.lasting("G")),
   ];
   await Promise.resolve();
   assertEquals(log.begun, ["a", "b"]);
@@ -55,14 +55,14 @@ test("Turns runs shared tasks together, and an exclusive task alone after all ea
   assertEquals(await Promise.all(all), ["a", "b", "C", "d", "e", "F", "G"]);
 });
 
-test("Turns continues after a task that failed, and rejects its promise", async () => {
-  const turns = new Turns();
+test("SharedLock continues after a task that failed, and rejects its promise", async () => {
+  const lock = new SharedLock();
   const fails = (why: string) => (): never => {
     throw new Error(why);
   };
-  const [a, b] = [turns.together(fails("together")), turns.alone(fails("alone"))];
-  const [c, d] = [turns.together(() => "c"), turns.alone(() => "d")];
-  await assertRejects(() => a, Error, "together");
-  await assertRejects(() => b, Error, "alone");
+  const [a, b] = [lock.shared(fails("shared")), lock.exclusive(fails("exclusive"))];
+  const [c, d] = [lock.shared(() => "c"), lock.exclusive(() => "d")];
+  await assertRejects(() => a, Error, "shared");
+  await assertRejects(() => b, Error, "exclusive");
   assertEquals([await c, await d], ["c", "d"]);
 });
