@@ -21,7 +21,10 @@ const META_LENGTH_MAX = 4_096;
 /** Maximum number of presence entries of one node. */
 export const ENTRIES_MAX: number = 2 ** 20;
 
-/** Maximum number of entries in one message to a peer. */
+/**
+ * Maximum number of entries in one message to a peer, and of entries of a lost node that are removed
+ * in one turn of the event loop.
+ */
 const PORTION_COUNT = 500;
 
 /**
@@ -175,9 +178,14 @@ export class Presence {
       else entries.push(entry);
     }
     for (const [grace, entries] of byGrace) {
-      const departure = this.#port.after(grace, () => {
-        for (const entry of entries) if (entry.departure === departure) this.#remove(entry);
-      });
+      const removeFrom = (at: number): void => {
+        const next = at + PORTION_COUNT;
+        for (const entry of entries.slice(at, next)) {
+          if (entry.departure === departure) this.#remove(entry);
+        }
+        if (next < entries.length) this.#port.soon(() => removeFrom(next));
+      };
+      const departure = this.#port.after(grace, () => removeFrom(0));
       // All entries of the lost node with this grace period share one timer. It is therefore not
       // cancelled when one of them is removed.
       const shared = departure;
