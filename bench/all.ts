@@ -16,7 +16,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "@std/cli/parse-args";
 import { givenArguments } from "../scripts/command_arguments.ts";
-import { refuse } from "./asked.ts";
+import { refuse } from "./command_line.ts";
 import { Others } from "./cpu.ts";
 import { isTiny } from "./kit.ts";
 import { bun, deno, version } from "./peers/programs.ts";

@@ -18,7 +18,7 @@ export const NOISE_RULE: string =
   "includes 1, or the median is less than a tenth from 1.";
 
 /** Maximum distance from 1 of a median ratio that counts as noise. */
-const TENTH = 0.1;
+const NOISE_MAX = 0.1;
 
 /** Returns the median, which for an even number of values is the mean of the two middle ones. */
 export function median(values: readonly number[]): number {
@@ -42,7 +42,7 @@ export function ratios(values: readonly number[], others: readonly number[]): nu
  */
 export function isNoise(values: readonly number[], others: readonly number[]): boolean {
   const { median, low, high } = spread(ratios(values, others));
-  return low <= 1 && high >= 1 || Math.abs(median - 1) < TENTH;
+  return low <= 1 && high >= 1 || Math.abs(median - 1) < NOISE_MAX;
 }
 
 /**

@@ -59,14 +59,14 @@ function refuse(why: string): never {
 }
 
 /** The parsed command line. */
-interface Asked {
+interface CheckOptions {
   readonly stages: readonly Stage[];
   readonly jobs: number;
   readonly verbose: boolean;
   readonly isGenuine: boolean;
 }
 
-function readAsked(): Asked {
+function readOptions(): CheckOptions {
   const args = parseArgs(givenArguments(), {
     string: ["only", "std", "jobs"],
     boolean: ["quick", "verbose", "help"],
@@ -115,7 +115,7 @@ async function runCommand(progress: Progress, command: readonly string[]): Promi
   const start = performance.now();
   const result = await run(
     { program, args: given, env: { ...tools.env, ...stage.env } },
-    asked.verbose,
+    options.verbose,
   );
   const ms = performance.now() - start;
   progress.ms += ms;
@@ -136,7 +136,7 @@ function report({ stage, tallies, failures, ms }: Progress): void {
   const verdict = tally.failed > 0 ? red("failed") : green("ok");
   const counts = stage.counts === "whole" ? "" : `, ${sentence(tally)}`;
   print(`${stage.title.padEnd(38)}${seconds(ms)} ${verdict}${counts}`);
-  if (failures !== "" && !asked.verbose) print(failures);
+  if (failures !== "" && !options.verbose) print(failures);
 }
 
 /** Reports a stage that cannot run: as failed in CI, as skipped elsewhere. */
@@ -162,23 +162,23 @@ function bytesOf(text: string): Uint8Array {
 }
 
 Deno.chdir(new URL("..", import.meta.url));
-const asked = readAsked();
-const genuine = asked.isGenuine ? withGenuineStd() : undefined;
-const tools = await findTools(asked.stages.some((stage) => stage.needsBun));
+const options = readOptions();
+const genuine = options.isGenuine ? withGenuineStd() : undefined;
+const tools = await findTools(options.stages.some((stage) => stage.needsBun));
 console.log(tools.versions);
 const start = performance.now();
-const showsProgress = tty && !asked.verbose;
+const showsProgress = tty && !options.verbose;
 const total: Tally[] = [];
 const times: { ms: number; line: string }[] = [];
 const canRun = (stage: Stage): boolean => !stage.needsBun || tools.bun !== undefined;
-asked.stages.filter((stage) => !canRun(stage)).forEach(reportWithoutBun);
+options.stages.filter((stage) => !canRun(stage)).forEach(reportWithoutBun);
 const queuesOf = (stages: readonly Stage[]) =>
   stages.map((stage) => {
     const commands = stage.commands();
     const progress = { stage, size: commands.length, tallies: [], failures: "", ms: 0 };
     return commands.map((command) => () => runCommand(progress, command));
   });
-const able = asked.stages.filter(canRun);
+const able = options.stages.filter(canRun);
 const together = queuesOf(able.filter((stage) => !stage.alone));
 const alone = queuesOf(able.filter((stage) => stage.alone));
 const size = [...together, ...alone].flat().length;
@@ -190,12 +190,12 @@ const ticker = showsProgress
     Deno.stdout.writeSync(bytesOf(`\r${text} `));
   }, 100)
   : undefined;
-await runPool(together, asked.jobs);
+await runPool(together, options.jobs);
 await runPool(alone, 1);
 clearInterval(ticker);
 genuine?.end();
 print(`${"all of it".padEnd(38)}${seconds(performance.now() - start)}`);
-if (size > asked.jobs) {
+if (size > options.jobs) {
   times.sort((a, b) => b.ms - a.ms);
   for (const { ms, line } of times.slice(0, SLOWEST_SHOWN)) {
     print(`${seconds(ms)}  ${line.slice(0, SLOWEST_CHARS_MAX)}`);

@@ -42,13 +42,13 @@ async function begin(cluster: Cluster, screen: Screen, options: Options): Promis
   const startedAt = performance.now();
   const { nodes } = cluster;
   screen.title(`Firn demo cluster: ${nodes.length === 1 ? "1 node" : `${nodes.length} nodes`}`);
-  cluster.tell = (event) => {
+  cluster.onEvent = (event) => {
     // Does not print when nodes start and connect, because the table shows this.
     if (event.kind !== "started" && event.kind !== "met") screen.event(event);
   };
   for (const node of nodes) cluster.start(node);
   await cluster.until(() => cluster.running.length === nodes.length && cluster.isWhole);
-  cluster.tell = (event) => screen.event(event);
+  cluster.onEvent = (event) => screen.event(event);
   screen.nodes(nodes);
   screen.line();
   screen.good(

@@ -8,7 +8,7 @@
 import process from "node:process";
 
 /** The interval of checks in milliseconds. */
-const LOOK_MS = 500;
+const CHECK_MS = 500;
 
 /**
  * Calls `gone` when the runner has exited. A program that was started by a shell has no runner, and
@@ -23,6 +23,6 @@ export function onRunnerGone(gone: () => void): void {
     if (process.ppid === ppid) return;
     clearInterval(timer);
     gone();
-  }, LOOK_MS);
+  }, CHECK_MS);
   timer.unref();
 }

@@ -19,7 +19,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { startNode } from "../../lib/start.ts";
 import { RoomInterest } from "../../lib/mesh/room_interest.ts";
-import { readAsked } from "../asked.ts";
+import { readCommandLine } from "../command_line.ts";
 
 const HELP = `deno run -A bench/cluster/rooms.ts [options]
 
@@ -141,15 +141,15 @@ async function measure(count: number, mode: string, seconds: number): Promise<nu
 }
 
 async function main(): Promise<void> {
-  const asked = readAsked("rooms", HELP, { rounds: 1, seconds: 2, secondsMin: 0.5 });
+  const options = readCommandLine("rooms", HELP, { rounds: 1, seconds: 2, secondsMin: 0.5 });
   console.log("| nodes | announced | every node gets every broadcast |");
   console.log("|------:|----------:|--------------------------------:|");
-  for (let round = 0; round < asked.rounds; round++) {
+  for (let round = 0; round < options.rounds; round++) {
     for (const count of NODES) {
       const cells: string[] = [];
       for (const mode of ["announced", "all"]) {
-        if (!asked.wants(`${count} nodes, ${mode}`)) continue;
-        cells.push(`${Math.round(await measure(count, mode, asked.seconds))} µs`);
+        if (!options.wants(`${count} nodes, ${mode}`)) continue;
+        cells.push(`${Math.round(await measure(count, mode, options.seconds))} µs`);
       }
       if (cells.length > 0) console.log(`| ${count} | ${cells.join(" | ")} |`);
     }

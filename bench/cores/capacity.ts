@@ -15,7 +15,7 @@
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { cores } from "../../lib/cores/cores.ts";
-import { readAsked } from "../asked.ts";
+import { readCommandLine } from "../command_line.ts";
 import { temporaryFolder } from "../peers/packages.ts";
 import { type Load, printTurns, type Server, takeTurns } from "../peers/turns.ts";
 import { median, ratios } from "../spread.ts";
@@ -35,7 +35,7 @@ const LOADS: readonly Load[] = [
   { name: "room", args: ["members=1000", "bytes=64", "rate=150000"] },
 ];
 
-const asked = readAsked("capacity", HELP, { rounds: 1, seconds: 5, secondsMin: 0.1 });
+const options = readCommandLine("capacity", HELP, { rounds: 1, seconds: 5, secondsMin: 0.1 });
 const stops: (() => Promise<void>)[] = [];
 
 /** Returns `count` workers of `cores`, which listen on ports chosen by the system. */
@@ -56,7 +56,7 @@ function workers(count: number, name: string, beside?: string): Server {
 const [one, two] = [workers(1, "one worker"), workers(2, "two workers", "one worker")];
 try {
   const folder = temporaryFolder("cores");
-  const turns = await takeTurns("capacity", folder, [one, two], LOADS, asked);
+  const turns = await takeTurns("capacity", folder, [one, two], LOADS, options);
   printTurns("capacity", turns, [one, two], "CPU seconds of the workers for a million messages.");
   for (const [load, by] of turns) {
     const costs = [two, one].map((server) =>

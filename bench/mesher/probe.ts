@@ -9,7 +9,7 @@ import type { Place } from "./place.ts";
 /** Interval in milliseconds between two events. */
 const EVERY_MS = 100;
 /** Interval in milliseconds between two polls. */
-const LOOK_MS = 4;
+const POLL_MS = 4;
 /** Time in milliseconds after which an event that is not stored counts as lost. */
 const STORE_MS_MAX = 30_000;
 
@@ -47,7 +47,7 @@ async function one(place: Place, port: number): Promise<number> {
   if (response.status !== 202) throw new Error(`a probe was answered ${response.status}`);
   while (!await place.has(id)) {
     if (performance.now() - began > STORE_MS_MAX) throw new Error(`event ${id} is not stored`);
-    await new Promise((wake) => setTimeout(wake, LOOK_MS));
+    await new Promise((wake) => setTimeout(wake, POLL_MS));
   }
   return performance.now() - began;
 }

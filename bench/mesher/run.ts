@@ -11,7 +11,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { readAsked, refuse } from "../asked.ts";
+import { readCommandLine, refuse } from "../command_line.ts";
 import { size } from "../kit.ts";
 import { calm } from "../peers/calm.ts";
 import { CONTENDERS, ENGINES, PLAIN, WAYS } from "./contenders.ts";
@@ -37,7 +37,7 @@ answered in that round, or 8 in 10 of its own most, if that is less. In the seco
 ten times a second whose way into the database is looked at.`;
 
 const tiny = size(0, 1) === 1;
-const asked = readAsked("bench/mesher", HELP, {
+const options = readCommandLine("bench/mesher", HELP, {
   rounds: tiny ? 1 : 5,
   seconds: tiny ? 0.2 : 3,
   secondsMin: 0.1,
@@ -51,16 +51,16 @@ if (problem !== undefined) refuse("bench/mesher", problem);
 
 const results = new Map<string, Figures[]>();
 let failures = 0;
-for (let round = 1; round <= asked.rounds; round++) {
+for (let round = 1; round <= options.rounds; round++) {
   for (const engine of ENGINES) {
     for (const way of WAYS) {
       let plainest: number | undefined;
       for (const contender of CONTENDERS) {
         const key = `${engine.name}: ${way.name}: ${contender.name}`;
-        if (!asked.wants(key)) continue;
-        const others = await calm(asked.calm);
+        if (!options.wants(key)) continue;
+        const others = await calm(options.calm);
         const aim = plainest === undefined ? undefined : 5 * plainest;
-        const got = await measure({ folder, engine, way, contender, seconds: asked.seconds, aim })
+        const got = await measure({ folder, engine, way, contender, seconds: options.seconds, aim })
           .catch((error: Error) => (failures++, error.message));
         if (typeof got === "string") {
           console.error(`${round} ${key}: ${got}`);

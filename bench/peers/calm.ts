@@ -6,10 +6,10 @@
 import { cpus } from "node:os";
 
 /** Duration in milliseconds of one measurement. */
-const LOOK_MS = 500;
+const WINDOW_MS = 500;
 
 /** Use of all cores, from 0 to 1, below which the machine counts as idle. */
-const CALM = 0.05;
+const IDLE_USE_MAX = 0.05;
 
 /**
  * Waits until the machine is idle, for at most `seconds`. Resolves to the last measured use, or at
@@ -20,14 +20,14 @@ export async function calm(seconds: number): Promise<number> {
   const deadline = Date.now() + seconds * 1000;
   for (;;) {
     const used = await use();
-    if (used < CALM || Date.now() >= deadline) return used;
+    if (used < IDLE_USE_MAX || Date.now() >= deadline) return used;
   }
 }
 
 /** Measures the use of all cores, from 0 to 1. */
 async function use(): Promise<number> {
   const before = times();
-  await new Promise((wake) => setTimeout(wake, LOOK_MS));
+  await new Promise((wake) => setTimeout(wake, WINDOW_MS));
   const after = times();
   return 1 - (after.idle - before.idle) / Math.max(1, after.all - before.all);
 }

@@ -81,7 +81,7 @@ export interface Peer extends Contender {
 }
 
 /** The available contenders, and messages about the missing ones. */
-export interface Field {
+export interface Contenders {
   readonly contenders: readonly Peer[];
   readonly absent: readonly string[];
 }
@@ -89,7 +89,7 @@ export interface Field {
 const denoRun = [deno, "run", "-A", "--v8-flags=--expose-gc"];
 
 /** Finds the contenders, compiles the Erlang program, and prepares libraries in a folder. */
-export function prepare(): Field {
+export function prepare(): Contenders {
   const folder = temporaryFolder("peers");
   const contenders: Peer[] = [];
   const absent: string[] = [];

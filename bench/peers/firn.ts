@@ -31,7 +31,7 @@ interface Increment {
  * Number of messages that a producer sends per turn, small enough for the receiver to keep up. With
  * {@linkcode BURST} messages per turn the mailbox grows to millions, as in Erlang's run.
  */
-const PACED = 50;
+const PACED_BURST = 50;
 
 const NAMES = size(10_000, 100);
 const TIMERS = size(100_000, 100);
@@ -73,7 +73,7 @@ function sendAsync(n: number): Promise<void> {
     for (let left = n; left > 0;) left -= (await self.receive()).by;
     give();
   });
-  produce(sink, n, PACED);
+  produce(sink, n, PACED_BURST);
   return done;
 }
 
@@ -253,7 +253,7 @@ async function fairness(): Promise<void> {
 }
 
 await runNamed({
-  send: () => reportRate("send", 3_000_000, (n) => send(n, PACED)),
+  send: () => reportRate("send", 3_000_000, (n) => send(n, PACED_BURST)),
   "send-burst": () => reportRate("send-burst", 3_000_000, (n) => send(n, BURST)),
   "send-async": () => reportRate("send-async", 2_000_000, sendAsync),
   pingpong: () => reportRate("pingpong", 2_000_000, pingPong),

@@ -17,17 +17,18 @@ interface Increment {
 }
 
 /** Number of messages that a producer sends per turn, as in `firn.ts`. */
-const PACED = 50;
+const PACED_BURST = 50;
 
 /**
- * Calls `send` for n messages, `PACED` per microtask. Calls `after` at the end of each microtask.
+ * Calls `send` for n messages, `PACED_BURST` per microtask, and `after` at the end of each
+ * microtask.
  */
 function produce(n: number, send: (message: Increment) => void, after: () => void): void {
   let left = n;
   const turn = (): void => {
-    for (let i = 0; i < PACED; i++) send({ type: "inc", by: 1 });
+    for (let i = 0; i < PACED_BURST; i++) send({ type: "inc", by: 1 });
     after();
-    if ((left -= PACED) > 0) queueMicrotask(turn);
+    if ((left -= PACED_BURST) > 0) queueMicrotask(turn);
   };
   queueMicrotask(turn);
 }

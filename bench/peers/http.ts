@@ -9,7 +9,7 @@
  * @module
  */
 import process from "node:process";
-import { readAsked } from "../asked.ts";
+import { readCommandLine } from "../command_line.ts";
 import { isTiny } from "../kit.ts";
 import { temporaryFolder } from "./packages.ts";
 import { bun, deno, path, version } from "./programs.ts";
@@ -26,7 +26,11 @@ const HELP = `deno run -A bench/peers/http.ts [options]
 
 Needs gcc. Without Bun or Node their servers are left out.`;
 
-const asked = readAsked("http", HELP, { rounds: 1, seconds: isTiny() ? 0.1 : 5, secondsMin: 0.1 });
+const options = readCommandLine("http", HELP, {
+  rounds: 1,
+  seconds: isTiny() ? 0.1 : 5,
+  secondsMin: 0.1,
+});
 
 const servers: Server[] = [];
 
@@ -50,6 +54,6 @@ for (const [runtime, program] of [["Bun", bun], ["Node", "node"]] as const) {
 }
 
 const LOAD: Load = { name: "GET", args: ["mode=http", "members=32", "bytes=0"] };
-const turns = await takeTurns("http", temporaryFolder("http"), servers, [LOAD], asked);
+const turns = await takeTurns("http", temporaryFolder("http"), servers, [LOAD], options);
 printTurns("http", turns, servers, "CPU seconds of the server for a million requests.");
 process.exit(0);

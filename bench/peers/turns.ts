@@ -9,7 +9,7 @@
  */
 import type { ChildProcess } from "node:child_process";
 import process from "node:process";
-import { type Asked, refuse } from "../asked.ts";
+import { type CommandLine, refuse } from "../command_line.ts";
 import { descendants, Others } from "../cpu.ts";
 import { median, NOISE_RULE, spread, timesOf } from "../spread.ts";
 import { calm } from "./calm.ts";
@@ -77,7 +77,7 @@ export type Turns = ReadonlyMap<Load, ReadonlyMap<Server, readonly Turn[]>>;
 
 /**
  * Starts the wanted servers, and measures them in turns. In each round, each server has
- * `asked.seconds` of each load, after a warm-up of the same duration, but at most {@linkcode
+ * `options.seconds` of each load, after a warm-up of the same duration, but at most {@linkcode
  * WARM_S_MAX}. A server that fails is left out with a message.
  */
 export async function takeTurns(
@@ -85,13 +85,13 @@ export async function takeTurns(
   folder: string,
   servers: readonly Server[],
   loads: readonly Load[],
-  asked: Asked,
+  options: CommandLine,
 ): Promise<Turns> {
   const problem = compileClient(folder);
   if (problem !== undefined) refuse(bench, problem);
   const wanted = new Map(
     loads.map((load) =>
-      [load, servers.filter(({ name }) => asked.wants(`${load.name}: ${name}`))] as const
+      [load, servers.filter(({ name }) => options.wants(`${load.name}: ${name}`))] as const
     ).filter(([, servers]) => servers.length > 0),
   );
   if (wanted.size === 0) refuse(bench, "no run has each --only in its name (--help)");
@@ -103,10 +103,10 @@ export async function takeTurns(
         .then((target) => running.set(server, target), (error) => leaveOut(server, error));
     }
     const turns = new Map<Load, Map<Server, Turn[]>>();
-    for (let round = 1; round <= asked.rounds; round++) {
+    for (let round = 1; round <= options.rounds; round++) {
       for (const [load, servers] of wanted) {
-        const used = await calm(asked.calm);
-        if (asked.calm > 0 && used > 0.1) say(`  the machine is not idle: ${percent(used)} used`);
+        const used = await calm(options.calm);
+        if (options.calm > 0 && used > 0.1) say(`  the machine is not idle: ${percent(used)} used`);
         const others = new Others();
         const there = new Map(servers.flatMap((server) => {
           const target = running.get(server);
@@ -114,10 +114,12 @@ export async function takeTurns(
         }));
         const found = turns.get(load) ?? new Map<Server, Turn[]>();
         turns.set(load, found);
-        for (const [server, more] of await takeTurnsAt(folder, load, there, asked.seconds)) {
+        for (const [server, more] of await takeTurnsAt(folder, load, there, options.seconds)) {
           found.set(server, [...found.get(server) ?? [], ...more]);
         }
-        say(`${load.name}, round ${round} of ${asked.rounds}: others use ${percent(others.use())}`);
+        say(
+          `${load.name}, round ${round} of ${options.rounds}: others use ${percent(others.use())}`,
+        );
       }
     }
     return turns;

@@ -10,7 +10,7 @@
  * @module
  */
 import process from "node:process";
-import { readAsked } from "../asked.ts";
+import { readCommandLine } from "../command_line.ts";
 import { isTiny } from "../kit.ts";
 import { install, temporaryFolder } from "./packages.ts";
 import { bun, deno, path, version } from "./programs.ts";
@@ -28,7 +28,11 @@ const HELP = `deno run -A bench/peers/ws.ts [options]
 Needs gcc. Peers that are not installed are left out: Bun, Node, and the packages
 ws and socket.io, which npm installs into a temporary folder.`;
 
-const asked = readAsked("ws", HELP, { rounds: 1, seconds: isTiny() ? 0.1 : 5, secondsMin: 0.1 });
+const options = readCommandLine("ws", HELP, {
+  rounds: 1,
+  seconds: isTiny() ? 0.1 : 5,
+  secondsMin: 0.1,
+});
 const folder = temporaryFolder("ws");
 const packages = install(folder, ["ws@8", "socket.io@4"]);
 
@@ -79,6 +83,6 @@ const LOADS: readonly Load[] = [
 
 const all = servers();
 const loads = isTiny() ? [LOADS[1]!] : LOADS;
-const turns = await takeTurns("ws", folder, all, loads, asked);
+const turns = await takeTurns("ws", folder, all, loads, options);
 printTurns("ws", turns, all, "CPU seconds of the server for a million deliveries.");
 process.exit(0);

@@ -15,7 +15,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createServer } from "node:net";
 import process from "node:process";
 import { Socket } from "../../lib/client/socket.ts";
-import { readAsked } from "../asked.ts";
+import { readCommandLine } from "../command_line.ts";
 import { startServer } from "./processes.ts";
 import { install, temporaryFolder } from "./packages.ts";
 import { path, version } from "./programs.ts";
@@ -116,7 +116,7 @@ async function measure(run: (add: (child: ChildProcess) => void) => Promise<Resu
   }
 }
 
-const asked = readAsked("ws_kill", HELP, { rounds: 3, seconds: 6, secondsMin: 3 });
+const options = readCommandLine("ws_kill", HELP, { rounds: 3, seconds: 6, secondsMin: 3 });
 const PACKAGES = [
   "socket.io@4",
   "socket.io-client@4",
@@ -131,13 +131,13 @@ if (!hasSocketIo) say("socket.io is left out: it needs redis-server, Node and it
 const deno = ["deno", "run", "-A", "-q", "--no-lock"];
 console.log("| system | sent | lost | received twice | out of order | recovered |");
 console.log("|---|--:|--:|--:|--:|---|");
-for (let round = 0; round < asked.rounds; round++) {
+for (let round = 0; round < options.rounds; round++) {
   for (const name of ["Firn, Deno", "Firn, Bun", "socket.io + Redis, Node"]) {
-    if (!asked.wants(name) || name.startsWith("socket") && !hasSocketIo) continue;
+    if (!options.wants(name) || name.startsWith("socket") && !hasSocketIo) continue;
     const { count, received, isRecovered } = await measure((add) =>
       name.startsWith("socket")
-        ? socketIo(folder, asked.seconds, add)
-        : firn(name.endsWith("Bun") ? ["bun"] : deno, asked.seconds, add)
+        ? socketIo(folder, options.seconds, add)
+        : firn(name.endsWith("Bun") ? ["bun"] : deno, options.seconds, add)
     );
     const lost = count - new Set(received).size;
     const twice = received.length - new Set(received).size;

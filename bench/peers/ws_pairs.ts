@@ -16,7 +16,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { connect, createServer } from "node:net";
 import process from "node:process";
-import { readAsked } from "../asked.ts";
+import { readCommandLine } from "../command_line.ts";
 import { isTiny } from "../kit.ts";
 import { startServer } from "./processes.ts";
 import { install, temporaryFolder } from "./packages.ts";
@@ -39,7 +39,7 @@ const CLUSTER = ["socket.io@4", "@socket.io/cluster-adapter@0.3"];
 const REDIS = ["socket.io@4", "@socket.io/redis-streams-adapter@0.3", "redis@5"];
 const NATS = ["@nats-io/transport-node@3"];
 
-const asked = readAsked("ws_pairs", HELP, {
+const options = readCommandLine("ws_pairs", HELP, {
   rounds: 1,
   seconds: isTiny() ? 0.1 : 5,
   secondsMin: 0.1,
@@ -186,7 +186,7 @@ const LOADS: readonly Load[] = [
 ];
 
 const all = pairs();
-const turns = await takeTurns("ws_pairs", folder, all, isTiny() ? [LOADS[1]!] : LOADS, asked);
+const turns = await takeTurns("ws_pairs", folder, all, isTiny() ? [LOADS[1]!] : LOADS, options);
 printTurns(
   "ws_pairs",
   turns,

@@ -20,7 +20,7 @@
 import { spawnSync } from "node:child_process";
 import process from "node:process";
 import { parseArgs } from "@std/cli/parse-args";
-import { refuse } from "../asked.ts";
+import { refuse } from "../command_line.ts";
 import { givenArguments } from "../../scripts/command_arguments.ts";
 import { collect, longestTurn } from "./turns.ts";
 import { EVENTS } from "./event_list.ts";

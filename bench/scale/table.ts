@@ -13,7 +13,7 @@
  */
 import process from "node:process";
 import { parseArgs } from "@std/cli/parse-args";
-import { refuse } from "../asked.ts";
+import { refuse } from "../command_line.ts";
 import { givenArguments } from "../../scripts/command_arguments.ts";
 import { type Cost, type Growth, rows } from "./rows.ts";
 

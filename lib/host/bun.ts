@@ -51,7 +51,7 @@ import type { Claims, RejectionClaim } from "../base/rejections.ts";
 const OTHER_NAME = "ERR_TLS_CERT_ALTNAME_INVALID";
 
 /** Maximum time to wait for an untrusted server to close its side, in milliseconds. */
-const FAREWELL_MS = 1_000;
+const CLOSE_MS = 1_000;
 
 /** The host on Bun. */
 export class BunHost implements Host {
@@ -147,7 +147,7 @@ export class BunHost implements Host {
           // for seconds.
           raw.shutdown();
           socket = undefined;
-          this.clock.after(FAREWELL_MS, () => raw.terminate());
+          this.clock.after(CLOSE_MS, () => raw.terminate());
           settle(connectError(error ?? new Error("certificate not verified"), options));
         },
         close(raw: RawSocket, error?: Error): void {

@@ -62,7 +62,7 @@ import type { Random } from "../base/random.ts";
 import type { Claims, RejectionClaim } from "../base/rejections.ts";
 
 /** Number of immediates in which a busy Deno polls its sockets at least once. */
-const TURNS_PER_LOOK = 61;
+const TURNS_PER_POLL = 61;
 
 /** The host on Deno. */
 export class DenoHost implements Host {
@@ -83,11 +83,11 @@ export class DenoHost implements Host {
   }
 
   /**
-   * Runs `task` after {@linkcode TURNS_PER_LOOK} immediates, about 0.2 ms: while immediates keep
+   * Runs `task` after {@linkcode TURNS_PER_POLL} immediates, about 0.2 ms: while immediates keep
    * the event loop busy, Deno polls its sockets only once in about 61 of them.
    */
   yieldToIo(task: () => void): void {
-    let left = TURNS_PER_LOOK;
+    let left = TURNS_PER_POLL;
     const turn = (): void => {
       if (--left > 0) setImmediate(turn);
       else task();

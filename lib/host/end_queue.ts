@@ -21,7 +21,7 @@ const SLICE_MS = 2;
 const PAUSE_MS = 1;
 
 /** Number of ends that are passed on between two clock reads. */
-const ENDS_A_LOOK = 16;
+const ENDS_PER_CLOCK_READ = 16;
 
 /** A stream whose peer has ended its data, or whose connection is closed. */
 export interface Ending {
@@ -52,7 +52,7 @@ export class EndQueue {
     const until = this.#clock.now() + SLICE_MS;
     try {
       do {
-        const end = Math.min(this.#at + ENDS_A_LOOK, this.#queue.length);
+        const end = Math.min(this.#at + ENDS_PER_CLOCK_READ, this.#queue.length);
         while (this.#at < end) this.#queue[this.#at++]!.passEnd();
       } while (this.#at < this.#queue.length && this.#clock.now() < until);
     } finally {

@@ -19,7 +19,7 @@
 const SLICE_MS = 2;
 
 /** Number of streams that are flushed between two clock reads. */
-const STREAMS_A_LOOK = 16;
+const STREAMS_PER_CLOCK_READ = 16;
 
 /** An object that sends its queued data at the flush point. */
 export interface Flushable {
@@ -86,10 +86,10 @@ export class FlushPoint {
    * stream that was not flushed.
    */
   #slice(streams: readonly Flushable[], from: number): number {
-    const isShort = streams.length - from < STREAMS_A_LOOK;
+    const isShort = streams.length - from < STREAMS_PER_CLOCK_READ;
     const end = this.#now === undefined || isShort ? Infinity : this.#now() + SLICE_MS;
     for (let i = from; i < streams.length; i++) {
-      if ((i - from) % STREAMS_A_LOOK === STREAMS_A_LOOK - 1 && end < Infinity) {
+      if ((i - from) % STREAMS_PER_CLOCK_READ === STREAMS_PER_CLOCK_READ - 1 && end < Infinity) {
         if (this.#now!() >= end) return i;
       }
       streams[i]!.flush();

@@ -34,8 +34,8 @@ const RESERVED_HEADERS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Throws {@linkcode OptionError} if a header is set by the handshake, or if both the headers and the
- * URL contain credentials.
+ * Throws {@linkcode OptionError} if a header is set by the handshake, or if both the headers and
+ * the URL contain credentials.
  */
 export function checkHeaders(headers: Headers, hasCredentials: boolean): void {
   for (const [name] of headers) {

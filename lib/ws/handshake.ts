@@ -33,7 +33,7 @@ const REQUEST_LINE_BYTES_MAX = 8 * 1024;
 const HEADERS_MAX = 100;
 
 /** Headers that may occur only once. A request that repeats one is answered with 400. */
-const ONCE: ReadonlySet<string> = new Set([
+const SINGLE_HEADERS: ReadonlySet<string> = new Set([
   "content-length",
   "host",
   "origin",
@@ -175,7 +175,7 @@ export class HeadReader {
     for (const line of lines) {
       const header = parseHeader(line);
       if (header === undefined) return refused(400, "a header is malformed");
-      if (ONCE.has(header[0]) && headers.some(([name]) => name === header[0])) {
+      if (SINGLE_HEADERS.has(header[0]) && headers.some(([name]) => name === header[0])) {
         return refused(400, `the header ${header[0]} stands twice`);
       }
       headers.push(header);
@@ -199,7 +199,7 @@ function readWhole(chunk: Uint8Array): { head: RequestHead; rest: number } | und
     const colon = text.indexOf(":", at);
     const end = text.indexOf("\r\n", colon);
     const name = text.slice(at, colon).toLowerCase();
-    if (ONCE.has(name) && headers.some(([each]) => each === name)) return undefined;
+    if (SINGLE_HEADERS.has(name) && headers.some(([each]) => each === name)) return undefined;
     headers.push([name, trimmed(text, colon + 1, end)]);
     at = end + 2;
   }

@@ -46,7 +46,7 @@ const PHRASES: Readonly<Record<number, string>> = {
 };
 
 /** Headers that only the server sets: those that describe the connection or the end of the body. */
-const OURS: ReadonlySet<string> = new Set([
+const SERVER_HEADERS: ReadonlySet<string> = new Set([
   "connection",
   "content-length",
   "keep-alive",
@@ -66,7 +66,7 @@ export type Framing =
  * and the response asks the client to switch to WebSocket. Otherwise it is kept for `keptMs`
  * milliseconds for the next request.
  */
-export type Farewell = "close" | "upgrade" | { readonly keptMs: number };
+export type Persistence = "close" | "upgrade" | { readonly keptMs: number };
 
 /** The encoded response `100 Continue`, for which a client may wait before it sends a body. */
 export const CONTINUE: Uint8Array = Buffer.from("HTTP/1.1 100 Continue\r\n\r\n");
@@ -93,7 +93,7 @@ export function linesOf(headers: Headers): ResponseLines {
   let [hasDate, hasType, closes] = [false, false, false];
   let length: number | undefined;
   headers.forEach((value, name) => {
-    if (!OURS.has(name)) text += `${name}: ${value}\r\n`;
+    if (!SERVER_HEADERS.has(name)) text += `${name}: ${value}\r\n`;
     if (name === "date") hasDate = true;
     else if (name === "content-type") hasType = true;
     else if (name === "connection") closes = hasToken(value, "close");
@@ -110,10 +110,10 @@ export function encodeRefusal(
 ): Uint8Array {
   const body = utf8(`${words}\n`);
   const lines = new Headers({ "Content-Type": "text/plain; charset=utf-8", date, ...headers });
-  const farewell = status === 426 ? "upgrade" : "close";
+  const persistence = status === 426 ? "upgrade" : "close";
   const framing: Framing = { kind: "length", length: body.length };
   const read = linesOf(lines);
-  const head = encodeHead(headOf(status, read.text, framing, farewell), read.isAscii);
+  const head = encodeHead(headOf(status, read.text, framing, persistence), read.isAscii);
   return method === "HEAD" ? head : concat([head, body]);
 }
 
@@ -122,12 +122,12 @@ export function headOf(
   status: number,
   lines: string,
   framing: Framing,
-  farewell: Farewell,
+  persistence: Persistence,
 ): string {
   let text = `HTTP/1.1 ${status} ${PHRASES[status] ?? ""}\r\n${lines}`;
   if (framing.kind === "length") text += `content-length: ${framing.length}\r\n`;
   if (framing.kind === "chunked") text += "transfer-encoding: chunked\r\n";
-  return `${text}${connectionLines(farewell)}\r\n`;
+  return `${text}${connectionLines(persistence)}\r\n`;
 }
 
 /**
@@ -152,11 +152,11 @@ export function isAscii(text: string): boolean {
  * Returns the header lines about the connection. They state how long the connection is kept, so
  * that clients do not send a request while it is being closed.
  */
-function connectionLines(farewell: Farewell): string {
-  if (farewell === "close") return "connection: close\r\n";
+function connectionLines(persistence: Persistence): string {
+  if (persistence === "close") return "connection: close\r\n";
   // RFC 9110, section 7.8: `Upgrade` must be listed in `Connection` too.
-  if (farewell === "upgrade") return "upgrade: websocket\r\nconnection: upgrade, close\r\n";
-  const seconds = Math.floor(farewell.keptMs / 1000);
+  if (persistence === "upgrade") return "upgrade: websocket\r\nconnection: upgrade, close\r\n";
+  const seconds = Math.floor(persistence.keptMs / 1000);
   return `connection: keep-alive\r\n${seconds > 0 ? `keep-alive: timeout=${seconds}\r\n` : ""}`;
 }
 

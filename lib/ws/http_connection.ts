@@ -46,7 +46,7 @@ import {
   type RequestHead,
   wantsWebSocket,
 } from "./handshake.ts";
-import { CONTINUE, encodeRefusal, type Farewell, linesOf } from "./http.ts";
+import { CONTINUE, encodeRefusal, linesOf, type Persistence } from "./http.ts";
 import {
   buildRequest,
   hangUp,
@@ -751,7 +751,7 @@ export class HttpConnection<Data> implements StreamHandler {
     if (isRead(response)) {
       throw new TypeError("a hook must return a Response whose body has not been read");
     }
-    const farewell = this.#farewell(head, lines.closes, last);
+    const persistence = this.#persistence(head, lines.closes, last);
     this.#enter("answering");
     this.#departed = -1;
     this.#dueIn(this.#halfClosed ? HANG_UP_MS : Infinity);
@@ -760,11 +760,11 @@ export class HttpConnection<Data> implements StreamHandler {
       write: (bytes) => this.#write(bytes),
       room: () => this.#room(),
     };
-    const writer = this.#writer = new ResponseWriter(head, response, lines, farewell, sink);
+    const writer = this.#writer = new ResponseWriter(head, response, lines, persistence, sink);
     const sent = writer.send();
-    if (sent === undefined) return this.#answered(farewell);
+    if (sent === undefined) return this.#answered(persistence);
     sent.then(
-      () => this.#answered(farewell),
+      () => this.#answered(persistence),
       (error) => {
         if (this.#state === "gone") return;
         this.#terms.log("error", `ws: the body of a response failed: ${error}`);
@@ -777,13 +777,13 @@ export class HttpConnection<Data> implements StreamHandler {
    * Called when the response has been written. Continues with the unread rest of the body or with
    * the next request, or closes the connection.
    */
-  #answered(farewell: Farewell): void {
+  #answered(persistence: Persistence): void {
     const isCancelled = this.#writer?.isCancelled;
     this.#writer = undefined;
     this.#request = undefined;
     this.#head = undefined;
     if (this.#state === "gone") return;
-    if (isCancelled || farewell === "close" || this.#awaitsContinue) return this.#leave();
+    if (isCancelled || persistence === "close" || this.#awaitsContinue) return this.#leave();
     if (!this.#bodyComes) return this.#rest();
     if (this.#halfClosed || this.#bodyAt === Infinity) return this.#leave();
     // The rest of the body must be read and dropped before the next request can be read.
@@ -802,7 +802,7 @@ export class HttpConnection<Data> implements StreamHandler {
   }
 
   /** Returns whether the connection is closed or kept after the response. */
-  #farewell(head: RequestHead, closesItself: boolean, last: boolean): Farewell {
+  #persistence(head: RequestHead, closesItself: boolean, last: boolean): Persistence {
     const { limits: { keepAliveMs, requestsMax }, isStopping } = this.#terms;
     const closes = last || isStopping || this.#isTooLongToDrain || keepAliveMs === 0 ||
       head.version === "1.0" ||

@@ -19,7 +19,7 @@ import { acceptKey, hasToken, parseHeader } from "./handshake.ts";
 const HEAD_BYTES_MAX = 16 * 1024;
 
 /** The contents of a client's request to open a WebSocket. */
-export interface Asked {
+export interface UpgradeRequest {
   /** The path and the query. */
   readonly target: string;
   /** Host and port, as in the URL. */
@@ -55,27 +55,27 @@ export type Answer =
   };
 
 /** Encodes a client's request to open a WebSocket. */
-export function encodeAsk(asked: Asked): Uint8Array {
-  let text = `GET ${asked.target} HTTP/1.1\r\nHost: ${asked.host}\r\n` +
-    `Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ${asked.key}\r\n` +
+export function encodeUpgrade(request: UpgradeRequest): Uint8Array {
+  let text = `GET ${request.target} HTTP/1.1\r\nHost: ${request.host}\r\n` +
+    `Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ${request.key}\r\n` +
     "Sec-WebSocket-Version: 13\r\n";
-  if (asked.protocols.length > 0) {
-    text += `Sec-WebSocket-Protocol: ${asked.protocols.join(", ")}\r\n`;
+  if (request.protocols.length > 0) {
+    text += `Sec-WebSocket-Protocol: ${request.protocols.join(", ")}\r\n`;
   }
-  if (asked.deflate !== undefined) {
-    text += `Sec-WebSocket-Extensions: ${offerDeflate(asked.deflate)}\r\n`;
+  if (request.deflate !== undefined) {
+    text += `Sec-WebSocket-Extensions: ${offerDeflate(request.deflate)}\r\n`;
   }
-  for (const [name, value] of asked.headers) text += `${name}: ${value}\r\n`;
+  for (const [name, value] of request.headers) text += `${name}: ${value}\r\n`;
   return Buffer.from(`${text}\r\n`, "latin1");
 }
 
 /** Reads the response as its bytes arrive. */
 export class AnswerReader {
-  readonly #asked: Asked;
+  readonly #request: UpgradeRequest;
   #bytes: Uint8Array = new Uint8Array(0);
 
-  constructor(asked: Asked) {
-    this.#asked = asked;
+  constructor(request: UpgradeRequest) {
+    this.#request = request;
   }
 
   /** Reads the next chunk. Called until it returns something other than "more". */
@@ -109,16 +109,16 @@ export class AnswerReader {
     if (!hasToken(headers.get("connection"), "upgrade")) {
       return refused(status, "the header Connection: Upgrade is missing");
     }
-    if (headers.get("sec-websocket-accept") !== acceptKey(this.#asked.key)) {
+    if (headers.get("sec-websocket-accept") !== acceptKey(this.#request.key)) {
       return refused(status, "Sec-WebSocket-Accept does not match the key");
     }
     const protocol = headers.get("sec-websocket-protocol");
-    if (protocol !== undefined && !this.#asked.protocols.includes(protocol)) {
+    if (protocol !== undefined && !this.#request.protocols.includes(protocol)) {
       return refused(status, "the server chose a protocol that was not offered");
     }
     const deflate = readDeflateAnswer(
       headers.get("sec-websocket-extensions"),
-      this.#asked.deflate,
+      this.#request.deflate,
     );
     if (deflate === undefined) {
       return refused(status, "the server chose extension parameters that were not offered");

@@ -11,13 +11,13 @@ import type { RequestHead } from "./handshake.ts";
 import {
   encodeChunk,
   encodeHead,
-  type Farewell,
   type Framing,
   framingOf,
   headOf,
   isAscii,
   isBodiless,
   LAST_CHUNK,
+  type Persistence,
   type ResponseLines,
   typeLine,
 } from "./http.ts";
@@ -58,7 +58,7 @@ export class ResponseWriter {
   readonly #head: RequestHead;
   readonly #response: Response;
   readonly #lines: ResponseLines;
-  readonly #farewell: Farewell;
+  readonly #persistence: Persistence;
   readonly #sink: ResponseSink;
   #reader: Reader | undefined;
 
@@ -66,13 +66,13 @@ export class ResponseWriter {
     head: RequestHead,
     response: Response,
     lines: ResponseLines,
-    farewell: Farewell,
+    persistence: Persistence,
     sink: ResponseSink,
   ) {
     this.#head = head;
     this.#response = response;
     this.#lines = lines;
-    this.#farewell = farewell;
+    this.#persistence = persistence;
     this.#sink = sink;
   }
 
@@ -115,7 +115,7 @@ export class ResponseWriter {
     const all = hasDate ? lines + extra : `${lines}${extra}date: ${this.#sink.date()}\r\n`;
     this.hasBegun = true;
     const { status } = this.#response;
-    const head = headOf(status, all, framing, this.#farewell);
+    const head = headOf(status, all, framing, this.#persistence);
     this.#sink.write(encodeHead(text === "" ? head : head + text, this.#lines.isAscii, bytes));
   }
 

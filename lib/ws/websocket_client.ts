@@ -37,7 +37,7 @@ import { Masker } from "./masker.ts";
 import { OptionError } from "./options.ts";
 import { checkHandlers, checkOptions, tickMs } from "./limits.ts";
 import type { SendResult } from "./outbox.ts";
-import { type Answer, AnswerReader, type Asked, encodeAsk } from "./response.ts";
+import { type Answer, AnswerReader, encodeUpgrade, type UpgradeRequest } from "./response.ts";
 import { Delay, ReconnectError, retryAfterMs } from "./reconnect.ts";
 import { Rooms } from "./rooms.ts";
 import { Scratch } from "./scratch.ts";
@@ -270,9 +270,9 @@ class WebSocketClient<Data> implements Client<Data> {
   }
 
   /** Sends the request and reads the response, with a deadline. */
-  #answer(stream: Stream, asked: Asked): Promise<Exclude<Answer, { state: "more" }>> {
+  #answer(stream: Stream, request: UpgradeRequest): Promise<Exclude<Answer, { state: "more" }>> {
     return new Promise((settle) => {
-      const reader = new AnswerReader(asked);
+      const reader = new AnswerReader(request);
       const { signal } = this.#abort;
       const over = (answer: Exclude<Answer, { state: "more" }>): void => {
         timer.cancel();
@@ -300,7 +300,7 @@ class WebSocketClient<Data> implements Client<Data> {
           fail(end.kind === "broken" ? end.message : "the server closed the connection"),
       };
       stream.handler = handler;
-      stream.write(encodeAsk(asked));
+      stream.write(encodeUpgrade(request));
     });
   }
 

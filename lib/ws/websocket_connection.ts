@@ -265,7 +265,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
 
   close(code: number = CLOSE_CODES.normal, reason: string = ""): void {
     checkCloseCode(code);
-    this.#sayGoodbye(code, reason);
+    this.#sendClose(code, reason);
   }
 
   join(room: string): void {
@@ -357,7 +357,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
       const stop = this.#decoder.decode(input, 0, length, this.#reader);
       from += stop;
       this.#reader.work += stop >> 2;
-      this.#look();
+      this.#yieldIfLong();
       if (this.#waiting) break;
     }
     return from;
@@ -441,7 +441,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   // Methods called by the message reader:
 
   get paused(): boolean {
-    this.#look();
+    this.#yieldIfLong();
     return this.#waiting;
   }
 
@@ -468,7 +468,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
       this.#endCode = frame.code;
       this.#endReason = frame.reason;
     }
-    this.#sayGoodbye(frame.code, "");
+    this.#sendClose(frame.code, "");
     // Both sides have sent a close frame. The server closes the TCP connection first: RFC 6455,
     // section 7.1.1.
     if (this.#terms.role === "server") this.#stream.end();
@@ -520,7 +520,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   }
 
   /** Yields to other connections if decoding has taken long. */
-  #look(): void {
+  #yieldIfLong(): void {
     if (this.#reader.work <= WORK_A_TURN_MAX) return;
     // If decoding is suspended already, other connections are served when `#continueWith` is
     // called.
@@ -589,11 +589,11 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     if (this.#state !== "open") return;
     this.#endCode = code;
     this.#endReason = words;
-    this.#sayGoodbye(code, words);
+    this.#sendClose(code, words);
   }
 
   /** Writes the close frame after everything that was sent before. */
-  #sayGoodbye(code: number, reason: string): void {
+  #sendClose(code: number, reason: string): void {
     if (this.#state !== "open") return;
     this.#beginClosing();
     this.#outbox.finish();

@@ -138,10 +138,10 @@ class Chat {
         return send(conn, { type: "left", room: message.room });
       case "broadcast":
         this.#node.rooms.broadcast(message.room, this.#delivery(message));
-        return this.#sayToPages(message);
+        return this.#sendToPages(message);
       case "broadcastFrom":
         this.#node.rooms.broadcastFrom(conn, message.room, this.#delivery(message));
-        return this.#sayToPages(message);
+        return this.#sendToPages(message);
       case "watch":
         this.#watchers.add(conn);
         return send(conn, this.#status());
@@ -155,7 +155,7 @@ class Chat {
   }
 
   /** Sends a message to the pages in a room, if there are any. */
-  #sayToPages({ room, data }: { readonly room: string; readonly data: unknown }): void {
+  #sendToPages({ room, data }: { readonly room: string; readonly data: unknown }): void {
     const { channels, name } = this.#node;
     const topic = topicOf(room);
     if (Object.keys(channels.presence(topic)).length === 0) return;
@@ -163,7 +163,7 @@ class Chat {
   }
 
   #tellWatchers(): void {
-    this.#channels.tellPages();
+    this.#channels.sendStatus();
     const status = this.#status();
     for (const conn of this.#watchers) send(conn, status);
   }

@@ -35,10 +35,10 @@ export type ClusterEvent =
 export class Cluster implements ProcessWatcher {
   readonly nodes: readonly NodeProcess[];
   /** Receives all events. */
-  tell: (event: ClusterEvent) => void = () => {};
+  onEvent: (event: ClusterEvent) => void = () => {};
   readonly #clients = new Map<NodeProcess, ChatClient>();
   /** The time of the last action on each node, by the node's name. */
-  readonly #deeds = new Map<string, number>();
+  readonly #actedAt = new Map<string, number>();
   /** The reasons why nodes could not start. */
   readonly #reasons = new Map<NodeProcess, string>();
   /** Nodes that were killed on purpose. */
@@ -98,24 +98,24 @@ export class Cluster implements ProcessWatcher {
   }
 
   start(node: NodeProcess): void {
-    this.#deeds.set(node.plan.name, performance.now());
+    this.#actedAt.set(node.plan.name, performance.now());
     node.start();
   }
 
   kill(node: NodeProcess): void {
     if (node.state === "down") return;
-    this.#deeds.set(node.plan.name, performance.now());
+    this.#actedAt.set(node.plan.name, performance.now());
     this.#killed.add(node);
     node.kill();
   }
 
   pause(node: NodeProcess): void {
-    this.#deeds.set(node.plan.name, performance.now());
+    this.#actedAt.set(node.plan.name, performance.now());
     node.pause();
   }
 
   resume(node: NodeProcess): void {
-    this.#deeds.set(node.plan.name, performance.now());
+    this.#actedAt.set(node.plan.name, performance.now());
     node.resume();
   }
 
@@ -158,13 +158,13 @@ export class Cluster implements ProcessWatcher {
   reported(node: NodeProcess, report: Report): void {
     switch (report.kind) {
       case "ready":
-        this.tell({ kind: "started", node, ms: this.#since(node.plan.name) });
+        this.onEvent({ kind: "started", node, ms: this.#since(node.plan.name) });
         break;
       case "failed":
         this.#reasons.set(node, report.message);
         break;
       case "nodeup":
-        this.tell({
+        this.onEvent({
           kind: "met",
           node,
           other: report.node,
@@ -174,14 +174,14 @@ export class Cluster implements ProcessWatcher {
       case "nodedown": {
         if (this.#stopping) break;
         const { node: other, reason } = report;
-        this.tell({ kind: "lost", node, other, reason, ms: this.#sinceEither(node, other) });
+        this.onEvent({ kind: "lost", node, other, reason, ms: this.#sinceEither(node, other) });
         break;
       }
       case "refused":
-        this.tell({ kind: "refused", node, words: `${report.peer}: ${report.words}` });
+        this.onEvent({ kind: "refused", node, words: `${report.peer}: ${report.words}` });
         break;
       case "log":
-        this.tell({ kind: "log", node, line: report.line });
+        this.onEvent({ kind: "log", node, line: report.line });
         break;
       default:
         report satisfies never;
@@ -195,10 +195,10 @@ export class Cluster implements ProcessWatcher {
     this.#clients.delete(node);
     const meant = this.#killed.delete(node) || this.#stopping;
     if (!meant) {
-      const reason = this.#reasons.get(node) ?? lastWords.split("\n").findLast(saysWhy);
+      const reason = this.#reasons.get(node) ?? lastWords.split("\n").findLast(isReason);
       const plain = typeof how === "number" ? `ended with status ${how}` : `was ended by ${how}`;
       const words = reason === undefined ? plain : `${plain}: ${reason.trim()}`;
-      if (this.#wasWhole) this.tell({ kind: "ended", node, words });
+      if (this.#wasWhole) this.onEvent({ kind: "ended", node, words });
       else this.#fail(`${node.short} ${words}`);
     }
     this.#reasons.delete(node);
@@ -218,7 +218,7 @@ export class Cluster implements ProcessWatcher {
    * least one action exists.
    */
   #since(name: string): number {
-    return performance.now() - (this.#deeds.get(name) ?? 0);
+    return performance.now() - (this.#actedAt.get(name) ?? 0);
   }
 
   /**
@@ -241,6 +241,6 @@ export class Cluster implements ProcessWatcher {
 }
 
 /** Returns whether a line of standard error explains why the process exited. */
-function saysWhy(line: string): boolean {
+function isReason(line: string): boolean {
   return /error|cannot|panic/i.test(line);
 }

@@ -11,7 +11,7 @@ import { serveChat } from "./chat.ts";
 import type { Report, Terms } from "./report.ts";
 
 /** Time limit in milliseconds for an orderly stop, after which the process exits without it. */
-const GOODBYE_MS = 2_000;
+const STOP_MS = 2_000;
 
 /** Ping timeout in milliseconds, after which a paused node counts as lost. */
 const PING_TIMEOUT_MS = 4_000;
@@ -52,7 +52,7 @@ async function begin(terms: Terms): Promise<void> {
 }
 
 async function end(): Promise<void> {
-  setTimeout(() => process.exit(0), GOODBYE_MS);
+  setTimeout(() => process.exit(0), STOP_MS);
   await node?.stop();
   process.exit(0);
 }

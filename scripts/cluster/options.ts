@@ -24,7 +24,7 @@ export interface Options {
 }
 
 /** The result of parsing the command line. */
-export type Asked =
+export type ParsedOptions =
   | { readonly kind: "run"; readonly options: Options }
   | { readonly kind: "help" }
   | { readonly kind: "wrong"; readonly why: string };
@@ -55,7 +55,7 @@ Without --once it stays up: keys kill nodes and bring them back. BUN_BIN and
 DENO_BIN name the programs, where they are not on the PATH.`;
 
 /** Parses the command line. */
-export function readOptions(args: readonly string[]): Asked {
+export function readOptions(args: readonly string[]): ParsedOptions {
   const strangers: string[] = [];
   const given = parseArgs([...args], {
     string: ["nodes", "port"],
@@ -88,6 +88,6 @@ function whole(text: string, least: number, most: number): number | undefined {
   return value >= least && value <= most ? value : undefined;
 }
 
-function wrong(why: string): Asked {
+function wrong(why: string): ParsedOptions {
   return { kind: "wrong", why };
 }

@@ -27,7 +27,7 @@ export const topicOf = (room: string): string => `room:${room}`;
 export interface PageChannels {
   readonly channels: readonly Channel[];
   /** Sends the status to all pages that are connected to this node. */
-  tellPages(): void;
+  sendStatus(): void;
 }
 
 /** Defines the channels of a node. */
@@ -75,7 +75,7 @@ export function pageChannels({ node, status, said }: PagePorts): PageChannels {
 
   return {
     channels: [rooms as Channel, cluster as Channel],
-    tellPages(): void {
+    sendStatus(): void {
       for (const socket of watchers) socket.push("status", status());
     },
   };

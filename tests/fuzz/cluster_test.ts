@@ -40,7 +40,7 @@ import { test } from "../kit/test.ts";
 const ROUNDS = fuzzCount(10_000);
 
 /** A link to a node. Both sides know three nodes by index. */
-class Line implements PeerLink {
+class TestLink implements PeerLink {
   readonly home: Home;
   readonly rows: (readonly [tag: number, body: Uint8Array])[] = [];
   readonly #others: Home[];
@@ -82,36 +82,36 @@ function name(random: SeededRandom): string {
 }
 
 /** Returns a message as the peer sends it, with the peer's node indexes. */
-function sample(random: SeededRandom, line: Line): readonly [number, Uint8Array] {
-  line.rows.length = 0;
-  const owner = random.below(8) === 0 ? "third@h:1" : line.home.node;
-  const pid = (): Pid => line.homes.pid(Math.min(1, random.below(9)), random.below(5))!;
+function sample(random: SeededRandom, link: TestLink): readonly [number, Uint8Array] {
+  link.rows.length = 0;
+  const owner = random.below(8) === 0 ? "third@h:1" : link.home.node;
+  const pid = (): Pid => link.homes.pid(Math.min(1, random.below(9)), random.below(5))!;
   const row = () => ({ name: name(random), pid: pid(), stamp: random.below(2 ** 31) });
   const member = () => ({ scope: name(random), group: name(random), pid: pid() });
   const many = <T>(make: () => T): T[] => Array.from({ length: random.below(5) }, make);
   switch (random.below(7)) {
     case 0:
-      sendRegister(line, row(), owner, random.below(4));
+      sendRegister(link, row(), owner, random.below(4));
       break;
     case 1:
-      sendRegistered(line, random.below(4), random.below(3), pick(random, ["", owner, OWN.node]));
+      sendRegistered(link, random.below(4), random.below(3), pick(random, ["", owner, OWN.node]));
       break;
     case 2:
-      sendUnregister(line, name(random));
+      sendUnregister(link, name(random));
       break;
     case 3:
-      sendSync(line, many(row), owner);
+      sendSync(link, many(row), owner);
       break;
     case 4:
-      sendSynced(line);
+      sendSynced(link);
       break;
     case 5:
-      sendMembers(line, TAG.GROUP_JOIN, many(member));
+      sendMembers(link, TAG.GROUP_JOIN, many(member));
       break;
     case 6:
-      sendMembers(line, TAG.GROUP_LEAVE, many(member));
+      sendMembers(link, TAG.GROUP_LEAVE, many(member));
   }
-  return line.rows[0] ?? [TAG.GLOBAL_SYNC, random.bytes(random.below(20))];
+  return link.rows[0] ?? [TAG.GLOBAL_SYNC, random.bytes(random.below(20))];
 }
 
 function assertKey(text: string): void {
@@ -124,13 +124,13 @@ function assertKey(text: string): void {
  */
 function handled(
   replicas: Replicas,
-  line: PeerLink,
+  link: PeerLink,
   tag: number,
   body: Uint8Array,
 ): string | undefined {
   let broken: string | undefined;
   const cluster: Inbound["cluster"] = (handle, bytes) => {
-    broken = handle(replicas as ClusterSink<unknown>, line as Outbound, bytes);
+    broken = handle(replicas as ClusterSink<unknown>, link as Outbound, bytes);
   };
   const take: Inbound["take"] = (handle, _tag, bytes) => {
     handle({ cluster } as Inbound, bytes);
@@ -142,12 +142,12 @@ function handled(
 
 test("readers of names and groups accept any bytes, and return values within their limits", () => {
   rounds(ROUNDS, (random) => {
-    const line = new Line("peer@h:1", OWN);
+    const link = new TestLink("peer@h:1", OWN);
     const body = random.below(4) === 0
       ? random.bytes(random.below(60))
-      : mutated(random, sample(random, line)[1]);
-    const register = readRegister(line, body);
-    const sync = readSync(line, body);
+      : mutated(random, sample(random, link)[1]);
+    const register = readRegister(link, body);
+    const sync = readSync(link, body);
     for (const row of [...register ? [register] : [], ...sync ?? []]) {
       assertKey(row.name);
       assert(row.stamp >= 0 && row.stamp <= STAMP_MAX && row.pid instanceof Pid);
@@ -156,7 +156,7 @@ test("readers of names and groups accept any bytes, and return values within the
     readRegistered(body);
     const gone = readUnregister(body);
     if (gone !== undefined) assertKey(gone);
-    for (const { scope, group, pid } of readMembers(line, body) ?? []) {
+    for (const { scope, group, pid } of readMembers(link, body) ?? []) {
       assertKey(scope);
       assertKey(group);
       assert(pid instanceof Pid);
@@ -166,17 +166,17 @@ test("readers of names and groups accept any bytes, and return values within the
 
 test("messages about names and groups are decoded to the encoded values, and none exceeds 32 KiB", () => {
   rounds(ROUNDS / 200, (random) => {
-    const line = new Line("peer@h:1", OWN);
-    const pid = line.homes.pid(1, 7)!;
+    const link = new TestLink("peer@h:1", OWN);
+    const pid = link.homes.pid(1, 7)!;
     const count = random.below(3_000);
     const names = Array.from({ length: count }, (_, i) => ({
       name: `${i} ${pick(random, ["", "é".repeat(120), "x".repeat(250 - `${i} `.length)])}`,
       pid,
       stamp: random.below(2 ** 31),
     }));
-    sendSync(line, names, OWN.node);
-    const far = new Line(OWN.node, { ...OWN, node: "peer@h:1" });
-    const read = line.rows.flatMap(([, body]) => readSync(far, body)!);
+    sendSync(link, names, OWN.node);
+    const far = new TestLink(OWN.node, { ...OWN, node: "peer@h:1" });
+    const read = link.rows.flatMap(([, body]) => readSync(far, body)!);
     assertEquals(
       read.map(({ name, stamp }) => ({ name, stamp })),
       names.map(({ name, stamp }) => ({
@@ -185,12 +185,12 @@ test("messages about names and groups are decoded to the encoded values, and non
       })),
     );
     assert(read.every((row) => row.pid.node === OWN.node && row.owner === OWN.node));
-    const all = line.rows.splice(0);
+    const all = link.rows.splice(0);
     const members = names.map(({ name }) => ({ scope: "s", group: name, pid }));
-    sendMembers(line, TAG.GROUP_JOIN, members);
-    const joined = line.rows.flatMap(([, body]) => readMembers(far, body)!);
+    sendMembers(link, TAG.GROUP_JOIN, members);
+    const joined = link.rows.flatMap(([, body]) => readMembers(far, body)!);
     assertEquals(joined.map(({ group }) => group), members.map(({ group }) => group));
-    for (const [, body] of [...all, ...line.rows]) assert(body.length < 32 * 1024);
+    for (const [, body] of [...all, ...link.rows]) assert(body.length < 32 * 1024);
   });
 });
 
@@ -202,12 +202,12 @@ test("Replicas keeps its tables consistent for any messages, and removes a peer'
       const registry = new Registry(system, events, () => 1);
       const groups = new GroupTable(system);
       const replicas = new Replicas(registry, groups, () => Promise.resolve());
-      let lines = [new Line("peer@h:1", system.home), new Line("other@h:1", system.home)];
-      for (const line of lines) replicas.up(line);
+      let links = [new TestLink("peer@h:1", system.home), new TestLink("other@h:1", system.home)];
+      for (const link of links) replicas.up(link);
       const idle = (): Pid => system.spawn(undefined, undefined, () => () => {}, []) as Pid;
       for (let i = 0; i < 60; i++) {
-        const line = pick(random, lines);
-        const [tag, whole] = sample(random, new Line(line.home.node, system.home));
+        const link = pick(random, links);
+        const [tag, whole] = sample(random, new TestLink(link.home.node, system.home));
         const body = random.below(3) === 0 ? mutated(random, whole) : whole;
         switch (random.below(8)) {
           case 0:
@@ -221,16 +221,16 @@ test("Replicas keeps its tables consistent for any messages, and removes a peer'
             break;
           default:
             // A peer that violates a rule is disconnected.
-            if (handled(replicas, line, tag, body) === undefined) continue;
-            replicas.down(line.home.node);
-            lines = lines.filter((other) => other !== line);
-            lines.push(new Line(line.home.node, system.home));
-            replicas.up(lines.at(-1)!);
+            if (handled(replicas, link, tag, body) === undefined) continue;
+            replicas.down(link.home.node);
+            links = links.filter((other) => other !== link);
+            links.push(new TestLink(link.home.node, system.home));
+            replicas.up(links.at(-1)!);
         }
       }
       for (const each of registry.names()) assert(registry.find(each) !== undefined);
       for (const pid of system.pids()) system.exit(pid, "kill");
-      for (const { home } of lines) replicas.down(home.node);
+      for (const { home } of links) replicas.down(home.node);
       assertEquals([registry.names(), groups.names("x")], [[], []]);
     } finally {
       system.stop();

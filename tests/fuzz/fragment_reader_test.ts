@@ -65,7 +65,7 @@ test("FragmentReader returns a message or an error for any input, within its lim
 });
 
 /** A stream that sends when the test calls `send`. */
-class Slow implements Stream {
+class ManualStream implements Stream {
   readonly isPaused = false;
   readonly remote = { hostname: "h", port: 1 };
   readonly peerCertificate = undefined;
@@ -100,7 +100,7 @@ const ROW = 0x77;
 
 test("SessionOutbox and HoldbackQueue deliver every frame that is not dropped, in order for each receiver", () => {
   rounds(FRAMES / 250, (random) => {
-    const stream = new Slow();
+    const stream = new ManualStream();
     let tasks: (() => void)[] = [];
     const outbox = new SessionOutbox(
       stream,

@@ -76,7 +76,7 @@ const rights = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 3999
 const wrongs = [0, 999, 1004, 1005, 1006, 1016, 1100, 2000, 2999];
 
 /** Cases that the public suite does not have. */
-const beyond: Case[] = [
+const additional: Case[] = [
   ...codes("x.7", (code) => code, [1012, 1013, 1014]),
   ...codes("x.8", () => 1002, [1, 1015, 1999]),
   ...section("x.9", [
@@ -103,5 +103,5 @@ export const CLOSING: readonly Case[] = [
   ...codes("7.7", (code) => code, rights),
   ...codes("7.9", () => 1002, wrongs),
   ...codes("7.13", () => 1002, [5000, 65_535]),
-  ...beyond,
+  ...additional,
 ];

@@ -117,7 +117,7 @@ const AGREEMENTS: readonly (readonly [offer: string, answer: string, server?: De
 ];
 
 /** Negotiations that the public suite does not contain. */
-const BEYOND: typeof AGREEMENTS = [
+const ADDITIONAL: typeof AGREEMENTS = [
   [`${NAME}; client_max_window_bits`, NAME],
   [`${NAME}; client_max_window_bits`, `${NAME}; client_max_window_bits=9`, {
     clientMaxWindowBits: 9,
@@ -165,5 +165,5 @@ export const DEFLATE: readonly DeflateCase[] = [
     }))
   ),
   ...agreements("13", AGREEMENTS),
-  ...agreements("x.13", BEYOND),
+  ...agreements("x.13", ADDITIONAL),
 ];

@@ -19,7 +19,7 @@ const host = makeHost();
 const TAIL = Uint8Array.of(0, 0, 0xff, 0xff);
 
 /** A zlib stream that processes one message at a time. */
-class Flow {
+class ZlibStream {
   readonly #make: () => zlib.DeflateRaw | zlib.InflateRaw;
   readonly #takeover: boolean;
   #stream: zlib.DeflateRaw | zlib.InflateRaw | undefined;
@@ -75,11 +75,11 @@ function framesOf({ opcode, fragment }: DeflateCase, bytes: Uint8Array): Uint8Ar
 async function judgeOne(row: DeflateCase, server: Server, judge: Judge): Promise<void> {
   assertEquals(judge.header("Sec-WebSocket-Extensions"), row.answer);
   const takes = (side: string): boolean => !row.answer.includes(`${side}_no_context_takeover`);
-  const deflate = new Flow(
+  const deflate = new ZlibStream(
     () => zlib.createDeflateRaw({ windowBits: Math.max(9, bitsIn(row.answer, "client")) }),
     takes("client"),
   );
-  const inflate = new Flow(
+  const inflate = new ZlibStream(
     () => zlib.createInflateRaw({ windowBits: bitsIn(row.answer, "server") }),
     takes("server"),
   );

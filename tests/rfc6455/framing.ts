@@ -232,7 +232,7 @@ const automatic: Case[] = section("10.1", [{
 }]);
 
 /** Cases that the public suite does not contain. */
-const beyond: Case[] = section("x.1", [
+const additional: Case[] = section("x.1", [
   {
     title: "a frame without a mask",
     sends: [frame(TEXT, HELLO, { mask: false })],
@@ -311,5 +311,5 @@ export const FRAMING: readonly Case[] = [
   ...opcodes,
   ...fragmentation,
   ...automatic,
-  ...beyond,
+  ...additional,
 ];

@@ -100,7 +100,7 @@ test("FrameDecoder reads a server's frames as a client", () => {
 });
 
 /** Violations of each rule, up to the byte at which each is detected. */
-const BROKEN: readonly (readonly [rule: Rule, what: string, bytes: string])[] = [
+const VIOLATIONS: readonly (readonly [rule: Rule, what: string, bytes: string])[] = [
   ["reserved", "RSV1", "c1"],
   ["reserved", "RSV2", "a1"],
   ["reserved", "RSV3", "91"],
@@ -133,7 +133,7 @@ const BROKEN: readonly (readonly [rule: Rule, what: string, bytes: string])[] = 
   ["tooBig", "the largest positive length", "82 ff 7f ff ff ff ff ff ff ff"],
 ];
 
-for (const [rule, what, bytes] of BROKEN) {
+for (const [rule, what, bytes] of VIOLATIONS) {
   test(`FrameDecoder rejects ${what} as ${rule}`, () => {
     const before = buildFrame({ payload: "ok" });
     const lines = decode([before]).lines;

@@ -145,7 +145,7 @@ test("serve does not parse an unread body as a request", async () => {
 });
 
 /** Requests after which the connection closes, and their statuses. */
-const LAST: readonly (readonly [string, string, number])[] = [
+const LAST_REQUESTS: readonly (readonly [string, string, number])[] = [
   ["Connection: close", get("/", "Connection: close\r\n"), 200],
   ["Connection: close in a list", get("/", "Connection: x, Close\r\n"), 200],
   ["HTTP/1.0", "GET / HTTP/1.0\r\n\r\n", 200],
@@ -162,7 +162,7 @@ const LAST: readonly (readonly [string, string, number])[] = [
   ["a WebSocket of another version", upgradeRequest({ "Sec-WebSocket-Version": "8" }), 426],
 ];
 
-for (const [what, request, status] of LAST) {
+for (const [what, request, status] of LAST_REQUESTS) {
   test(`serve ignores input after ${what}, and closes the connection`, async () => {
     const asked: string[] = [];
     const options: ServeOptions = {

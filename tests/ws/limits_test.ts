@@ -48,7 +48,7 @@ test("checkOptions fills in the defaults, in milliseconds and bytes", () => {
 });
 
 /** Invalid options, and a part of the error message. */
-const WRONG: readonly (readonly [Record<string, unknown>, says: string])[] = [
+const INVALID: readonly (readonly [Record<string, unknown>, says: string])[] = [
   [{ port: -1 }, "option port is -1: use a whole number from 0 to 65535"],
   [{ port: 65536 }, "option port is 65536"],
   [{ port: 1.5 }, "option port is 1.5"],
@@ -82,7 +82,7 @@ const WRONG: readonly (readonly [Record<string, unknown>, says: string])[] = [
   [{ fetch: {} }, "option fetch must be a function"],
 ];
 
-for (const [options, says] of WRONG) {
+for (const [options, says] of INVALID) {
   test(`checkOptions rejects ${JSON.stringify(options)}, and reports what to do`, () => {
     const error = assertThrows(() => checkOptions(options as ServeOptions), OptionError, says);
     assertEquals((error as OptionError).code, "badoption");

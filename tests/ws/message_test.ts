@@ -103,7 +103,7 @@ test("MessageReader returns bytes that it does not reuse", () => {
 });
 
 /** Sequences of frames that violate a rule of messages. */
-const BROKEN: readonly (readonly [Rule, string, readonly FrameShape[]])[] = [
+const VIOLATIONS: readonly (readonly [Rule, string, readonly FrameShape[]])[] = [
   ["continuation", "a continuation without a message", [{ opcode: 0, payload: "x" }]],
   ["continuation", "a continuation after the end", [{ payload: "x" }, { opcode: 0 }]],
   ["continuation", "an unfinished continuation without a message", [{ opcode: 0, fin: false }]],
@@ -126,7 +126,7 @@ const BROKEN: readonly (readonly [Rule, string, readonly FrameShape[]])[] = [
   ]],
 ];
 
-for (const [rule, what, shapes] of BROKEN) {
+for (const [rule, what, shapes] of VIOLATIONS) {
   test(`MessageReader rejects ${what} as ${rule}`, () => {
     for (const chunks of [[frames(...shapes)], byteByByte(frames(...shapes))]) {
       assertEquals(read(chunks, 100).failed, rule);

@@ -140,27 +140,28 @@ test("serve closes with 1011 when a handler throws, and other connections are un
 });
 
 /** Frames of a hostile client, and the close code it receives. */
-const HOSTILE: readonly (readonly [what: string, frames: readonly FrameShape[], code: number])[] = [
-  ["an unmasked frame", [{ payload: "x", mask: false }], 1002],
-  ["a reserved bit", [{ payload: "x", reserved: 4 }], 1002],
-  ["a reserved opcode", [{ opcode: 3 }], 1002],
-  ["a fragmented ping", [{ opcode: 9, fin: false }], 1002],
-  ["a long ping", [{ opcode: 9, payload: "x".repeat(126) }], 1002],
-  ["a continuation without a message", [{ opcode: 0 }], 1002],
-  ["a message within a message", [{ fin: false }, { opcode: 1 }], 1002],
-  ["a length in a longer form than necessary", [{ payload: "x", form: 64 }], 1002],
-  ["a negative length", [{ opcode: 2, claims: -1n & 0xffff_ffff_ffff_ffffn, form: 64 }], 1002],
-  ["a text that is not UTF-8", [{ payload: hex("61 ff") }], 1007],
-  ["a frame length over the limit", [{ opcode: 2, claims: 1001 }], 1009],
-  ["fragments over the limit", [
-    { payload: "x".repeat(900), fin: false },
-    { opcode: 0, claims: 101 },
-  ], 1009],
-  ["a close with a reserved code", [{ opcode: 8, payload: closePayload(1005) }], 1002],
-  ["a close of one byte", [{ opcode: 8, payload: "x" }], 1002],
-];
+const HOSTILE_FRAMES:
+  readonly (readonly [what: string, frames: readonly FrameShape[], code: number])[] = [
+    ["an unmasked frame", [{ payload: "x", mask: false }], 1002],
+    ["a reserved bit", [{ payload: "x", reserved: 4 }], 1002],
+    ["a reserved opcode", [{ opcode: 3 }], 1002],
+    ["a fragmented ping", [{ opcode: 9, fin: false }], 1002],
+    ["a long ping", [{ opcode: 9, payload: "x".repeat(126) }], 1002],
+    ["a continuation without a message", [{ opcode: 0 }], 1002],
+    ["a message within a message", [{ fin: false }, { opcode: 1 }], 1002],
+    ["a length in a longer form than necessary", [{ payload: "x", form: 64 }], 1002],
+    ["a negative length", [{ opcode: 2, claims: -1n & 0xffff_ffff_ffff_ffffn, form: 64 }], 1002],
+    ["a text that is not UTF-8", [{ payload: hex("61 ff") }], 1007],
+    ["a frame length over the limit", [{ opcode: 2, claims: 1001 }], 1009],
+    ["fragments over the limit", [
+      { payload: "x".repeat(900), fin: false },
+      { opcode: 0, claims: 101 },
+    ], 1009],
+    ["a close with a reserved code", [{ opcode: 8, payload: closePayload(1005) }], 1002],
+    ["a close of one byte", [{ opcode: 8, payload: "x" }], 1002],
+  ];
 
-for (const [what, frames, code] of HOSTILE) {
+for (const [what, frames, code] of HOSTILE_FRAMES) {
   test(`serve closes with ${code} for ${what}`, async () => {
     await serving({ ...ECHO, maxPayloadLength: 1000 }, async (server) => {
       const client = await RawClient.open(host, server.port);

@@ -25,7 +25,7 @@ function check(...pieces: Uint8Array[]): boolean {
  * Invalid sequences that some decoders have accepted, and the number of bytes after which they must
  * be rejected.
  */
-const WRONG: readonly (readonly [string, string, number])[] = [
+const INVALID: readonly (readonly [string, string, number])[] = [
   ["a continuation byte alone", "80", 1],
   ["a continuation byte after a character", "c3 a9 bf", 3],
   ["two bytes for what fits in one", "c0 af", 1],
@@ -47,7 +47,7 @@ const WRONG: readonly (readonly [string, string, number])[] = [
   ["a lead byte within a character", "e2 82 c3 a9", 3],
 ];
 
-for (const [what, bytes, certain] of WRONG) {
+for (const [what, bytes, certain] of INVALID) {
   test(`Utf8Check rejects ${what} at the first invalid byte`, () => {
     for (const before of ["", "61", "61 ".repeat(40), "f0 9f 98 80 ".repeat(10)]) {
       const prefix = hex(before);

@@ -9,7 +9,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import { givenArguments } from "../scripts/command_arguments.ts";
 
 /** The parsed command line. */
-export interface Asked {
+export interface CommandLine {
   readonly rounds: number;
   readonly seconds: number;
   /** Maximum time in seconds to wait for an idle machine before each run. */
@@ -32,7 +32,7 @@ export function refuse(bench: string, why: string): never {
 }
 
 /** Parses the command line. With `--help`, prints the help and exits. */
-export function readAsked(bench: string, help: string, defaults: Defaults): Asked {
+export function readCommandLine(bench: string, help: string, defaults: Defaults): CommandLine {
   const options = parseArgs(givenArguments(), {
     boolean: ["help"],
     string: ["rounds", "seconds", "calm", "only"],
