@@ -25,7 +25,7 @@ interface Helping {
 /** The state of the load monitor. */
 export interface LoadMonitorState {
   readonly parts: Parts;
-  /** The value of `accepted` at the last check. */
+  /** The number of accepted events at the last check. */
   readonly seen: number;
   readonly helping: Helping | null;
 }

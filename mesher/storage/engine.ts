@@ -54,7 +54,7 @@ const PURGE_WAIT_MS = 250;
 /** Creates the storage of an open database whose tables exist. */
 export function storageOn(engine: Engine): Storage {
   const purger = new Purger(engine);
-  const purge = (isDeleted: boolean): Promise<boolean> => waited(isDeleted, purger);
+  const purge = (isDeleted: boolean): Promise<boolean> => purgeSoon(isDeleted, purger);
   const own = {
     ...organisations(engine),
     ...users(engine),
@@ -80,7 +80,7 @@ export function storageOn(engine: Engine): Storage {
       const result = await done;
       // Also purges if an earlier move of events is not finished, because that move may have
       // failed.
-      await waited(true, purger);
+      await purgeSoon(true, purger);
       return result;
     };
     return {
@@ -103,7 +103,7 @@ export function storageOn(engine: Engine): Storage {
 }
 
 /** Purges deleted rows, and waits a short time for it. */
-async function waited(isDeleted: boolean, purger: Purger): Promise<boolean> {
+async function purgeSoon(isDeleted: boolean, purger: Purger): Promise<boolean> {
   if (!isDeleted) return false;
   let timer: ReturnType<typeof setTimeout> | undefined;
   // A failed purge is retried by `upkeep`.

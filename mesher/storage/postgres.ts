@@ -79,7 +79,7 @@ const SCHEMA_LOCK = 0x6d736872;
 const RETRIED =
   /^(?:08|53|57P|40|25P03|55P03|57014|23514|CONNECT|ECONN|ENOTFOUND|EAI_|ETIMEDOUT|EPIPE)/;
 /** Matches the SQLSTATE codes after which a batch, or an update of the tables, is retried. */
-const WRITTEN_AGAIN = /^(?:40001|40P01|23514|55P03)$/;
+const RETRIED_WRITES = /^(?:40001|40P01|23514|55P03)$/;
 
 const DIALECT: Dialect = {
   forUpdate: " FOR UPDATE",
@@ -152,7 +152,7 @@ type Client = postgres.Sql | postgres.TransactionSql;
 export async function openPostgres(options: PostgresOptions): Promise<Storage> {
   const postgres = new Postgres(options);
   try {
-    await migrated(postgres, options.log);
+    await updateTables(postgres, options.log);
     await postgres.days.ahead(postgres.now());
   } catch (error) {
     await postgres.close();
@@ -162,8 +162,8 @@ export async function openPostgres(options: PostgresOptions): Promise<Storage> {
 }
 
 /** Updates the tables. Tries again while another process uses them. */
-function migrated(postgres: Postgres, log: LogLine | undefined): Promise<void> {
-  return writtenAgain(MIGRATE_TRIES, () => postgres.migrate(), async (error, tries) => {
+function updateTables(postgres: Postgres, log: LogLine | undefined): Promise<void> {
+  return retryWrite(MIGRATE_TRIES, () => postgres.migrate(), async (error, tries) => {
     const attempt = `attempt ${tries} of ${MIGRATE_TRIES}`;
     log?.("warn", `the database cannot be updated yet (${attempt}): ${error.message}`);
     await new Promise((wake) => setTimeout(wake, MIGRATE_PAUSE_MS));
@@ -171,10 +171,10 @@ function migrated(postgres: Postgres, log: LogLine | undefined): Promise<void> {
 }
 
 /**
- * Calls `write` up to `triesMax` times while it rejects because of another process (`WRITTEN_AGAIN`).
+ * Calls `write` up to `triesMax` times while it rejects because of another process (`RETRIED_WRITES`).
  * Calls `failed` before each repetition.
  */
-async function writtenAgain<T>(
+async function retryWrite<T>(
   triesMax: number,
   write: () => Promise<T>,
   failed: (error: StorageError, tries: number) => Promise<void> | void,
@@ -183,7 +183,7 @@ async function writtenAgain<T>(
     try {
       return await write();
     } catch (error) {
-      const again = error instanceof StorageError && WRITTEN_AGAIN.test(codeOf(error.cause));
+      const again = error instanceof StorageError && RETRIED_WRITES.test(codeOf(error.cause));
       if (!again || tries === triesMax) throw error;
       await failed(error, tries);
     }
@@ -284,7 +284,7 @@ export class Postgres implements Engine {
     assert(batch.length <= WRITE_EVENTS_MAX, `a batch of ${batch.length} events`);
     if (batch.length === 0) return [];
     const rows = batch.map(columnsOf);
-    const outcomes = await writtenAgain(WRITE_TRIES, async () => {
+    const outcomes = await retryWrite(WRITE_TRIES, async () => {
       await this.days.need(rows.map((row) => row.receivedAt));
       return await this.#call(async () => {
         return await this.#sql.begin((client) =>

@@ -87,7 +87,7 @@ export async function writeBatch(
   const users = await addUsers(batch, fresh, issues, now, known.users);
   const reopens = await reopening(batch, fresh, issues);
   const reopened = await countEvents(batch, fresh, issues, users, reopens);
-  if (fresh.length > 0) await occupy(batch, fresh);
+  if (fresh.length > 0) await addUsage(batch, fresh);
   const unused = [...made].filter((id) =>
     !fresh.some((row) => issues.get(issueKey(row))!.id === id)
   );
@@ -164,11 +164,11 @@ async function issuesFor(
     issues.set(issueKey({ projectId: row.project_id, fingerprint: row.fingerprint }), row);
     made.add(row.id);
   }
-  if (inserted.length > 0 && await isAlias(batch, inserted)) throw vanished();
+  if (inserted.length > 0 && await isAlias(batch, inserted)) throw deletedIssueError();
   // Another writer has created the issues that are still missing. It has committed, because
   // otherwise the insert would have waited for it.
   const others = missing.filter((row) => !issues.has(issueKey(row)));
-  if (others.length > 0 && (await find(others)).length > 0) throw vanished();
+  if (others.length > 0 && (await find(others)).length > 0) throw deletedIssueError();
   return { issues, made };
 }
 
@@ -207,9 +207,9 @@ async function insertIds(
      FROM unnest(${list("$1")}, ${list("$2")}, ${list("$3")}) AS n (id, project_id, received_at)
      ORDER BY 1, 2
      ON CONFLICT DO NOTHING RETURNING id, project_id`,
-    joined(asked.map((row) => row.id)),
-    joined(asked.map((row) => row.projectId)),
-    joined(asked.map((row) => row.receivedAt)),
+    joinValues(asked.map((row) => row.id)),
+    joinValues(asked.map((row) => row.projectId)),
+    joinValues(asked.map((row) => row.receivedAt)),
   );
   const fresh = new Set(
     inserted.map((row) => eventKey({ projectId: row.project_id, id: row.id })),
@@ -251,22 +251,22 @@ async function insertEvents(
        ${list("$11")}, ${list("$12")}, ${list("$13")}, ${list("$14")}, ${list("$15")})
        AS n (id, project_id, issue_id, fingerprint, title, message, environment, release, level,
          tags, payload, words, event_at, received_at, user_key)`,
-    joined(rows.map((row) => row.id)),
-    joined(rows.map((row) => row.projectId)),
-    joined(rows.map((row) => issues.get(issueKey(row))!.id)),
-    ...texts.map((column) => isJoined ? joined(column.map((text) => text ?? ABSENT)) : column),
-    joined(rows.map((row) => row.level)),
-    joined(rows.map((row) => row.tags)),
-    joined(rows.map((row) => row.payload)),
-    joined(rows.map((row) => `${wordsOf(row.searched).join(" ")} ${row.marks}`)),
-    joined(rows.map((row) => row.eventAt)),
-    joined(rows.map((row) => row.receivedAt)),
-    joined(rows.map((row) => userKeyOf(row) ?? ABSENT)),
+    joinValues(rows.map((row) => row.id)),
+    joinValues(rows.map((row) => row.projectId)),
+    joinValues(rows.map((row) => issues.get(issueKey(row))!.id)),
+    ...texts.map((column) => isJoined ? joinValues(column.map((text) => text ?? ABSENT)) : column),
+    joinValues(rows.map((row) => row.level)),
+    joinValues(rows.map((row) => row.tags)),
+    joinValues(rows.map((row) => row.payload)),
+    joinValues(rows.map((row) => `${wordsOf(row.searched).join(" ")} ${row.marks}`)),
+    joinValues(rows.map((row) => row.eventAt)),
+    joinValues(rows.map((row) => row.receivedAt)),
+    joinValues(rows.map((row) => userKeyOf(row) ?? ABSENT)),
   );
 }
 
 /** Adds the events to the storage used by their projects. */
-async function occupy(batch: Batch, rows: readonly EventColumns[]): Promise<void> {
+async function addUsage(batch: Batch, rows: readonly EventColumns[]): Promise<void> {
   const usage = new Map<string, { events: number; bytes: number }>();
   for (const { projectId, payload } of rows) {
     const known = usage.get(projectId);
@@ -338,8 +338,8 @@ async function addUsers(
        FROM unnest(${list("$1")}, ${list("$2")}) AS n (issue_id, user_key)
        ORDER BY 1, 2 ON CONFLICT DO NOTHING RETURNING issue_id
      ) SELECT issue_id AS id, count(*) AS count FROM added GROUP BY 1`,
-    joined([...pairs.values()].map(([id]) => id)),
-    joined([...pairs.values()].map(([, userKey]) => userKey)),
+    joinValues([...pairs.values()].map(([id]) => id)),
+    joinValues([...pairs.values()].map(([, userKey]) => userKey)),
   );
   return new Map(added.map(({ id, count }) => [id, count]));
 }
@@ -442,7 +442,7 @@ async function countEvents(
       return row === undefined ? null : issues.get(issueKey(row))!.resolved_after;
     }),
   );
-  if (counted.length < groups.size) throw vanished();
+  if (counted.length < groups.size) throw deletedIssueError();
   return new Set(counted.filter(({ reopened }) => reopened).map(({ id }) => id));
 }
 
@@ -450,13 +450,13 @@ async function countEvents(
  * Joins ids, numbers, words or JSON texts with U+001E, which none of them contains. Escaping them
  * as elements of an array would take five times as long.
  */
-function joined(values: readonly (string | number)[]): string {
+function joinValues(values: readonly (string | number)[]): string {
   return values.join(SEPARATOR);
 }
 
 /**
- * Returns the SQL that splits a text created by `joined`. A single empty value results in no rows,
- * or in null beside other columns.
+ * Returns the SQL that splits a text created by `joinValues`. A single empty value results in no
+ * rows, or in null beside other columns.
  */
 function list(param: string): string {
   return `string_to_array(${param}::text, chr(30))`;
@@ -470,7 +470,7 @@ function unique(texts: readonly string[]): string[] {
  * Returns the error for an issue that was deleted between two reads. The batch is then retried, and
  * creates a new issue.
  */
-function vanished(): StorageError {
+function deletedIssueError(): StorageError {
   return new StorageError("an issue was deleted while a batch was written to it", true, {
     code: "40001",
   });

@@ -1,6 +1,6 @@
 /**
- * Implements a shared lock (readers-writer lock), held by many readers or by one writer. It is fair: a reader
- * that arrives after a waiting writer waits for that writer.
+ * Implements a shared lock (readers-writer lock), held by many readers or by one writer. It is fair:
+ * a reader that arrives after a waiting writer waits for that writer.
  *
  * @module
  */

@@ -54,7 +54,7 @@ export class SqliteBatches {
   readonly #words: StatementSync;
   readonly #make: StatementSync;
   readonly #add: StatementSync;
-  readonly #occupy: StatementSync;
+  readonly #addUsage: StatementSync;
   readonly #addUser: StatementSync;
   readonly #addRelease: StatementSync;
   readonly #releaseTime: StatementSync;
@@ -100,7 +100,7 @@ export class SqliteBatches {
     this.#releaseTime = db.prepare(
       "SELECT created_at FROM releases WHERE project_id = ? AND version = ?",
     );
-    this.#occupy = db.prepare(
+    this.#addUsage = db.prepare(
       `INSERT INTO project_usage (project_id, events, bytes) VALUES (?1, ?2, ?3)
        ON CONFLICT (project_id) DO UPDATE SET events = events + ?2, bytes = bytes + ?3`,
     );
@@ -130,7 +130,7 @@ export class SqliteBatches {
     });
     for (const tally of byIssue.values()) if (tally.count > 0) this.#settle(tally);
     for (const [id, { events, bytes }] of usageOf(byIssue.values())) {
-      this.#occupy.run(id, events, bytes);
+      this.#addUsage.run(id, events, bytes);
     }
     return outcomes;
   }

@@ -33,7 +33,7 @@ export function packRows(rows: readonly EventColumns[]): string {
   return text;
 }
 
-/** Decodes the rows of a text. */
+/** Decodes rows from a text. */
 export function unpackRows(text: string): EventColumns[] {
   const parts = text.split(NUL);
   assert(parts.length % COLUMNS === 0, `${parts.length} columns`);

@@ -81,7 +81,7 @@ else {
         drop: async () => {
           const [tables] = await cluster.run(await template, TABLES);
           const [own] = await cluster.run(url, EMPTY, TABLES);
-          // A test may have created or dropped partitions.
+          // Reuses the database, unless the test has created or dropped partitions.
           if (own!["names"] === tables!["names"]) free.push(database);
           else await database.drop();
         },

@@ -65,7 +65,8 @@ for (const [one, other] of pairsInTurn(1)) {
         const acknowledged: number[] = [];
         let next = 0;
         let stop = false;
-        // The history has 1,000 messages, so a client that reconnects must not miss more.
+        // A client can recover at most the 1,000 messages of the history, so the sender waits for the
+        // slowest client.
         const slowest = () => Math.min(...clients.map(({ got }) => got.length));
         // A failed push may have been stored, so its number is not reused.
         const talk = (async () => {

@@ -188,7 +188,7 @@ for (const [one, other] of PAIRS) {
     });
   });
 
-  test(`global names ${where}: a lost connection between two nodes removes no names on a third`, async () => {
+  test(`global names ${where}: a lost connection between two nodes removes no names on a third node`, async () => {
     await withNodes(async (start) => {
       const [a, b, c] = await startThree(start, one, other);
       const x = await spawn(b, "x");

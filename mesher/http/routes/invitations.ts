@@ -83,7 +83,7 @@ export const invitationRoutes: readonly Route[] = [
       });
       if (!made.ok) throw new HttpError(404, "organization not found");
       const link = linkTo(mesher, "invitation", secret);
-      const mail = await sent(mesher, invitationMail(made.value, user, link));
+      const mail = await sendMail(mesher, invitationMail(made.value, user, link));
       return {
         json: { id: made.value.id, link, mail, expires_at: iso(made.value.expiresAt) },
       };
@@ -299,7 +299,7 @@ async function sendReset(mesher: Mesher, user: User): Promise<void> {
  * Sends a mail. Resolves with the result: "sent", "failed", "off", or "sending" if it is not known
  * after `MAIL_WAIT_MS`.
  */
-async function sent({ config, log }: Mesher, mail: Mail): Promise<string> {
+async function sendMail({ config, log }: Mesher, mail: Mail): Promise<string> {
   if (config.mail === null) return "off";
   const attempt = attemptMail(config.mail, mail).then((came) => {
     if (came.kind === "failed") log("warn", `the mail of an invitation: ${came.why}`);

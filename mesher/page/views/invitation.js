@@ -81,7 +81,7 @@ export function invitationView(secret, done) {
       if (joined || !invitation.hasAccount) draw(invitation, joined);
       else signInFirst(invitation);
     } catch (error) {
-      fill(main, over(error, done));
+      fill(main, linkProblem(error, done));
     }
   };
   /**
@@ -155,7 +155,7 @@ export function resetView(secret, done) {
           main,
           h(
             "form",
-            { onsubmit: leave(done) },
+            { onsubmit: leaveListener(done) },
             ...frame(
               "The password is set",
               h("p", { class: "hint" }, "Sign in with it. All your sessions have ended."),
@@ -196,7 +196,7 @@ export function forgotView(email, done) {
         main,
         h(
           "form",
-          { onsubmit: leave(done) },
+          { onsubmit: leaveListener(done) },
           ...frame(
             "Look into your mail",
             h(
@@ -222,13 +222,13 @@ export function forgotView(email, done) {
  * @param {unknown} error
  * @param {() => void} done
  */
-function over(error, done) {
+function linkProblem(error, done) {
   const words = error instanceof ApiError && error.status === 404
     ? "This link has been used, or is too old. Ask for another."
     : wordsFor(error);
   return h(
     "form",
-    { onsubmit: leave(done) },
+    { onsubmit: leaveListener(done) },
     ...frame(
       "This link does not work",
       h("p", { class: "hint" }, words),
@@ -238,7 +238,7 @@ function over(error, done) {
 }
 
 /** Returns a listener that calls `done` instead of submitting the form. @param {() => void} done */
-function leave(done) {
+function leaveListener(done) {
   return (/** @type {Event} */ event) => {
     event.preventDefault();
     done();

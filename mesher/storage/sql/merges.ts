@@ -32,7 +32,7 @@ export function merges(db: Database): Merges {
       const ids = [targetId, ...sources];
       if (!isId(orgId) || !ids.every(isId)) return { ok: false, reason: "no_issue" };
       return await db.transaction(async (query) => {
-        const rows = await held(db, query, orgId, ids);
+        const rows = await lockIssues(db, query, orgId, ids);
         const target = rows.find(({ id }) => id === targetId);
         if (target === undefined || rows.length < ids.length) {
           return { ok: false, reason: "no_issue" };
@@ -72,7 +72,7 @@ export function merges(db: Database): Merges {
     async splitIssue(orgId, issueId, fingerprints, userId) {
       if (!isId(orgId) || !isId(issueId)) return { ok: false, reason: "no_issue" };
       return await db.transaction(async (query) => {
-        const [old] = await held(db, query, orgId, [issueId]);
+        const [old] = await lockIssues(db, query, orgId, [issueId]);
         if (old === undefined) return { ok: false, reason: "no_issue" };
         const aliases = await aliasesOf(query, issueId);
         const own: AliasRow = { ...old, merged_at: 0 };
@@ -151,7 +151,7 @@ export function merges(db: Database): Merges {
 }
 
 /** Locks the issues until the transaction ends, in the order of their ids, as writers do. */
-async function held(
+async function lockIssues(
   { dialect }: Database,
   query: Query,
   orgId: string,

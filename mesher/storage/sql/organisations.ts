@@ -81,7 +81,7 @@ export function organisations(db: Database): Organisations {
     );
 
   /** Locks the organisation, so that two concurrent requests cannot remove its last two owners. */
-  const holdOrganisation = (query: Query, orgId: string) =>
+  const lockOrganisation = (query: Query, orgId: string) =>
     query.row(`SELECT id FROM organisations WHERE id = $1${db.dialect.forUpdate}`, orgId);
 
   const isLastOwner = async (query: Query, orgId: string, row: MemberRow): Promise<boolean> => {
@@ -164,7 +164,7 @@ export function organisations(db: Database): Organisations {
     async setRole(orgId, membershipId, role) {
       if (!isId(orgId) || !isId(membershipId)) return { ok: false, reason: "no_member" };
       return await db.transaction(async (query) => {
-        await holdOrganisation(query, orgId);
+        await lockOrganisation(query, orgId);
         const row = await member(query, orgId, membershipId);
         if (row === undefined) return { ok: false, reason: "no_member" };
         if (role !== "owner" && await isLastOwner(query, orgId, row)) {
@@ -178,7 +178,7 @@ export function organisations(db: Database): Organisations {
     async removeMember(orgId, membershipId) {
       if (!isId(orgId) || !isId(membershipId)) return { ok: false, reason: "no_member" };
       return await db.transaction(async (query) => {
-        await holdOrganisation(query, orgId);
+        await lockOrganisation(query, orgId);
         const row = await member(query, orgId, membershipId);
         if (row === undefined) return { ok: false, reason: "no_member" };
         if (await isLastOwner(query, orgId, row)) return { ok: false, reason: "last_owner" };
