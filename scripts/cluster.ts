@@ -202,7 +202,7 @@ async function main(): Promise<number> {
   const quit = Promise.withResolvers<void>();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, quit.resolve);
   onRunnerGone(quit.resolve);
-  // The reader of the output has closed the pipe, as in `deno task cluster | head`.
+  // Quits when the reader of the output has closed the pipe, as in `deno task cluster | head`.
   process.stdout.on("error", quit.resolve);
   try {
     return await run(asked.options, quit);
@@ -213,7 +213,7 @@ async function main(): Promise<number> {
 }
 
 const status = await main();
-// The output may not have been written to the pipe yet.
+// Waits until the output has been written, because it may be a pipe.
 for (const output of [process.stdout, process.stderr]) {
   await new Promise<void>((flushed) => output.write("", () => flushed()));
 }

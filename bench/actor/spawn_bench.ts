@@ -51,7 +51,7 @@ for (const [name, body] of bodies) {
   });
 }
 
-/** Ways to spawn one of a hundred children whose exit the parent waits for. */
+/** Ways to spawn a child whose exit is sent to the parent. */
 const watching: readonly (readonly [string, (self: Self) => void])[] = [
   ["linked", (self) => void self.spawnLink(() => {})],
   ["monitored", (self) => void self.spawnMonitor(() => {})],

@@ -36,5 +36,5 @@ for (const pending of [0, size(100_000, 10)]) {
   });
 }
 
-// Otherwise the process would not end on Bun.
+// Stops the system, because it would keep the process alive on Bun.
 bench("stop", { group: "the end", n: 1, warmup: 0 }, () => system.stop());

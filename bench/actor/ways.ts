@@ -69,7 +69,7 @@ const kick: Way = {
     const arrived = new Uint8Array(1);
     return {
       yieldToIo(task) {
-        // The task also continues after an error.
+        // The task is also called if reading fails.
         far.read(arrived).then(task, task);
         near.write(byte);
       },

@@ -117,7 +117,7 @@ async function copyPostgres(url: string, copies: number): Promise<void> {
       `UPDATE project_usage SET events = events * ${copies + 1}, bytes = bytes * ${copies + 1}`,
     );
     await sql.unsafe(`UPDATE issues SET event_count = event_count * ${copies + 1}`);
-    // Does what the server does on its own some time after this many rows.
+    // PostgreSQL would do this by itself, but some time after the inserts.
     await sql.unsafe("VACUUM ANALYZE");
     await sql.unsafe("CHECKPOINT");
   } finally {

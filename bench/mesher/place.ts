@@ -19,7 +19,7 @@ import type { Engine } from "./contenders.ts";
 
 /** A new database without events. */
 export interface Place {
-  /** A file name, or `postgres://…`. */
+  /** The path of an SQLite file, or the URL `postgres://…`. */
   readonly database: string;
   readonly key: string;
   /** Returns the number of stored events. */

@@ -57,7 +57,7 @@ async function ours(): Promise<void> {
   restarts.stop();
 }
 
-/** A contender. */
+/** A contender of this comparison. */
 interface Peer extends Contender {
   readonly line: readonly string[];
 }

@@ -50,7 +50,7 @@ const LIBRARY_RUNS: readonly Run[] = ["send", "pingpong", "call", "spawn", "rest
 /** A library for JavaScript. */
 interface Library {
   readonly name: string;
-  /** The file with its runs. */
+  /** The file with the runs of the library. */
   readonly program: string;
   /**
    * The npm package with its version. Without a package, `sources` is the environment variable that
@@ -60,7 +60,7 @@ interface Library {
   readonly sources?: string;
   /** The lines of the module that is bundled. By default, it exports everything of the package. */
   readonly exports?: readonly string[];
-  /** Runs beside {@linkcode LIBRARY_RUNS}. */
+  /** Runs that the library supports in addition to {@linkcode LIBRARY_RUNS}. */
   readonly more?: readonly Run[];
 }
 
@@ -69,10 +69,10 @@ interface Library {
  */
 const OURS_ONLY: readonly Run[] = ["send-burst", "send-async", "spawn-async", "idle-async"];
 
-/** Runs of one library only. */
+/** The run that only one library supports. */
 const ENTITIES: Run = "call-entity";
 
-/** A contender. */
+/** A contender of the comparison of actors. */
 export interface Peer extends Contender {
   readonly kind: "firn" | "erlang" | "library";
   readonly runtime?: "Deno" | "Bun";

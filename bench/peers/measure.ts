@@ -73,7 +73,9 @@ export function turn(): Promise<void> {
  */
 export const BURST = 1000;
 
-/** Does something n times, in bursts of {@linkcode BURST}, each in a turn of the event loop. */
+/**
+ * Calls `act` n times, in bursts of {@linkcode BURST}, each burst in one turn of the event loop.
+ */
 export async function inBursts(n: number, act: (index: number) => void): Promise<void> {
   for (let i = 0; i < n; i++) {
     act(i);

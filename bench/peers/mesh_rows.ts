@@ -19,7 +19,7 @@ export const DIST_RUNS = [
 /** One of {@linkcode DIST_RUNS}. */
 export type DistRun = (typeof DIST_RUNS)[number];
 
-/** One metric. */
+/** One metric of the comparison, with its targets. */
 export interface DistRow {
   readonly metric: string;
   readonly title: string;
@@ -29,7 +29,7 @@ export interface DistRow {
    * Required ratio to Erlang over TLS in the same rounds: minimum if more is better, else maximum.
    */
   readonly tls?: number;
-  /** Required ratio to Erlang over plain TCP. */
+  /** Required ratio to Erlang over plain TCP, as a minimum or maximum like `tls`. */
   readonly tcp?: number;
   /** Absolute limit: minimum if more is better, else maximum. */
   readonly limit?: number;

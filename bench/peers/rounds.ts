@@ -76,7 +76,7 @@ export function readWanted<Run extends string>(
 /** A measured program. */
 export interface Contender {
   readonly name: string;
-  /** Its name and version. */
+  /** The name and the version of the program. */
   readonly title: string;
 }
 

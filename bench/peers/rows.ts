@@ -30,7 +30,7 @@ export type Run = (typeof RUNS)[number];
 export interface Row {
   /** The name of the metric in Firn's output. */
   readonly metric: string;
-  /** The name of the metric in the output of the others, if different. */
+  /** The name of the metric in the output of the other programs, if it is different. */
   readonly peer?: string;
   readonly title: string;
   readonly run: Run;

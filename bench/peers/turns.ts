@@ -38,7 +38,7 @@ export interface Target {
 /** A server, or several that work together. */
 export interface Server {
   readonly name: string;
-  /** The name of the server in whose column the baseline of this server is. */
+  /** The name of the server with which this server is compared. */
   readonly beside?: string;
   start(started: (child: ChildProcess) => void): Promise<Target>;
 }
@@ -66,7 +66,7 @@ export function oneServer(
   };
 }
 
-/** One load that all servers get. */
+/** One load that all servers receive. */
 export interface Load {
   readonly name: string;
   readonly args: readonly string[];

@@ -68,7 +68,7 @@ async function startOne(
   return { line, pid };
 }
 
-/** Two Firn nodes, as a mesh, or by NATS without one. */
+/** Returns two Firn nodes: connected with each other, or by NATS if `natsFolder` is given. */
 function ours(name: string, runtime: readonly string[], natsFolder?: string): Server {
   const command = [...runtime, path("ws_pairs_firn.ts")];
   return {
@@ -90,7 +90,9 @@ function ours(name: string, runtime: readonly string[], natsFolder?: string): Se
   };
 }
 
-/** The floor: the sockets of a runtime, without rooms, limits and queues. */
+/**
+ * Returns the floor: two processes with the sockets of a runtime, without rooms, limits and queues.
+ */
 function bare(name: string, runtime: readonly string[]): Server {
   const command = [...runtime, path("ws_pairs_bare.mjs")];
   return {

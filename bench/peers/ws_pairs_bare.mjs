@@ -17,7 +17,7 @@ import { makeAuthority, makeLeaf } from "../../lib/mesh/certificate.ts";
 
 const [role, link] = process.argv.slice(2);
 let members = [];
-/** The connection between the two processes, at the near one. */
+/** The connection of the near process to the far process. */
 let other;
 
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";

@@ -8,7 +8,7 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-/** A node in another process. */
+/** A node that runs in another process. */
 export class Member {
   readonly name: string;
   readonly #child: ChildProcess;

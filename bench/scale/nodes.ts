@@ -19,7 +19,7 @@ const START_MS = 120_000;
 /** A node in another process. */
 export interface FarNode {
   readonly name: string;
-  /** The id of the first of its actors. */
+  /** The id of the first actor of the node. */
   readonly first: number;
   /** Kills the process, as a crash of its machine would. */
   kill(): void;

@@ -16,7 +16,7 @@ import { COOKIE, until } from "./nodes.ts";
 /** The measured cost of an operation. */
 export interface Cost {
   readonly name: string;
-  /** The theoretical minimum of its growth with the size. */
+  /** The theoretical minimum of the growth of the cost with the size. */
   readonly least: Growth;
   /** The value in `unit`. */
   readonly value: number;

@@ -34,7 +34,7 @@ export interface RawSocket {
 
 /** The objects that all streams of one host share. */
 export class SharedParts {
-  /** The buffer in which chunks are joined for one write. Free again after the write. */
+  /** The buffer in which chunks are joined for one write. It can be reused after the write. */
   readonly joined: Uint8Array = new Uint8Array(JOIN_BYTES_MAX);
   readonly ends: EndQueue;
 

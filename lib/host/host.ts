@@ -37,7 +37,9 @@ export interface ServerTls {
 export interface ClientTls {
   /** The authority that must have signed the server's certificate. */
   readonly ca: string;
-  /** The name that the server's certificate must contain. Independent of the dialed address. */
+  /**
+   * The name that the server's certificate must contain. It does not depend on the dialed address.
+   */
   readonly serverName: string;
   /**
    * Whether the certificate is not compared with `serverName`, because the caller verifies it in
@@ -213,7 +215,7 @@ export interface Child {
   readonly ended: Promise<number | string>;
 }
 
-/** The memory of a process, in bytes. */
+/** The memory that a process uses, in bytes. */
 export interface MemoryUse {
   /** The resident memory of the process. */
   readonly rss: number;

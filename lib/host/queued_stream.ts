@@ -68,7 +68,7 @@ export abstract class QueuedStream implements Stream, Flushable {
     if (this.#claimed) return;
     // The call is deferred, because the owner may still be in its own setup.
     queueMicrotask(() => {
-      // The handler may have been replaced before this runs. One call is enough.
+      // The handler may have been replaced several times before this runs. One call is enough.
       if (this.#claimed) return;
       this.#claimed = true;
       if (!this.#over) this.startReading();

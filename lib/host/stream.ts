@@ -20,7 +20,7 @@ export interface Address {
   readonly hostname: string;
   /** The port, from 1 to 65535. */
   readonly port: number;
-  /** For a client that had to present a certificate: the certificate in DER. */
+  /** The certificate, in DER, of a client that was required to present one. */
   readonly certificate?: Uint8Array | undefined;
 }
 

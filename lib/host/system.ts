@@ -247,7 +247,7 @@ export function systemSecretFile(path: string, make: () => string): string {
 function readSecret(path: string): string | undefined {
   try {
     const found = statSync(path);
-    // Reading a folder fails with its own message.
+    // The mode of a folder is not checked, because reading a folder fails anyway.
     if (!found.isDirectory() && (found.mode & 0o077) !== 0) {
       throw new Error(`other users can read the secret in ${path}: run chmod 600 ${path}`);
     }

@@ -9,7 +9,10 @@ import type { Claims, RejectionClaim } from "../base/rejections.ts";
 
 const EVENT = "unhandledRejection";
 
-/** The process-wide listener that one node has added. A process with several nodes has several. */
+/**
+ * The process-wide listener that one node has added. A process with several nodes has several
+ * listeners.
+ */
 interface Listener {
   (reason: unknown, promise: Promise<unknown>): void;
   claims?: Claims;

@@ -33,7 +33,7 @@ export function connectionActors(
   return (owner) => {
     const pid: Pid<unknown> = system.spawn(undefined, { mailbox }, connection, [owner]);
     const actorRef = actorRefOf(pid);
-    // If the system is stopped, no actor was spawned.
+    // The pid belongs to no actor if the system is stopped.
     return actorRef === undefined ? undefined : new ConnectionActor(pid, actorRef, owner);
   };
 }

@@ -58,7 +58,7 @@ const SERVER_HEADERS: ReadonlySet<string> = new Set([
 export type Framing =
   | { readonly kind: "length"; readonly length: number }
   | { readonly kind: "chunked" }
-  /** The end of the connection ends the body, or there is no body. */
+  /** The body ends with the connection, or there is no body. */
   | { readonly kind: "none" };
 
 /**

@@ -97,7 +97,7 @@ export interface ServeOptions<Data = undefined>
   extends ConnectionHandlers<Data>, BackpressureOptions {
   /** The address to listen on. Default "127.0.0.1": this machine only. */
   readonly hostname?: string | undefined;
-  /** The port. Default 0: the system chooses. */
+  /** The port to listen on. Default 0: the system chooses one. */
   readonly port?: number | undefined;
   /**
    * Path of a Unix socket to listen on, instead of `hostname` and `port`. The file of a killed

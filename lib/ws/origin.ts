@@ -32,7 +32,10 @@ export function checkOrigin(head: RequestHead, origins: Origins): Refusal | unde
   return checkOriginOf(headerOf(head, "origin"), host, origins);
 }
 
-/** Does the same as {@linkcode checkOrigin}, for given values of the headers Origin and Host. */
+/**
+ * Checks the origin of a request like {@linkcode checkOrigin}, for the values of its headers Origin
+ * and Host.
+ */
 export function checkOriginOf(
   origin: string | undefined,
   host: string | undefined,

@@ -28,7 +28,7 @@ export type ProxyProgress =
   | {
     readonly state: "header";
     readonly client: Address | undefined;
-    /** The bytes after the header. */
+    /** The bytes that follow the header. */
     readonly rest: Uint8Array;
   };
 

@@ -37,7 +37,7 @@ const JOINED_MAX = 4096;
 
 type Reader = ReadableStreamDefaultReader<Uint8Array>;
 
-/** Receives the response. */
+/** Receives the bytes of the response. */
 export interface ResponseSink {
   /** Returns the value of the Date header. */
   date(): string;

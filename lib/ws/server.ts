@@ -424,7 +424,7 @@ class WebSocketServer<Data> implements Server {
     }
   }
 
-  /** Waits for the first request of the connections accepted last. */
+  /** Waits until the newest connections have sent their first request. */
   async #awaitOpening(): Promise<void> {
     const endAt = this.#host.clock.now() + OPENING_MS_MAX;
     const isOpening = (): boolean => [...this.#arrivals].some((arrival) => arrival.isOpening);
@@ -449,7 +449,7 @@ function listenerTls(tls: ServeOptions["tls"]): ServerTls | undefined {
   return { cert, key, clientCa: ca, takesTls12: true, ...(hosts && { hosts }) };
 }
 
-/** Replaces a timer that is not set. */
+/** The initial value of a variable for a timer. */
 const IDLE = { cancel(): void {} };
 
 /** Throws {@linkcode OptionError} if an option of `stop` is invalid. */

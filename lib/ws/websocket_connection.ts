@@ -114,13 +114,13 @@ export interface ConnectionTerms<Data> {
   ended(connection: WebSocketConnection<Data>): void;
 }
 
-/** The results of the handshake for one connection. */
+/** The parameters of one connection, as settled by the handshake. */
 export interface Settled<Data> {
   readonly id: number;
   readonly data: Data;
   readonly protocol: string | undefined;
   readonly deflate: DeflateTerms | undefined;
-  /** The client's address, if a proxy has reported it. */
+  /** The client's address if a proxy has reported it; otherwise that of the peer applies. */
   readonly client?: Address | undefined;
   /** Backpressure settings of this connection; `undefined` for those of the server. */
   readonly backpressure?: Backpressure | undefined;

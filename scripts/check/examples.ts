@@ -7,7 +7,7 @@
 /** A program in a comment or a page. */
 export interface Example {
   readonly path: string;
-  /** The line number of its first line. */
+  /** The line number at which the program begins. */
   readonly line: number;
   readonly code: string;
 }

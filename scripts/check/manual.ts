@@ -52,11 +52,11 @@ const VALUES = new Set(["function", "class", "variable", "namespace", "enum"]);
 /** Types whose optional properties are options. */
 const OPTIONS = /(Options|Definition|Rules|Effects|Spec|Limits|Acceptance)$/;
 
-/** Words that state what applies without an option. */
+/** Words of a comment that states what applies if the option is not set. */
 const DEFAULT_WORDS =
   /\bdefaults?\b|\bwithout\b|\bunless\b|\bomitted\b|\babsent\b|\bunset\b|\bnever set\b|\bonly for a remote child\b/i;
 
-/** Words that state what a number counts or measures. */
+/** Words of a comment that states what a number counts or measures. */
 const UNIT_WORDS =
   /\b(milliseconds?|ms|seconds?|minutes?|bytes?|MiB|KiB|number of|how many|count|port|times?|share|fraction|ratio|characters|level|index|seed|offset|sequence|0 to 1|messages|elements|entries|events|nodes|actors|connections|rooms|children|requests|code|keys|names|calls|jobs|attempts|restarts|version|priority|generation|creation|factor|status|window bits)\b/i;
 

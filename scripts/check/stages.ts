@@ -205,7 +205,7 @@ export function stagesOf(paths: readonly string[]): readonly Stage[] {
       name: "deno",
       title: "on Deno",
       counts: "deno test",
-      // Grants all permissions, as above, because these may be browser tests.
+      // Grants all permissions, because the given tests may use a browser.
       commands: () => [["deno", "test", "-A", "--no-check", ...paths]],
     },
     {
@@ -214,7 +214,7 @@ export function stagesOf(paths: readonly string[]): readonly Stage[] {
       counts: "bun test",
       slow: true,
       needsBun: true,
-      // Bun treats a path without this prefix as a pattern.
+      // Bun treats a path without "./" as a pattern.
       commands: () => [["bun", "test", ...paths.map((path) => path.replace(/^(?![./])/, "./"))]],
     },
   ];

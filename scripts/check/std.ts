@@ -17,7 +17,7 @@ export const GENUINE_CONFIG = ".deno.jsr.json";
 export interface GenuineStd {
   /** Returns the arguments with which a Deno command uses the config. */
   args(args: readonly string[]): string[];
-  /** Removes the config. */
+  /** Removes the configuration file. */
   end(): void;
 }
 

@@ -12,7 +12,7 @@ const CONNECT_MS = 5_000;
 
 /** A connected client. */
 export class ChatClient {
-  /** The name of the node that it is connected to. */
+  /** The name of the node to which the client is connected. */
   readonly node: string;
   /** Called with each message and its time in milliseconds. */
   observed: ((message: ServerMessage, at: number) => void) | undefined;
@@ -29,7 +29,7 @@ export class ChatClient {
     };
     socket.onclose = () => this.lost?.();
     socket.onerror = () => {
-      // The close event follows.
+      // Does nothing, because a close event follows.
     };
   }
 

@@ -22,7 +22,7 @@ await core((node, { port }) =>
     },
   }).catch(notListening), { logLevel: "error" });
 
-/** Ends the worker with the reason, without a stack. */
+/** Prints why the worker cannot listen, and ends it. Throws any other error. */
 function notListening(error: unknown): void {
   if (!(error instanceof ListenError)) throw error;
   process.stderr.write(`${error.message}\n`);

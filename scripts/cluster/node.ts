@@ -69,7 +69,7 @@ process.stdin.on("data", (text: string) => {
 });
 process.stdin.on("end", () => void end());
 process.stdout.on("error", () => {
-  // The parent no longer reads, so the input will end.
+  // Does nothing: the parent no longer reads, and will close the input too.
 });
 process.on("SIGTERM", () => void end());
 // A terminal sends Ctrl-C to all its processes. The parent handles it.

@@ -79,7 +79,7 @@ export class NodeProcess {
     return this.#version;
   }
 
-  /** The URL for its clients. */
+  /** The URL of the node for clients of the chat. */
   get url(): string {
     return `ws://127.0.0.1:${this.plan.port}/ws`;
   }

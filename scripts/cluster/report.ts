@@ -10,7 +10,7 @@ import type { SessionEnd } from "../../lib/mesh/session.ts";
 export interface NodeCard {
   /** The name, `node1@127.0.0.1:port`. */
   readonly name: string;
-  /** The URL of its page. */
+  /** The URL of the node's page. */
   readonly page: string;
   readonly runtime: "deno" | "bun";
 }
@@ -43,7 +43,7 @@ export function parseReport(line: string): Report {
     const value = JSON.parse(line) as Partial<Report> | null;
     if (typeof value?.kind === "string") return value as Report;
   } catch {
-    // Other output, such as a warning of the runtime.
+    // The line is other output, such as a warning of the runtime.
   }
   return { kind: "log", line };
 }

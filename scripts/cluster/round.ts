@@ -62,7 +62,7 @@ export async function playRound(clients: readonly ChatClient[], room: string): P
   }
 }
 
-/** The received messages by node. */
+/** Counts the messages that the clients receive. */
 class Ledger {
   delivered = 0;
   expected = 0;
@@ -81,7 +81,7 @@ class Ledger {
   #look: () => void = () => {};
   /** Number of broadcasts that did not reach all nodes. */
   #losses = 0;
-  /** The node that the client with a lost connection was connected to. */
+  /** The node whose client has lost its connection. */
   #lost: string | undefined;
 
   constructor(clients: readonly ChatClient[], room: string) {

@@ -171,7 +171,7 @@ test("FrameReader accepts any bytes in any pieces, and returns the contained fra
     });
     let stream = joined(...frames);
     if (random.below(3) === 0) stream = mutated(random, stream);
-    // The expected result is that of pushing all bytes at once.
+    // The expected result is that of a reader to which all bytes are passed at once.
     const whole = new Collector();
     const wholeOk = new FrameReader(limit).push(stream, whole);
     const cut = new Collector();

@@ -13,7 +13,7 @@ import { bytesOf, join } from "../kit/ws_client.ts";
 import { HttpConnectionStage } from "../ws/http_connection_stage.ts";
 
 const ROUNDS = Math.ceil(fuzzCount(10_000) / 50);
-/** The content of bodies, which must never be parsed as a request. */
+/** The content of bodies. The server must never parse it as a request. */
 const TRAP = "GET /trap HTTP/1.1\r\nHost: h\r\n\r\n";
 
 /** A request, and the request that the fetch hook must receive. */

@@ -28,7 +28,7 @@ const ROUNDS = Math.ceil(fuzzCount(10_000) / FRAMES_A_ROUND);
 const shop = new DeflatePool(checkDeflate(true)!);
 const scratches = { input: new Scratch(), output: new Scratch() };
 
-/** What one connection did. */
+/** The observed effects of one connection. */
 interface Outcome {
   readonly messages: (string | Uint8Array)[];
   readonly ends: { code: number; reason: string }[];

@@ -157,7 +157,7 @@ for (const wire of WIRES) {
   }
 }
 
-/** Frames that violate RFC 7692, and the close code. */
+/** Frames that violate RFC 7692, each with the code of the server's close frame. */
 const FAULTS: readonly (readonly [title: string, frames: Uint8Array[], code: number])[] = [
   ["the compression bit on a ping", [buildFrame({ opcode: 9, reserved: 4 })], 1002],
   ["the compression bit on a close frame", [buildFrame({ opcode: 8, reserved: 4 })], 1002],

@@ -21,7 +21,7 @@ const SHRINK = FULL ? 1 : 16;
 const KIB = 1024;
 const MIB = KIB * KIB;
 
-/** A kind of message, its payload, and the server's echo. */
+/** A kind of message: its opcode, its payload, and the server's echo. */
 interface Kind {
   readonly opcode: number;
   readonly name: string;

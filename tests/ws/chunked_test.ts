@@ -28,7 +28,7 @@ function latin1(bytes: Uint8Array): string {
 
 const LONG = "x".repeat(100);
 
-/** Bodies and the results of `read`. */
+/** Chunked bodies: a description, the bytes, and the expected result of `read`. */
 const BODIES: readonly (readonly [string, string, string | number])[] = [
   ["nothing", "", "more"],
   ["one chunk", "4\r\nWiki\r\n0\r\n\r\n", "Wiki|"],

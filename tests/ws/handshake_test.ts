@@ -67,7 +67,7 @@ test("HeadReader skips up to two empty lines before the request", () => {
   assertEquals(verdict("\r\n\r\n\r\n"), 400);
 });
 
-/** Request heads, and the result of `verdict`. */
+/** Request heads: a description, the bytes, and the expected result of `verdict`. */
 const HEADS: readonly (readonly [string, string, number | string])[] = [
   ["HTTP/1.0 without Host", "GET / HTTP/1.0\r\n\r\n", "head"],
   ["an absolute target", "GET http://h/x HTTP/1.1\r\nHost: h\r\n\r\n", "head"],
@@ -193,7 +193,7 @@ test("checkUpgrade accepts the sample request, and tokens in any case and at any
   assertEquals(checkUpgrade(head(lists)), undefined);
 });
 
-/** Requests with a header that is missing or wrong. */
+/** Headers of upgrade requests that are missing or wrong, and the status of the response. */
 const UPGRADES: readonly (readonly [Record<string, string | undefined>, number])[] = [
   [{ Connection: undefined }, 400],
   [{ Connection: "keep-alive" }, 400],

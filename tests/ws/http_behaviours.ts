@@ -122,7 +122,7 @@ const get = (path: string, extra = ""): string => `GET ${path} HTTP/1.1\r\n${H}$
 const post = (path: string, body: string, extra = ""): string =>
   `POST ${path} HTTP/1.1\r\n${H}Content-Length: ${body.length}\r\n${extra}\r\n${body}`;
 
-/** All rows. */
+/** All rows of the table. */
 export const BEHAVIOURS: readonly Behaviour[] = [
   { title: "a string", send: get("/text"), expect: ["200 text/plain 4 text"] },
   { title: "no body", send: get("/empty"), expect: ["200 - 0"] },

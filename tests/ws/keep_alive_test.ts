@@ -10,7 +10,7 @@ import { serving } from "./serving.ts";
 
 const host = makeHost();
 
-/** Answers with the method, the path and the body of the request. */
+/** Responds with the method, the path and the body of the request. */
 async function describe(request: Request): Promise<Response> {
   const { pathname } = new URL(request.url);
   return new Response(`${request.method} ${pathname} ${await request.text()}`.trim());

@@ -47,7 +47,7 @@ test("checkOptions fills in the defaults, in milliseconds and bytes", () => {
   assertEquals(checkOptions({ idleTimeout: 0.5 }).idleMs, 500);
 });
 
-/** Invalid options, and a part of the error message. */
+/** Invalid options, each with a part of the expected error message. */
 const INVALID: readonly (readonly [Record<string, unknown>, says: string])[] = [
   [{ port: -1 }, "option port is -1: use a whole number from 0 to 65535"],
   [{ port: 65536 }, "option port is 65536"],

@@ -19,7 +19,7 @@ function shown(recorder: MessageRecorder): string[] {
 
 const TEXT = "a é € 😀 z";
 
-/** Sequences of frames, and the messages that they carry. */
+/** Sequences of valid frames, each with the messages that they contain. */
 const MESSAGES: readonly (readonly [string, readonly FrameShape[], readonly string[]])[] = [
   ["a text", [{ payload: TEXT }], [TEXT]],
   ["an empty text", [{}], [""]],
@@ -102,7 +102,7 @@ test("MessageReader returns bytes that it does not reuse", () => {
   assertEquals(shown(recorder), ["<01>", "<02>"]);
 });
 
-/** Sequences of frames that violate a rule of messages. */
+/** Sequences of frames, each with the rule that it violates. */
 const VIOLATIONS: readonly (readonly [Rule, string, readonly FrameShape[]])[] = [
   ["continuation", "a continuation without a message", [{ opcode: 0, payload: "x" }]],
   ["continuation", "a continuation after the end", [{ payload: "x" }, { opcode: 0 }]],

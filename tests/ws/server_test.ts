@@ -139,7 +139,7 @@ test("serve closes with 1011 when a handler throws, and other connections are un
   });
 });
 
-/** Frames of a hostile client, and the close code it receives. */
+/** Frames that a hostile client sends, and the code of the close frame that it receives. */
 const HOSTILE_FRAMES:
   readonly (readonly [what: string, frames: readonly FrameShape[], code: number])[] = [
     ["an unmasked frame", [{ payload: "x", mask: false }], 1002],

@@ -74,7 +74,7 @@ class Stage {
   receive(...shapes: readonly FrameShape[]): void {
     const chunk = join(...shapes.map((shape) => buildFrame(shape)));
     this.stream.handler.data(chunk);
-    // A host reuses this memory.
+    // Overwrites the chunk, as a host does that reuses the memory.
     chunk.fill(0xff);
   }
 
