@@ -1,5 +1,5 @@
 /**
- * Runs the promises of Firn in the simulator for many seeds.
+ * Runs the workloads that check Firn's guarantees in the simulator, for many seeds.
  *
  *     deno task sim                          200 seeds
  *     deno task sim --seeds 100000

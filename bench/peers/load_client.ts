@@ -9,7 +9,7 @@ import { createInterface, type Interface } from "node:readline";
 import { path } from "./programs.ts";
 import { bind, endProcess } from "./processes.ts";
 
-/** Time limit in milliseconds of the client to connect, and to answer after the end of a turn. */
+/** Time limit in milliseconds for the client to connect, and to print its results after a turn. */
 const CLIENT_MS = 20_000;
 
 /** One turn of load. */

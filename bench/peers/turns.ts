@@ -24,7 +24,7 @@ const TURN_S = 0.25;
 /** Maximum warm-up in seconds: compilation takes much of the first seconds. */
 const WARM_S_MAX = 3;
 
-/** Use of a core by a server between its turns above which a message is printed. */
+/** Share of a core above which a server's use between its turns is reported. */
 const IDLE_MAX = 0.02;
 
 /** A running server. */

@@ -148,7 +148,7 @@ export class Rooms {
     return this.#rooms.keys();
   }
 
-  /** Returns the members of a room on this node: a live view. */
+  /** Returns a live view of the members of a room on this node. */
   members(room: string): ReadonlySet<Member> {
     return this.#rooms.get(room)?.members ?? NO_MEMBERS;
   }
@@ -182,7 +182,7 @@ export class Rooms {
     this.#rooms.set(room, this.#make(room, known.members));
   }
 
-  /** Returns the rooms of a member: a live view. */
+  /** Returns a live view of the rooms of a member. */
   of(member: Member): ReadonlySet<string> {
     return this.#joined.get(member) ?? NO_ROOMS;
   }
@@ -285,8 +285,8 @@ export class Rooms {
   }
 
   /**
-   * Delivers a broadcast of another node to the members on this node. `text`: whether bytes are
-   * valid UTF-8 to be sent as text.
+   * Delivers a broadcast of another node to the members on this node. `text`: whether to send as
+   * text; bytes must then be valid UTF-8.
    */
   deliver(room: string, data: RoomMessage, text: boolean = typeof data === "string"): void {
     this.#append(room, data, undefined, text);

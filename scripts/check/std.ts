@@ -15,7 +15,7 @@ export const GENUINE_CONFIG = ".deno.jsr.json";
 
 /** A configuration file for Deno without the links to the local packages. */
 export interface GenuineStd {
-  /** Returns the arguments with which a Deno command uses the config. */
+  /** Returns the arguments with which a Deno command uses the configuration file. */
   args(args: readonly string[]): string[];
   /** Removes the configuration file. */
   end(): void;

@@ -10,7 +10,9 @@
 import process from "node:process";
 import { simulate } from "@firn/firn/sim";
 
-/** Returns the virtual milliseconds without a holder of the name, and the hash of the run. */
+/**
+ * Returns the time without a holder of the name, in virtual milliseconds, and the hash of the run.
+ */
 export async function failoverTime(seed: number): Promise<{ ms: number; hash: string }> {
   const { value, hash } = await simulate({ seed }, async (sim) => {
     const names = ["a", "b", "c", "d", "e"];

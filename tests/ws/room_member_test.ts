@@ -223,7 +223,7 @@ test("RoomTerms.messages decodes a batch once for all members", () => {
   assertEquals(lengths, [0, 1, 125, 126, 65_535, 65_536]);
 });
 
-test("eventStream is a member of its room until its client disconnects, and encodes line breaks and binary messages", async () => {
+test("eventStream sends the messages of its room, text and binary, until its client disconnects", async () => {
   const rooms = liveRooms();
   const fetchHook = () => eventStream(rooms, ["news", "all"], { keepAlive: 20 });
   await using server = await serve({ port: 0, fetch: fetchHook });

@@ -91,7 +91,7 @@ test("serve echoes text and binary of every length form to the runtime's own cli
   });
 });
 
-test("serve calls open, messages in order, and close with the peer's code and reason", async () => {
+test("serve calls open, message in order of arrival, and close with the peer's code and reason", async () => {
   const received: string[] = [];
   await serving({
     open: (conn) => received.push(`open ${conn.id} ${conn.state}`),
