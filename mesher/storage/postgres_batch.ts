@@ -68,18 +68,18 @@ export async function writeBatch(
   now: number,
   known: Known,
 ): Promise<readonly EventOutcome[]> {
-  const held = await batch.rows<{ readonly id: string }>(
+  const locked = await batch.rows<{ readonly id: string }>(
     "SELECT id FROM projects WHERE id = ANY($1::uuid[]) ORDER BY id FOR KEY SHARE",
     unique(rows.map((row) => row.projectId)),
   );
-  const projects = new Set(held.map(({ id }) => id));
-  const housed = rows.filter((row) => projects.has(row.projectId));
-  if (housed.length === 0) return rows.map(() => ({ kind: "orphan" }));
+  const projects = new Set(locked.map(({ id }) => id));
+  const withProject = rows.filter((row) => projects.has(row.projectId));
+  if (withProject.length === 0) return rows.map(() => ({ kind: "orphan" }));
 
-  const { issues, made } = await issuesFor(batch, housed, now);
+  const { issues, made } = await issuesFor(batch, withProject, now);
   const fresh = await insertIds(
     batch,
-    housed.filter((row) => issues.get(issueKey(row))!.status !== "discarded"),
+    withProject.filter((row) => issues.get(issueKey(row))!.status !== "discarded"),
   );
   const stored = new Set(fresh);
   if (fresh.length > 0) await insertEvents(batch, fresh, issues);

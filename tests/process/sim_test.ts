@@ -15,7 +15,7 @@ async function hashes(runtime: "deno" | "bun"): Promise<string> {
   return line;
 }
 
-// One pair is sufficient: the reverse order would compare the same.
+// One pair is sufficient: the reverse pair would compare the same hashes.
 for (const [one, other] of PAIRS.slice(0, 1)) {
   test(`simulate: a seed has the same hash on ${one} and on ${other}`, async () => {
     const [first, second] = await Promise.all([hashes(one), hashes(other)]);
