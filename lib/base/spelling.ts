@@ -10,12 +10,12 @@
  */
 
 /**
- * A name may differ from a known one by one edit, and by one more for each group of this many
- * letters.
+ * Number of letters for each additional edit: a name may differ from a known name by one edit, plus
+ * one for each group of this many letters.
  */
 const LETTERS_A_MISTAKE = 6;
 
-/** Minimum length of a name that also matches a known name of which it is the beginning. */
+/** Minimum length of a name that also matches a known name as its prefix. */
 const BEGINNING_LENGTH_MIN = 3;
 
 /** Names longer than this are not compared. */
@@ -73,25 +73,25 @@ function nearest(name: string, names: readonly string[]): string | undefined {
  */
 function distance(from: string, to: string): number {
   const width = to.length + 1;
-  const actorRefs = new Uint16Array((from.length + 1) * width);
+  const cells = new Uint16Array((from.length + 1) * width);
   for (let row = 0; row <= from.length; row++) {
     for (let column = 0; column < width; column++) {
       const at = row * width + column;
       if (row === 0 || column === 0) {
-        actorRefs[at] = row + column;
+        cells[at] = row + column;
         continue;
       }
       const same = from[row - 1] === to[column - 1];
       let least = Math.min(
-        actorRefs[at - width]! + 1,
-        actorRefs[at - 1]! + 1,
-        actorRefs[at - width - 1]! + (same ? 0 : 1),
+        cells[at - width]! + 1,
+        cells[at - 1]! + 1,
+        cells[at - width - 1]! + (same ? 0 : 1),
       );
       const swapped = row > 1 && column > 1 && from[row - 1] === to[column - 2] &&
         from[row - 2] === to[column - 1];
-      if (swapped) least = Math.min(least, actorRefs[at - 2 * width - 2]! + 1);
-      actorRefs[at] = least;
+      if (swapped) least = Math.min(least, cells[at - 2 * width - 2]! + 1);
+      cells[at] = least;
     }
   }
-  return actorRefs[actorRefs.length - 1]!;
+  return cells[cells.length - 1]!;
 }

@@ -8,7 +8,7 @@ import { BOOM, Family, LATE_MS, type Stopping, word } from "./family.ts";
 const REASONS: readonly ExitReason[] = ["normal", "shutdown", { shutdown: 1 }, BOOM, "kill"];
 
 /** Whether a child is restarted, for each exit reason. */
-const AGAIN: Record<Restart, readonly boolean[]> = {
+const IS_RESTARTED: Record<Restart, readonly boolean[]> = {
   permanent: [true, true, true, true, true],
   transient: [false, false, false, true, true],
   temporary: [false, false, false, false, false],
@@ -35,7 +35,7 @@ const FOLLOWS: Record<Strategy, readonly (readonly string[])[]> = {
 const IDS = ["a", "b", "c"];
 
 for (const [strategy, rows] of Object.entries(FOLLOWS) as [Strategy, string[][]][]) {
-  for (const [restart, agains] of Object.entries(AGAIN) as [Restart, boolean[]][]) {
+  for (const [restart, agains] of Object.entries(IS_RESTARTED) as [Restart, boolean[]][]) {
     for (const [column, reason] of REASONS.entries()) {
       test(`Supervisor: ${strategy}, a ${restart} child that ends with ${word(reason)}`, async () => {
         for (const [position, id] of IDS.entries()) {
