@@ -65,7 +65,7 @@ export interface NodeStopOptions {
 /** The names of the options of `stop`. */
 const STOP_OPTIONS: Readonly<Record<keyof NodeStopOptions, true>> = { timeout: true };
 
-/** The default time limit of `stop`. Milliseconds. */
+/** The default time limit of `stop`, in milliseconds. */
 const STOP_MS = 20_000;
 
 /**

@@ -161,16 +161,16 @@ export interface NodeOptions {
   readonly log?: LogSink | undefined;
 }
 
-/** Default of the option `joinTimeout`. Milliseconds. */
+/** Default of the option `joinTimeout`, in milliseconds. */
 const JOIN_MS = 10_000;
 
-/** Default of the option `seedInterval`. Milliseconds. */
+/** Default of the option `seedInterval`, in milliseconds. */
 const SEED_INTERVAL_MS = 10_000;
 
-/** Minimum of the option `queueBytesMax`. Bytes. */
+/** Minimum of the option `queueBytesMax`, in bytes. */
 const QUEUE_BYTES_LEAST = 1024;
 
-/** Minimum and maximum of the option `messageBytesMax`. Bytes. */
+/** Minimum and maximum of the option `messageBytesMax`, in bytes. */
 const MESSAGE_BYTES_LEAST = 65_536;
 const MESSAGE_BYTES_MOST: number = 1024 * 1024 * 1024;
 

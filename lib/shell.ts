@@ -13,7 +13,7 @@ import { ANSI, type Paint, PLAIN, shellJson, shellText } from "./observe/shell_t
 import { ObserveError } from "./observe/error.ts";
 import type { NodeOptions } from "./node_options.ts";
 
-/** Maximum time for which the shell waits for a connection to each node. Milliseconds. */
+/** Maximum time for which the shell waits for a connection to each node, in milliseconds. */
 const CONNECT_MS = 5_000;
 
 /** Options of {@linkcode shell}. */

@@ -29,7 +29,7 @@ import type { SelfWait } from "./self_waits.ts";
 import { failed, type Origin, type Tracker } from "./tracked_promise.ts";
 import type { Wheel, WheelTimer } from "./wheel.ts";
 
-/** The default time limit of a call. Milliseconds. */
+/** The default time limit of a call, in milliseconds. */
 export const CALL_TIMEOUT_MS = 5_000;
 
 /** Options of a call. */

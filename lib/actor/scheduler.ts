@@ -18,7 +18,7 @@ import { Ring } from "../base/ring.ts";
 /** Maximum number of messages between two clock reads. */
 const CREDIT = 64;
 
-/** Maximum time for which actors run before pending I/O is handled. Milliseconds. */
+/** Maximum time for which actors run before pending I/O is handled, in milliseconds. */
 const SLICE_MS = 1;
 
 /** An object that can run in turns. */

@@ -18,7 +18,7 @@ import { PORTION, untie } from "./signals.ts";
 import { Deadline, TIMER_MS_MAX } from "./timer.ts";
 import type { System } from "./system.ts";
 
-/** Maximum time for an actor that traps exits and has no supervisor to end. Milliseconds. */
+/** Maximum time for an actor that traps exits and has no supervisor to end, in milliseconds. */
 const GRACE_MS = 5_000;
 
 /**

@@ -1,6 +1,6 @@
 /**
  * Limits the memory for messages that have arrived partially: for all connections together, and per
- * remote address. One machine with many connections therefore cannot use all of it.
+ * remote address. One machine with many connections therefore cannot use all of this memory.
  *
  * @module
  */

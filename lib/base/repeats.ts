@@ -5,7 +5,7 @@
  * @module
  */
 
-/** Time in which the same line is logged at most once. Milliseconds. */
+/** Time in which the same line is logged at most once, in milliseconds. */
 const PAUSE_MS = 10_000;
 
 /**

@@ -56,10 +56,10 @@ export const NODE_DOWN_POLICIES = [
 /** One of {@linkcode NODE_DOWN_POLICIES}. */
 export type NodeDownPolicy = (typeof NODE_DOWN_POLICIES)[number];
 
-/** Default time for a worker to exit after "shutdown", before it is killed. Milliseconds. */
+/** Default time for a worker to exit after "shutdown", before it is killed, in milliseconds. */
 const SHUTDOWN_MS = 5_000;
 
-/** Default maximum pause between restarts. Milliseconds. */
+/** Default maximum pause between restarts, in milliseconds. */
 const BACKOFF_CAP_MS = 30_000;
 
 /** The pauses before the restarts of one child. */

@@ -69,7 +69,7 @@ export const CHILD_TYPES = ["worker", "supervisor"] as const;
  */
 export const CONFIG_BYTES_MAX: number = 16 * 1024 * 1024;
 
-/** Length of the shortest child, with an empty id and no tail. Bytes. */
+/** Length of the shortest child, with an empty id and no tail, in bytes. */
 const CHILD_BYTES_LEAST = 4 + 3 * 8 + 1 + 1 + 8 + 1;
 
 /** The encoding of `Infinity`: all bits are set. */

@@ -9,7 +9,7 @@ import { Ring } from "../base/ring.ts";
 
 /** Default of `intensity`: the number of restarts that are allowed within the period. */
 export const INTENSITY = 3;
-/** Default of `period`. Milliseconds. */
+/** Default of `period`, in milliseconds. */
 export const PERIOD_MS = 5_000;
 
 /** Counts the restarts of one supervisor. */

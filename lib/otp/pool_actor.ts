@@ -29,10 +29,10 @@ import {
 } from "./job.ts";
 import { endSelf, isOrder } from "./start.ts";
 
-/** Interval at which the pool checks whether a node can run a waiting job. Milliseconds. */
+/** Interval at which the pool checks whether a node can run a waiting job, in milliseconds. */
 const LOOK_MS = 500;
 
-/** Default maximum pause between attempts. Milliseconds. */
+/** Default maximum pause between attempts, in milliseconds. */
 const CAP_MS = 30_000;
 
 /** The message in which the actor of an attempt reports to its pool. */

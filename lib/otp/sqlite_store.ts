@@ -9,7 +9,7 @@
 import { setImmediate } from "node:timers";
 import type { Store, Stored } from "./store.ts";
 
-/** Maximum time to wait for a lock that another process holds. Milliseconds. */
+/** Maximum time to wait for a lock that another process holds, in milliseconds. */
 const BUSY_MS = 5_000;
 
 /** Options of {@linkcode sqliteStore}. */

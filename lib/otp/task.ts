@@ -17,7 +17,7 @@ import { track } from "../actor/tracked_promise.ts";
 import type { Pid } from "../term/pid.ts";
 import type { Starter } from "./start.ts";
 
-/** Default timeout of `task.await`. Milliseconds. */
+/** Default timeout of `task.await`, in milliseconds. */
 const AWAIT_TIMEOUT_MS = 5_000;
 
 /** Default number of concurrent tasks of `task.map`. */

@@ -37,7 +37,7 @@ export class SimHost implements Host, Machine {
   isHeld = false;
   /** Whether the machine is off and its peers were not notified. */
   isOff = false;
-  /** How far the machine's wall clock is ahead of the virtual time. Milliseconds. */
+  /** How far the machine's wall clock is ahead of the virtual time, in milliseconds. */
   skewMs = 0;
   readonly #world: World;
   readonly #network: Network;

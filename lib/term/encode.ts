@@ -79,7 +79,7 @@ export class Encoder {
   readonly #pids: PidWriter | undefined;
   readonly #bytesMax: number;
   readonly #shapes = new ShapeTree();
-  /** Whether the peer has none of this encoder's shapes. The next term then begins with VERSION. */
+  /** Whether the next term begins with VERSION, because the peer has no shapes of this encoder. */
   #anew = true;
   /** The state before the last term, to which `undo` returns. */
   #before = { shapes: 0, anew: true };
@@ -330,7 +330,7 @@ export class Encoder {
       this.#value(item, depth);
       count++;
     }
-    // A getter may have added more properties.
+    // A getter may have added entries to the map. The count is therefore written at the end.
     this.#out.view.setUint32(head, count, true);
   }
 

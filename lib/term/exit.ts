@@ -16,8 +16,8 @@
  * |  10 | Error                         | the Error as a term                       |
  * |  11 | any other term                | the term                                  |
  *
- * All integers are little-endian. A reason takes all the given bytes. An exit must always be
- * reported, so a reason that cannot be sent is replaced by a text that describes this.
+ * All integers are little-endian. No bytes may follow a reason. An exit must always be reported, so
+ * a reason that cannot be sent is replaced by a text that describes the fault.
  *
  * @module
  */

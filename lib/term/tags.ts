@@ -8,9 +8,9 @@
  * | tag        | name        | what follows                                   | value                          |
  * |------------|-------------|------------------------------------------------|--------------------------------|
  * | 0x00..0x3f | SHAPE       | a value for each key of that shape             | object of shape 0 to 63        |
- * | 0x40..0x7f | STRING      | as many bytes, one a character                 | string of 0 to 63 characters   |
+ * | 0x40..0x7f | STRING      | one byte for each character                    | string of 0 to 63 characters   |
  * | 0x80..0xbf | INT         |                                                | integer, 0 to 63               |
- * | 0xc0..0xcf | ARRAY       | as many values                                 | array of 0 to 15               |
+ * | 0xc0..0xcf | ARRAY       | the values                                     | array of 0 to 15               |
  * | 0xd0..0xd3 | SHAPE_WIDE  | u8; values. Shape 256 × (tag - 0xd0) + u8      | object of shape 0 to 1023      |
  * | 0xd4       | NULL        |                                                | null                           |
  * | 0xd5       | UNDEFINED   |                                                | undefined                      |
@@ -25,32 +25,31 @@
  * | 0xde       | FLOAT64     | f64, bit for bit                               | any other number               |
  * | 0xdf       | BIGINT64    | i64                                            | bigint                         |
  * | 0xe0       | BIGINT      | u8 1 if below 0, u32 length, bytes             | bigint beyond 64 bits          |
- * | 0xe1       | STRING8     | u8 length, bytes, one a character              | string up to U+00FF            |
- * | 0xe2       | STRING32    | u32 length, bytes, one a character             | string up to U+00FF            |
+ * | 0xe1       | STRING8     | u8 length, one byte for each character         | string up to U+00FF            |
+ * | 0xe2       | STRING32    | u32 length, one byte for each character        | string up to U+00FF            |
  * | 0xe3       | UTF8_8      | u8 length, bytes of UTF-8                      | string                         |
  * | 0xe4       | UTF8_32     | u32 length, bytes of UTF-8                     | string                         |
  * | 0xe5       | UTF16       | u32 length in bytes, even; u16 code units      | string with a lone surrogate   |
  * | 0xe6       | ARRAY32     | u32 count, values                              | array                          |
  * | 0xe7       | OBJECT8     | u8 count, keys, values                         | object                         |
  * | 0xe8       | OBJECT32    | u32 count, keys, values                        | object                         |
- * | 0xe9       | SHAPE_NEW   | u16 shape, u8 count, keys, values              | object, and what its shape is  |
- * | 0xea       | MAP         | u32 count, as often a key and a value          | Map                            |
+ * | 0xe9       | SHAPE_NEW   | u16 shape, u8 count, keys, values              | object whose shape is defined  |
+ * | 0xea       | MAP         | u32 count, then a key and a value for each     | Map                            |
  * | 0xeb       | SET         | u32 count, values                              | Set                            |
  * | 0xec       | DATE        | f64 milliseconds since 1970, NaN if invalid    | Date                           |
  * | 0xed       | BYTES       | u32 length, bytes                              | Uint8Array                     |
  * | 0xee       | TYPED       | u8 kind, u32 length in bytes, bytes            | see `term/typed_array`         |
  * | 0xef       | PID         | u64, see `term/pid`                            | Pid                            |
- * | 0xf0       | REF         | u64, likewise                                  | Ref                            |
- * | 0xf1       | VERSION     | value. Only at the start: shapes begin anew    | the term, in version 1         |
- * | 0xf2       | ERROR       | u8 flags, name, message, then as the flags say | Error                          |
- * | 0xf4       | CALL        | u64, as of a Pid, then the request: a value    | a call to be answered          |
+ * | 0xf0       | REF         | u64, in the form of a Pid                      | Ref                            |
+ * | 0xf1       | VERSION     | value. Only at the start; discards all shapes  | the term, in version 1         |
+ * | 0xf2       | ERROR       | u8 flags, name, message, optional stack, cause | Error                          |
+ * | 0xf4       | CALL        | u64, in the form of a Pid; request (a value)   | a call that awaits a reply     |
  *
  * A key, a name, a message and a stack are values that must be strings. Flags of ERROR: 1 if a
  * stack follows, 2 if a cause follows, in this order.
  *
  * Lengths of Map, Set and bytes have four bytes even when they are short. This limits the ratio of
- * decoded to encoded size: a decoder allocates at most about a hundred times the input, in the
- * worst known case (many empty arrays, objects or typed arrays).
+ * decoded to encoded size, which `ALLOCATED_BYTES_PER_BYTE` in `term/decode` states.
  *
  * @module
  */

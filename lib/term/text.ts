@@ -15,8 +15,8 @@ import type { TermBuffer } from "./buffer.ts";
 import { TAG } from "./tags.ts";
 
 /**
- * Minimum length of strings that the runtime converts, which is then faster than a loop. In
- * characters.
+ * Minimum length, in characters, of strings that the runtime converts. Shorter strings are
+ * converted faster by a loop.
  */
 const NATIVE_FROM_LENGTH = 40;
 

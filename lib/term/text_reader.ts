@@ -27,7 +27,7 @@ const REMEMBER_LENGTH_MAX = 8;
 /** Number of cached strings; a power of two. */
 const REMEMBER_COUNT = 512;
 
-/** The method of Buffer, which its types do not declare. Its `this` may be any Uint8Array. */
+/** A method of Buffer that its types do not declare. Its `this` may be any Uint8Array. */
 const latin1Slice = (Buffer.prototype as unknown as {
   latin1Slice(this: Uint8Array, from: number, to: number): string;
 }).latin1Slice;

@@ -479,7 +479,7 @@ test("the error of a call has the stack of its caller", async () => {
   system.stop();
 });
 
-test("call: one that fails at once and is retried forever does not starve timers", async () => {
+test("call that fails at once and is retried forever does not starve timers", async () => {
   await withSystem(async (system) => {
     let rounds = 0;
     let over = false;

@@ -25,7 +25,7 @@ interface Order {
   readonly args: unknown[];
 }
 
-/** A request to a puppet, which answers it when the test orders it to. */
+/** A request to a puppet. `ask` determines how the puppet answers. */
 interface Asked {
   readonly ask: "echo" | "refuse" | "twice" | "exit" | "throw" | "hold";
   readonly value?: unknown;

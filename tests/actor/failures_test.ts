@@ -3,7 +3,7 @@ import { Failures } from "../../lib/actor/failures.ts";
 import { ManualSystem } from "../kit/system.ts";
 import { test } from "../kit/test.ts";
 
-test("Failures records callers of errors and promises, each for one system, also of frozen ones", () => {
+test("Failures records the caller of an error or a promise per system, even if it is frozen", () => {
   const system = new ManualSystem();
   const [one, two] = [system.puppet().self, system.puppet().self];
   const [mine, other] = [new Failures(), new Failures()];

@@ -176,7 +176,7 @@ test("Wheel.remove removes a timer once, and ignores unknown timers", () => {
   assertEquals([wheel.size, wheel.nextDue()], [0, Infinity]);
 });
 
-test("Wheel allows a firing timer to add and remove others, and itself", () => {
+test("Wheel allows a firing timer to add and remove timers, including itself", () => {
   const fired: Probe[] = [];
   const wheel = new Wheel(0);
   const victim = new Probe(fired);
@@ -255,9 +255,9 @@ test("Wheel.advance fires at most as many timers as asked, and continues in orde
   const fired: Probe[] = [];
   const late = new Probe(fired);
   const again: Probe = new Probe(fired, () => {
-    // This is a timer of the same slot, one turn of the wheel later.
+    // Adds the timer again to the same slot, due one turn of the wheel later.
     if (again.due === 10) wheel.add(again, 266);
-    // A due time in the past is the next tick.
+    // A timer whose due time is in the past fires at the next tick.
     if (late.next === undefined && !fired.includes(late)) wheel.add(late, 3);
   });
   wheel.add(again, 10);

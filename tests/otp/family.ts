@@ -118,7 +118,7 @@ export class Family {
   }
 }
 
-/** The message that makes an obedient actor exit with a reason. */
+/** A message that makes its receiver exit with a reason. */
 class Leave {
   readonly reason: ExitReason;
 

@@ -6,7 +6,7 @@ import { assert, assertEquals } from "@std/assert";
 import { compilerErrors } from "../kit/compile.ts";
 import { runtime, test } from "../kit/test.ts";
 
-/** The beginning of each program. */
+/** The source code with which each checked program begins. */
 const HEAD = `
 import {
   Call, continueWith, DynamicSupervisor, Node, noReply, Pid, remote, type Self, type Service, service,

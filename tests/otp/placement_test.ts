@@ -15,7 +15,7 @@ test("isNodeName accepts only names of nodes, and isNoChoice only values that ar
   }
 });
 
-test("Placer.choose: any is uniformly random, and undefined without nodes", () => {
+test("Placer.choose: with any, returns a uniformly random node, or undefined without nodes", () => {
   const placer = new Placer();
   const choose = (chance: number) => placer.choose("any", "f", NODES, chance);
   assertEquals([0, 0.33, 0.34, 0.66, 0.67, 0.999].map(choose), [

@@ -269,7 +269,7 @@ test("pool: ends with the actor that started it, for any reason, and stops its w
   });
 });
 
-test("pool: obeys the order of its supervisor to stop", async () => {
+test("pool: ends when its supervisor stops it", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const node = await sim.start("a");
     const kind = pool({ name: "kind", worker: () => 1 });

@@ -135,7 +135,7 @@ test("Service.startAt: rejects with the error of init, its exit reason, or the e
     await late;
     await until("the actor has exited", () => b.system.size === 0);
     assert(performance.now() - began < REQUEST_MS);
-    // A failed start is only reported by the rejection.
+    // A failed start is reported only as a rejection.
     assertEquals([a.system.isAlive(actor.pid), actor.got], [true, []]);
     await until("all actors have exited", () => b.system.size === 0);
   });

@@ -387,7 +387,7 @@ test("service: stop with a reason ends it, with or without a reply, from any han
   assertEquals(await family.run(ended), "normal");
 });
 
-/** Each row has a way to end a service, its exit reason, and whether `terminate` is called. */
+/** Ways to end a service. Each row: its name, the exit reason, whether `terminate` is called. */
 const ENDS: readonly [string, ExitReason, boolean][] = [
   ["stop", "normal", true],
   ["stop with a reason", { shutdown: 1 }, true],

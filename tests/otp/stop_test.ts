@@ -244,7 +244,7 @@ test("Node.stop: ends thousands of actors in portions", async () => {
     let ended = 0;
     for (let i = 0; i < 5_000; i++) {
       node.spawn((self: Self) => {
-        // Half of them ignore the signal, and are ended at last.
+        // Half of the actors trap exits and ignore the signal, so they are killed.
         self.trapExit = i % 2 === 0;
         return () => {};
       });

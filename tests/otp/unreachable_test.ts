@@ -1,6 +1,6 @@
 /**
- * Tests that operations which wait for an exit distinguish a lost node from an exit: the actor on
- * it may be alive.
+ * Tests that operations which wait for an exit distinguish a lost node from an exit: an actor on a
+ * lost node may be alive.
  */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { ArgumentError, NoConnectionError } from "../../lib/actor/errors.ts";

@@ -8,7 +8,7 @@ import { type Home, Pid, Ref } from "../../lib/term/pid.ts";
 
 /** The sender's node. */
 export const HERE: Home = { node: "a@h:1", creation: 7, local: true };
-/** A third node. */
+/** A node other than the two nodes of the session. */
 export const THERE: Home = { node: "c@h:3", creation: 9, local: false };
 
 /** The nodes that both ends know, by index. */
@@ -21,7 +21,7 @@ export const PIDS: PidWriter & PidReader = {
   ref: (index, id) => HOMES[index] && new Ref(HOMES[index], id),
 };
 
-/** An encoder and the decoder at the other end. */
+/** The encoder of one node, and the decoder of its peer. */
 export class Session {
   readonly encoder: Encoder;
   readonly decoder: Decoder = new Decoder(PIDS);
