@@ -112,7 +112,7 @@ export abstract class ActorRef extends Mailbox {
     ActorRef.#make(this).links = links;
   }
 
-  /** The monitors that this actor has set on others, by the number of their reference. */
+  /** The monitors that this actor has set on other actors, by the number of their reference. */
   get monitors(): Map<number, Monitor> | undefined {
     return ActorRef.#of(this)?.monitors;
   }

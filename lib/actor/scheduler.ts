@@ -67,9 +67,7 @@ export class Scheduler {
   drained: () => void = () => {};
   /** Number of messages that may be handled before the next clock read. */
   credit: number = CREDIT;
-  /**
-   * The credit that is granted after a clock read, adapted so that it lasts for about one slice.
-   */
+  /** The object whose turn is running. Its code is part of the turn up to its first `await`. */
   running: Runnable | undefined = undefined;
   readonly #clock: Clock;
   readonly #yieldToIo: (task: () => void) => void;

@@ -153,7 +153,7 @@ export interface Self<Message = unknown> extends AsyncIterable<Message> {
     ...args: A
   ): Promise<[Pid<M>, Ref]>;
   /**
-   * Delivers a `NodeChange` message when a session with this node is established and when it ends;
+   * Delivers a `NodeChange` message when a session with this node is established and when it ends.
    * If there is no session now, delivers "nodedown" at once.
    */
   monitorNode(node: string): void;

@@ -655,7 +655,7 @@ export class System implements ActorHome, TimerHost, Tracker {
   }
 
   /**
-   * Notifies an actor when a session with a node is established and when it ends; If there is no
+   * Notifies an actor when a session with a node is established and when it ends. If there is no
    * session now, sends "nodedown" at once.
    */
   monitorNode(actor: ActorRef, node: string): void {

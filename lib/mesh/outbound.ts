@@ -56,13 +56,13 @@ const WORD_BYTES = 8;
 
 /**
  * Maximum length of an encoded name of an actor or function, in bytes. A longer name is truncated,
- * and therefore matches none.
+ * and therefore matches no actor or function.
  */
 const NAME_BYTES_MAX = 0xffff;
 
 /**
- * Maximum length of an encoded name of an actor or function, in bytes. A longer name is truncated,
- * and therefore matches no actor or function.
+ * Maximum length of an encoded exit reason, in bytes. A longer reason is replaced by a text that
+ * describes it.
  */
 const REASON_BYTES_MAX = 2 ** 20;
 

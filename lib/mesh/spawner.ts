@@ -80,17 +80,13 @@ export type SpawnFailure =
  * ```
  */
 export class SpawnError extends Error {
+  /** Name of the error class. */
+  override readonly name = "SpawnError";
   /**
    * `"notexposed"`: the node does not expose a function of that name; `"refused"`: the node does
    * not allow this node to spawn the function; `"limit"`: the node is stopping; `"timeout"`: the
    * node has not answered in time; `"noconnection"`: there is no session with the node, or it was
    * lost.
-   */
-  override readonly name = "SpawnError";
-  /**
-   * `"notexposed"`: that node has no function of that name; `"refused"`: it does not allow this
-   * node to spawn it; `"limit"`: it is stopping; `"timeout"`: no answer in time; `"noconnection"`:
-   * no session with it, or it was lost.
    */
   readonly code: SpawnFailure;
 

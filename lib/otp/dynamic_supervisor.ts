@@ -103,8 +103,8 @@ export class DynamicSupervisor {
   /**
    * Stops a child and removes it.
    *
-   * @throws {NoConnectionError} `code` "noconnection": the child's node is unreachable, and the child may
-   * still run there. The child is not restarted, and is killed when its node returns.
+   * @throws {NoConnectionError} `code` "noconnection": the child's node is unreachable, and the
+   * child may still run there. The child is not restarted, and is killed when its node returns.
    */
   terminateChild(pid: Pid<never>): Promise<void> {
     return this.#ask({ $child: "terminate", pid });

@@ -149,8 +149,8 @@ export class RemoteChildren {
   }
 
   /**
-   * Returns the node on which a child must be started. Throws {@linkcode NodeUnavailableError} if no node is
-   * suitable.
+   * Returns the node on which a child must be started. Throws {@linkcode NodeUnavailableError} if
+   * no node is suitable.
    */
   #place(child: Child): string {
     const remote = child.spec.remote!;

@@ -14,35 +14,29 @@ import type { ActorFunction } from "../actor/self.ts";
 import type { ChildRules, RemoteChildSpec } from "./child.ts";
 
 /**
- * The spec of a remote child without what the {@linkcode Spawnable} adds. `Args` are the types of
- * the function's arguments.
+ * The spec of a remote child without the members that the {@linkcode Spawnable} adds. `Args` are
+ * the types of the function's arguments.
  */
 export type SpawnableChild<Args extends unknown[]> =
   & ChildRules
   & Pick<RemoteChildSpec, "node" | "onNodeDown" | "timeout" | "ready">
   & ([] extends Args ? { readonly args?: Args } : { readonly args: Args });
 
-/**
- * The spec of a remote child without the members that the {@linkcode Spawnable} adds. `Args` are
- * the types of the function's arguments.
- */
+/** Options of a spawn on another node. */
 export type SpawnOn = Pick<RemoteSpawn, "timeout" | "owned">;
 
 /**
- * A function and the name under which nodes expose it. Created by {@linkcode remote}; a `Service`
- * is one too.
+ * A function, and the name under which nodes expose it. Created by {@linkcode remote}. A `Service`
+ * is a `Spawnable` too.
  */
 export interface Spawnable<Message, Args extends unknown[]> {
-  /**
-   * A function, and the name under which nodes expose it. Created by {@linkcode remote}. A
-   * `Service` is a `Spawnable` too.
-   */
-  readonly name: string;
   /** The name under which nodes expose the function. */
-  readonly body: ActorFunction<Message, Args>;
+  readonly name: string;
   /** The function that is spawned. */
-  on(node: string, options?: SpawnOn): RemoteSpawn<Message, Args>;
+  readonly body: ActorFunction<Message, Args>;
   /** Returns the first argument of `spawn` that runs the function on a node, `name@host:port`. */
+  on(node: string, options?: SpawnOn): RemoteSpawn<Message, Args>;
+  /** Returns the spec of a child that a supervisor runs on another node. */
   child(spec: SpawnableChild<Args>): RemoteChildSpec;
 }
 

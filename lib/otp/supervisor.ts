@@ -133,7 +133,7 @@ export class Supervisor {
   }
 
   /**
-   * Adds a child after the others and starts it. Resolves with the pid that its start function
+   * Adds a child after the existing ones and starts it. Resolves with the pid that its start function
    * returned. Rejects with `SupervisorError`: "already_started", "already_present", "start_failed",
    * or "refused", if the supervisor is on another node.
    */

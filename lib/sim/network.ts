@@ -134,7 +134,7 @@ export class Network {
     return count;
   }
 
-  /** Removes all connections of a machine. If `notifiesPeers` is true, the other ends are notified. */
+  /** Removes all connections of a machine. With `notifiesPeers`, the other ends are notified. */
   vanish(machine: Machine, notifiesPeers: boolean): void {
     for (const stream of [...this.#connections]) {
       if (stream.machine !== machine) continue;

@@ -104,8 +104,8 @@ export class SimHost implements Host, Machine {
   }
 
   /**
-   * Turns the machine off. If `notifiesPeers` is true, its kernel notifies the peers, as after the end of a
-   * process.
+   * Turns the machine off. If `notifiesPeers` is true, its kernel notifies the peers, as it does
+   * when a process ends.
    */
   vanish(notifiesPeers: boolean): void {
     this.#network.vanish(this, notifiesPeers);
