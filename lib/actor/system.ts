@@ -769,8 +769,8 @@ export class System implements ActorHome, TimerHost, Tracker {
     const { length, bound } = actor;
     const pid = actor.pid as Pid;
     const full = bound !== undefined && length >= bound.max && !isSystemMessage(message);
-    // The event is emitted at the warning length and at each tenfold of it. A bounded mailbox is
-    // checked at every message, and emits the event for each message that it drops.
+    // An unbounded mailbox emits the event at the warning length, and again each time it is ten
+    // times as long. A bounded mailbox emits the event for each message that it drops.
     if (bound === undefined) actor.watermark = length * 10;
     if ((full || bound === undefined) && this.events.has("mailbox")) {
       this.events.emit("mailbox", { pid, length, dropped: full });

@@ -87,9 +87,9 @@ export class ChildLifecycle {
   }
 
   /**
-   * Starts a child. Throws or rejects with the cause of a failure, or with `NodeUnavailableError` if the child
-   * must wait for a node. If a start function never settles, the supervisor waits until it must
-   * end, which sets `order`.
+   * Starts a child. Throws or rejects with the cause of a failure, or with `NodeUnavailableError`
+   * if the child must wait for a node. If a start function never settles, the supervisor waits until
+   * the supervisor must end, which sets `order`.
    */
   start(child: Child): void | Promise<void> {
     const { start } = child.spec;

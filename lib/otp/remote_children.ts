@@ -38,7 +38,7 @@ export const LOOK_MS = 100;
  */
 const LOST_MAX = 65_536;
 
-/** The error that no suitable node for a child is connected, so that the child must wait. */
+/** No suitable node for a child is connected, so the child must wait. */
 export class NodeUnavailableError extends Error {
   /** Name of the error class. */
   override readonly name = "NodeUnavailableError";
@@ -63,7 +63,8 @@ export class RemoteChildren {
   }
 
   /**
-   * Starts a child on the node of its spec. Throws {@linkcode NodeUnavailableError} if the child must wait.
+   * Starts a child on the node of its spec. Throws {@linkcode NodeUnavailableError} if the child
+   * must wait.
    */
   start(child: Child): Promise<Pid> {
     const node = this.#place(child);

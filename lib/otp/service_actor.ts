@@ -268,7 +268,7 @@ export class ServiceActor {
       const done = this.#handle(message);
       return done instanceof Promise ? done.catch((error) => this.#crashed(error)) : done;
     } catch (error) {
-      // If a message cannot be read, its sender is at fault.
+      // Drops a message that cannot be read: the error is the sender's, and must not end the service.
       if (!isReadable(message, "$cast", "args", "$stop")) return;
       if (!(message instanceof Call) || isReadable(message.request, ...REQUEST_PROPERTIES)) {
         return this.#crashed(error);

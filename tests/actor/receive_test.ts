@@ -454,7 +454,7 @@ test("a message with a then method is delivered to a handler, and in an object t
   system.stop();
 });
 
-test("receive drops promises, and messages that may be one, with an event", async () => {
+test("receive drops messages with a then method, such as promises, and emits an event", async () => {
   const system = new ManualSystem();
   const dead: unknown[] = [];
   system.events.on("deadletter", ({ message, error }) => void dead.push([message, error?.name]));

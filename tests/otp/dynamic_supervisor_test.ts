@@ -69,7 +69,7 @@ test("DynamicSupervisor.stop: stops all children at once, and kills each after i
   await family.system.settle();
   let ms = 0;
   for (const at of [0, 10, LATE_MS, 100]) {
-    // One millisecond earlier, no further child has exited; one tick of the wheel later, it has.
+    // Up to one millisecond before `at`, no further child exits.
     if (at > ms) await family.system.advance(at - 1 - ms);
     if (at > 0) assertEquals(family.news(), []);
     if (at > 0) await family.system.advance(2);

@@ -149,7 +149,7 @@ test("pool: progress of a job is an event, also from another node", async () => 
 });
 
 for (const onNodeDown of ["retry", "fail"] as const) {
-  test(`pool: jobs of a killed node: ${onNodeDown}`, async () => {
+  test(`pool: applies onNodeDown ${onNodeDown} to the jobs of a killed node`, async () => {
     for (let seed = 1; seed <= 5; seed++) {
       await simulate({ seed }, async (sim) => {
         const a = await sim.start("a");

@@ -390,8 +390,8 @@ test("Supervisor with onNodeDown wait: kills the unreachable copy before it star
       async () => (await tree.whichChildren())[0]!.state === "waiting",
     );
     world.news();
-    // Keeps the supervisor busy until a retry is due and the node is back. Only then does it learn
-    // of either.
+    // Keeps the supervisor busy until a retry is due and the node is back. The supervisor handles
+    // both events only after that.
     let go = (_pid: Pid) => {};
     let self: Self | undefined;
     const start = (its: Self) => {
