@@ -62,7 +62,7 @@ const JITTER_MS = 1;
  * Minimum time between two deliveries of one connection, so that their order is fixed.
  * Milliseconds.
  */
-const APART_MS = 1e-6;
+const DELIVERY_GAP_MS = 1e-6;
 
 /** The path from one machine to another, in one direction. */
 interface Link {
@@ -230,7 +230,7 @@ export class Network {
       const begins = Math.max(world.now, link.freeAt);
       link.freeAt = begins + bytes / link.bandwidth;
       let at = link.freeAt + link.delay + link.jitter * world.random.next();
-      if (stream !== undefined) at = stream.lastAt = Math.max(at, stream.lastAt + APART_MS);
+      if (stream !== undefined) at = stream.lastAt = Math.max(at, stream.lastAt + DELIVERY_GAP_MS);
       world.after(at - world.now, place, what ?? "", run);
     };
     if (link.isBlocked) link.waiting.push(send);

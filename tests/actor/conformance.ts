@@ -26,7 +26,7 @@ interface Order {
 }
 
 /** A request to a puppet. `ask` determines how the puppet answers. */
-interface Asked {
+interface PuppetRequest {
   readonly ask: "echo" | "refuse" | "twice" | "exit" | "throw" | "hold";
   readonly value?: unknown;
 }
@@ -101,7 +101,7 @@ function puppetHandler(self: Self<unknown>, written: Notes): (message: unknown) 
         if (!(done instanceof Promise)) return message.reply(done);
         return done.then((value) => message.reply(value), (error) => message.refuse(error));
       }
-      return answer(self, message as Call<Asked>, written, held);
+      return answer(self, message as Call<PuppetRequest>, written, held);
     }
     if (message instanceof Exit) written.push(["exit", message.from, message.reason]);
     else if (message instanceof Down) {
@@ -110,7 +110,12 @@ function puppetHandler(self: Self<unknown>, written: Notes): (message: unknown) 
   };
 }
 
-function answer(self: Self<unknown>, call: Call<Asked>, written: Notes, held: Call[]): void {
+function answer(
+  self: Self<unknown>,
+  call: Call<PuppetRequest>,
+  written: Notes,
+  held: Call[],
+): void {
   const { ask, value } = call.request;
   switch (ask) {
     case "echo":

@@ -39,189 +39,197 @@ void [tree, pool, greeter, init, call, cast, pid, job];
 interface Mistake {
   readonly code: string;
   /** Parts of the expected error message. */
-  readonly says: readonly string[];
+  readonly expected: readonly string[];
 }
 
 const MISTAKES: Readonly<Record<string, Mistake>> = {
   "a call handler that does not return a pair": {
     code: `service<Counter>({ init, cast, call: { ...call, get: (s) => s.n } });`,
-    says: ["Type 'number' is not assignable to type 'Answer<number, { n: number; }>'"],
+    expected: ["Type 'number' is not assignable to type 'Answer<number, { n: number; }>'"],
   },
   "a call handler that replies with another type": {
     code: "service<Counter>({ init, cast, call: { ...call, get: (s) => [`${s.n}`, s] } });",
-    says: ["Type 'string' is not assignable to type 'number'"],
+    expected: ["Type 'string' is not assignable to type 'number'"],
   },
   "a call handler with another state": {
     code: `service<Counter>({ init, cast, call: { ...call, get: (s) => [s.n, "wrong"] } });`,
-    says: ["Type 'string' is not assignable to type '{ n: number; } | Outcome<{ n: number; }>'"],
+    expected: [
+      "Type 'string' is not assignable to type '{ n: number; } | Outcome<{ n: number; }>'",
+    ],
   },
   "a call handler that swaps reply and state": {
     code: `service<Counter>({ init, cast, call: { ...call, get: (s) => [s, s.n] } });`,
-    says: ["Type '{ n: number; }' is not assignable to type 'number'"],
+    expected: ["Type '{ n: number; }' is not assignable to type 'number'"],
   },
   "a call handler that returns nothing": {
     code: `service<Counter>({ init, cast, call: { ...call, get: (s) => { s.n++; } } });`,
-    says: ["Type 'void' is not assignable to type 'Answer<number, { n: number; }>'"],
+    expected: ["Type 'void' is not assignable to type 'Answer<number, { n: number; }>'"],
   },
   "a call handler that does not await its state": {
     code:
       `service<Counter>({ init, cast, call: { ...call, get: (s) => [s.n, Promise.resolve(s)] } });`,
-    says: ["Type 'Promise<{ n: number; }>' is not assignable to type '{ n: number; } | Outcome"],
+    expected: [
+      "Type 'Promise<{ n: number; }>' is not assignable to type '{ n: number; } | Outcome",
+    ],
   },
   "a cast handler that returns another type": {
     code: "service<Counter>({ init, call, cast: { ...cast, set: (_s, to) => `${to}` } });",
-    says: ["Type 'string' is not assignable to type 'Next<{ n: number; }>'"],
+    expected: ["Type 'string' is not assignable to type 'Next<{ n: number; }>'"],
   },
   "a cast handler that returns nothing": {
     code: `service<Counter>({ init, call, cast: { ...cast, set: (s, to) => { s.n = to; } } });`,
-    says: ["Type 'void' is not assignable to type 'Next<{ n: number; }>'"],
+    expected: ["Type 'void' is not assignable to type 'Next<{ n: number; }>'"],
   },
   "a handler of another state": {
     code: `service<Counter>({ init, cast, call: { ...call, get: (s: string) => [1, s] } });`,
-    says: ["Types of parameters 's' and 'state' are incompatible"],
+    expected: ["Types of parameters 's' and 'state' are incompatible"],
   },
   "an init of another state": {
     code: `service<Counter>({ call, cast, init: (first) => first });`,
-    says: ["Type 'number' is not assignable to type 'Next<{ n: number; }>'"],
+    expected: ["Type 'number' is not assignable to type 'Next<{ n: number; }>'"],
   },
   "a handler that is missing": {
     code: `service<Counter>({ init, call, cast: { reset: () => ({ n: 0 }) } });`,
-    says: ["Property 'set' is missing"],
+    expected: ["Property 'set' is missing"],
   },
   "a handler with a wrong name": {
     code: `service<Counter>({ init, cast, call: { ...call, gett: (s) => [s.n, s] } });`,
-    says: ["'gett' does not exist", "Did you mean to write 'get'?"],
+    expected: ["'gett' does not exist", "Did you mean to write 'get'?"],
   },
   "all casts missing": {
     code: `service<Counter>({ init, call });`,
-    says: ["to parameter of type 'ServiceDefinition<Counter>'", "Property 'cast' is missing"],
+    expected: ["to parameter of type 'ServiceDefinition<Counter>'", "Property 'cast' is missing"],
   },
   "a definition with a wrong part": {
     code: `service<Counter>({ init, call, cast, calls: {} });`,
-    says: [
+    expected: [
       "'calls' does not exist in type 'ServiceDefinition<Counter>'",
       "Did you mean to write 'call'?",
     ],
   },
   "a protocol with a wrong part": {
     code: `service<{ state: number; calls: { get(): number } }>({ init: () => 0 });`,
-    says: ["calls is not part of a protocol: use state, start, call, cast, info"],
+    expected: ["calls is not part of a protocol: use state, start, call, cast, info"],
   },
   "no protocol": {
     code: `service({ init: (first: number) => first });`,
-    says: ["write the protocol: service<{ state: …; call: { … } }>({ … })"],
+    expected: ["write the protocol: service<{ state: …; call: { … } }>({ … })"],
   },
   "this in an arrow function": {
     code:
       `service<Greeter>({ init: () => { this.self.register("x"); return ""; }, call: { hi: (s) => [s, s] } });`,
-    says: ["Object is possibly 'undefined'", "this.self"],
+    expected: ["Object is possibly 'undefined'", "this.self"],
   },
   "this.call in a cast": {
     code:
       `service<{ state: number; cast: { x(): void } }>({ init: () => 0, cast: { x(s) { this.call; return s; } } });`,
-    says: ["Property 'call' does not exist on type 'ServiceContext<"],
+    expected: ["Property 'call' does not exist on type 'ServiceContext<"],
   },
   "a later reply of another type": {
     code:
       `service<Greeter>({ init: () => "", call: { hi(s) { this.call.reply(3); return noReply(s); } } });`,
-    says: ["Argument of type 'number' is not assignable to parameter of type 'string'"],
+    expected: ["Argument of type 'number' is not assignable to parameter of type 'string'"],
   },
   "a stop with another state": {
     code: `service<Greeter>({ init: () => "", call: { hi: () => stopService("normal", 3) } });`,
-    says: ["Type 'Outcome<number>' is not assignable to type 'Outcome<string>'"],
+    expected: ["Type 'Outcome<number>' is not assignable to type 'Outcome<string>'"],
   },
   "a wrong argument of start": {
     code: `counter.start(node, "1");`,
-    says: ["Argument of type 'string' is not assignable to parameter of type 'number'"],
+    expected: ["Argument of type 'string' is not assignable to parameter of type 'number'"],
   },
   "a missing argument of start": {
     code: `counter.start(node);`,
-    says: ["Expected 2 arguments, but got 1"],
+    expected: ["Expected 2 arguments, but got 1"],
   },
   "a wrong argument of a call": {
     code: `counter.call(pid).add("3");`,
-    says: ["Argument of type 'string' is not assignable to parameter of type 'number'"],
+    expected: ["Argument of type 'string' is not assignable to parameter of type 'number'"],
   },
   "an unknown call": {
     code: `counter.call(pid).sub(3);`,
-    says: ["'sub' does not exist", "get: () => Promise<number>; add: (by: number) =>"],
+    expected: ["'sub' does not exist", "get: () => Promise<number>; add: (by: number) =>"],
   },
   "a call used as a cast": {
     code: `counter.cast(pid).add(3);`,
-    says: ["'add' does not exist", "reset: () => void; set: (to: number) => void;"],
+    expected: ["'add' does not exist", "reset: () => void; set: (to: number) => void;"],
   },
   "a reply taken for another type": {
     code: `export const s: string = await counter.call(pid).get();`,
-    says: ["Type 'number' is not assignable to type 'string'"],
+    expected: ["Type 'number' is not assignable to type 'string'"],
   },
   "the pid of another kind of service": {
     code: `greeter.call(pid).hi();`,
-    says: ["'ServicePid<Counter>' is not assignable to parameter of type 'ServiceTarget<Greeter>'"],
+    expected: [
+      "'ServicePid<Counter>' is not assignable to parameter of type 'ServiceTarget<Greeter>'",
+    ],
   },
   "the name of another kind of service": {
     code: `greeter.call(counter.at(node, "x")).hi();`,
-    says: ["'ServiceName<Counter>' is not assignable to type 'ServiceName<Greeter>'"],
+    expected: ["'ServiceName<Counter>' is not assignable to type 'ServiceName<Greeter>'"],
   },
   "the pid of an actor that is not a service": {
     code: `greeter.call(node.spawn((_self: Self<string>) => () => {})).hi();`,
-    says: ["'Pid<string>' is not assignable to parameter of type 'ServiceTarget<Greeter>'"],
+    expected: ["'Pid<string>' is not assignable to parameter of type 'ServiceTarget<Greeter>'"],
   },
   "a message that info does not accept": {
     code:
       `const s = service<{ state: number; info: "tick" }>({ init: () => 0, info: (n) => n });\nnode.send(await s.start(node), "tock");`,
-    says: [`'"tock"' is not assignable to parameter of type '"tick"'`],
+    expected: [`'"tock"' is not assignable to parameter of type '"tick"'`],
   },
   "a wrong argument of a remote spawn": {
     code: `node.spawn(job.on("b@host:1"), "x");`,
-    says: ["Argument of type 'string' is not assignable to parameter of type 'number'"],
+    expected: ["Argument of type 'string' is not assignable to parameter of type 'number'"],
   },
   "a wrong message to the pid of a remote spawn": {
     code: `node.send(await node.spawn(job.on("b@host:1"), 3), 4);`,
-    says: ["Argument of type 'number' is not assignable to parameter of type 'string'"],
+    expected: ["Argument of type 'number' is not assignable to parameter of type 'string'"],
   },
   "another function started as a service": {
     code: `counter.startAt(node, job.on("b@host:1"), 3);`,
-    says: ["'RemoteSpawn<string, [_n: number]>' is not assignable to parameter of type"],
+    expected: ["'RemoteSpawn<string, [_n: number]>' is not assignable to parameter of type"],
   },
   "wrong arguments of a remote child": {
     code: `job.child({ id: "x", node: "b@host:1", args: ["x"] });`,
-    says: ["Type 'string' is not assignable to type 'number'"],
+    expected: ["Type 'string' is not assignable to type 'number'"],
   },
   "no arguments of a remote child": {
     code: `job.child({ id: "x", node: "b@host:1" });`,
-    says: ["Property 'args' is missing", "required in type '{ readonly args: [_n: number]; }'"],
+    expected: ["Property 'args' is missing", "required in type '{ readonly args: [_n: number]; }'"],
   },
   "a child with start and node": {
     code:
       `Supervisor.start(node, { children: [{ id: "x", node: "b@host:1", start: (self) => counter.start(self, 1) }] });`,
-    says: ["property 'node'", "is not assignable to type 'EitherStartOrNodeAndFn'"],
+    expected: ["property 'node'", "is not assignable to type 'EitherStartOrNodeAndFn'"],
   },
   "a child with start and node, added later": {
     code:
       `tree.startChild({ id: "x", node: "b@host:1", start: (self) => counter.start(self, 1) });`,
-    says: ["property 'node'", "is not assignable to type 'EitherStartOrNodeAndFn'"],
+    expected: ["property 'node'", "is not assignable to type 'EitherStartOrNodeAndFn'"],
   },
   "a dynamic child with start and node": {
     code: `pool.startChild({ node: "b@host:1", start: (self) => counter.start(self, 1) });`,
-    says: ["property 'node'", "is not assignable to type 'EitherStartOrNodeAndFn'"],
+    expected: ["property 'node'", "is not assignable to type 'EitherStartOrNodeAndFn'"],
   },
   "a wrong restart": {
     code:
       `tree.startChild({ id: "x", restart: "always", start: (self) => counter.start(self, 1) });`,
-    says: [`'"always"' is not assignable to type '"permanent" | "transient" | "temporary"`],
+    expected: [`'"always"' is not assignable to type '"permanent" | "transient" | "temporary"`],
   },
   "an unknown event": {
     code: `node.on("nodeUp", () => {});`,
-    says: [`'"nodeUp"' is not assignable to parameter of type`, `"nodeup" | "nodedown"`],
+    expected: [`'"nodeUp"' is not assignable to parameter of type`, `"nodeup" | "nodedown"`],
   },
   "the pid of a dynamic child that is another kind of service": {
     code:
       `greeter.call(await pool.startChild({ start: (self: Self) => counter.start(self, 1) })).hi();`,
-    says: ["'ServicePid<Counter>' is not assignable to parameter of type 'ServiceTarget<Greeter>'"],
+    expected: [
+      "'ServicePid<Counter>' is not assignable to parameter of type 'ServiceTarget<Greeter>'",
+    ],
   },
   "the result of a task taken for another type": {
     code: `export const s: string = await task.await(task.async(node, () => 3));`,
-    says: ["Type 'number' is not assignable to type 'string'"],
+    expected: ["Type 'number' is not assignable to type 'string'"],
   },
 };
 
@@ -352,7 +360,7 @@ test(
     const problems: string[] = [];
     for (const [i, name] of names.entries()) {
       const error = errors[`p${i}`]!;
-      const missing = (MISTAKES[name]?.says ?? []).filter((part) => !error.includes(part));
+      const missing = (MISTAKES[name]?.expected ?? []).filter((part) => !error.includes(part));
       if (missing.length > 0) {
         problems.push(`${name}: lacks ${missing.join(" and ")} in:\n${error}`);
       }
