@@ -62,7 +62,7 @@ import type { Pid } from "./term/pid.ts";
 import { Rooms } from "./ws/rooms.ts";
 import type { Server } from "./ws/server.ts";
 
-/** Number of bytes of a message that are reserved for its receiver. A term may use the others. */
+/** Number of bytes of a message that are reserved for its receiver. A term may use the rest. */
 const ROW_HEAD_BYTES_MAX = 1024;
 
 /** The parts of a running node. */

@@ -140,8 +140,8 @@ export class Outcome<State> {
 }
 
 /**
- * Returned by a call handler that replies later, with a stored `this.call`. Corresponds to
- * `noreply` of OTP.
+ * Returns an outcome without a reply, for a call handler that stores `this.call` and replies later.
+ * Corresponds to `noreply` of OTP.
  *
  * @example
  * ```ts

@@ -144,8 +144,8 @@ export class Supervisor {
   /**
    * Stops a child. The child stays listed, unless it is temporary.
    *
-   * @throws {NoConnectionError} `code` "noconnection": the child's node is unreachable, and the child may
-   * still run there. The child is not restarted, and is killed when its node returns.
+   * @throws {NoConnectionError} `code` "noconnection": the child's node is unreachable, and the
+   * child may still run there. The child is not restarted, and is killed when its node returns.
    */
   terminateChild(id: string): Promise<void> {
     return this.#ask({ $child: "terminate", id });
