@@ -6,11 +6,11 @@
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { connect, createServer } from "node:net";
-import type { AddressInfo } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { freePorts } from "../../scripts/cluster/ports.ts";
 import type { DistRun } from "./mesh_rows.ts";
 import { bun, deno, type Figures, figuresIn, path, version } from "./programs.ts";
 import type { Contender } from "./rounds.ts";
@@ -250,7 +250,7 @@ async function prepareErlang(folder: string, hasKeys: boolean): Promise<Pairs> {
 
 /** Starts a separate `epmd`, so that a running one is not affected. */
 async function startMapper(): Promise<{ child: ChildProcess; port: number } | undefined> {
-  const port = await freePort();
+  const port = (await freePorts(1))[0]!;
   const epmd = process.env["EPMD"] ?? "epmd";
   const args = ["-port", String(port), "-address", "127.0.0.1", "-relaxed_command_check"];
   const child = spawn(epmd, args, { stdio: "ignore" });
@@ -266,15 +266,6 @@ async function startMapper(): Promise<{ child: ChildProcess; port: number } | un
   }
   child.kill("SIGKILL");
   return undefined;
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, failed) => {
-    const server = createServer().on("error", failed).listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 function listens(port: number): Promise<boolean> {

@@ -12,9 +12,9 @@
  * @module
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { createServer } from "node:net";
 import process from "node:process";
 import { Socket } from "../../lib/client/socket.ts";
+import { freePorts } from "../../scripts/cluster/ports.ts";
 import { readCommandLine } from "../command_line.ts";
 import { startServer } from "./processes.ts";
 import { install, temporaryFolder } from "./packages.ts";
@@ -77,12 +77,7 @@ async function firn(runtime: readonly string[], seconds: number, add: (c: ChildP
 }
 
 async function socketIo(folder: string, seconds: number, add: (c: ChildProcess) => void) {
-  const port = await new Promise<number>((found) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => found(port));
-    });
-  });
+  const port = (await freePorts(1))[0]!;
   const redis = ["--port", `${port}`, "--bind", "127.0.0.1", "--save", ""];
   add(spawn("redis-server", redis, { stdio: ["pipe", "ignore", "ignore"] }));
   await pause(500);

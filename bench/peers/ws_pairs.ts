@@ -14,8 +14,9 @@
  * @module
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import process from "node:process";
+import { freePorts } from "../../scripts/cluster/ports.ts";
 import { readCommandLine } from "../command_line.ts";
 import { isTiny } from "../kit.ts";
 import { startServer } from "./processes.ts";
@@ -141,12 +142,7 @@ async function broker(
   program: string,
   args: (port: number) => string[],
 ): Promise<{ readonly pid: number; readonly port: number }> {
-  const port = await new Promise<number>((found) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => found(port));
-    });
-  });
+  const port = (await freePorts(1))[0]!;
   const child = spawn(program, args(port), { stdio: ["pipe", "ignore", "ignore"] });
   started(child);
   for (let attempt = 0; attempt < 100; attempt++) {
