@@ -671,7 +671,10 @@ export class ClientChannel<C extends TypedChannel = TypedChannel> {
   }
 
   /**
-   * Resolves with the server's response to the join. Rejects with {@linkcode ChannelClientError}.
+   * Resolves with the server's response to the first join that succeeds. Rejects with
+   * {@linkcode ChannelClientError} if the server rejects the join, or after `leave`. While there is
+   * no connection, the join times out, or the server's `join` crashes, the channel joins again with
+   * growing pauses of at most 10 s, and the promise stays pending.
    */
   ready(): Promise<unknown> {
     this.#isWatched = true;

@@ -462,7 +462,7 @@ export class HomeActor {
     lock.acquire(key, this.self.pid as Pid).then((isOurs) => {
       if (isOurs) start();
       else done(undefined, undefined);
-    }, (error) => done(undefined, withoutStack(() => error)));
+    }, (error) => done(undefined, error));
   }
 
   #started({ resident, pid, error }: Started): void {
