@@ -1,6 +1,6 @@
 /**
- * Stores the claims of names that wait at this node, because it has granted the name to another
- * claim.
+ * Stores the claims of names that wait at this node, because the node has granted the name to
+ * another claim.
  *
  *     REGISTER of a name that is taken ─▶ waits ─▶ the name is free: the earliest claim is granted
  *                                           └────▶ its owner withdraws it, or is lost

@@ -19,7 +19,7 @@ import { isKey, KEY_BYTES_MAX } from "./rows.ts";
 import { type Singleton, startSingleton } from "./singleton.ts";
 import type { SingletonChild, SingletonNames, SingletonOptions } from "./singleton_definition.ts";
 
-/** Default time limit of `waitFor`. Milliseconds. */
+/** Default time limit of `waitFor`, in milliseconds. */
 const WAIT_MS = 5_000;
 
 /** Options of a registration. */

@@ -220,7 +220,10 @@ export class GroupTable {
     if (this.#watchers.has(key)) this.#sendAll(key, group, [], this.#pidsOf(members));
   }
 
-  /** Removes the members of lost nodes from a group before it changes. */
+  /**
+   * Removes the members of lost nodes from a group. Called before the group changes or is
+   * monitored.
+   */
   #freeLost(key: string): void {
     const group = this.#freeing === 0 ? undefined : this.#groups.get(key);
     if (group === undefined) return;

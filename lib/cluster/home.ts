@@ -11,7 +11,8 @@
  *   exchanged lists of keys with each connected node. With `quorum`, a key has at most one actor in
  *   total. After a partition, the actor on the home stays; the other one is stopped, and its state
  *   is discarded.
- * - Keys move only when nodes join or leave: 1/n of the keys, see `rendezvous.ts`.
+ * - Keys move only when nodes join or leave: 1/n of the keys for each node that joins or leaves, if
+ *   n nodes offer the kind (`rendezvous.ts`).
  * - Messages for a key that moves are held back or forwarded, in order, and handled at most once.
  *
  * @module
@@ -287,7 +288,7 @@ export class Homes {
     if (this.#kinds.has(kind)) {
       throw new NameError("taken", `this node takes part in ${JSON.stringify(kind)} already`);
     }
-    // The new actor runs for the first time in a later turn.
+    // The new actor first runs in a later turn, when `actor` has been initialised.
     const pid = this.#system.spawn<unknown, []>(undefined, undefined, function home() {
       return (message: unknown) => actor.handle(message);
     }, []);

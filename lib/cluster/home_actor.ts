@@ -12,9 +12,9 @@
  * copy on the home continues.
  *
  * **Exchange.** No key is started before the exchange with each connected node is over. It is over
- * when that node's groups are known, and it has answered a monitor of a name that no actor has. All
- * its earlier messages have then arrived. Therefore at least one of the two nodes has received the
- * other's offer of the kind.
+ * when that node's groups are known, and that node has answered a monitor of a name that no actor
+ * has. All earlier messages of that node have then arrived. Therefore at least one of the two nodes
+ * has received the other's offer of the kind.
  *
  * **Forwarding.** A sender sends the messages for a key to the home that it has computed. If the
  * receiver knows a node with a higher score, it forwards them to that node. The score increases
@@ -88,15 +88,15 @@ export const PORTION_COUNT = 1_000;
 /** Maximum number of keys that move to other nodes at once. */
 const MOVING_MAX = 64;
 
-/** Interval at which further keys are moved. Milliseconds. */
+/** Interval at which further keys are moved, in milliseconds. */
 const MOVE_MS = 100;
 
-/** Time within which an actor must stop before it is killed. Milliseconds. */
+/** Time within which an actor must stop before it is killed, in milliseconds. */
 const STOP_MS = 5_000;
 
 /**
- * Delay before another attempt for a key, if another node has its lock or its handover has failed.
- * Milliseconds.
+ * Delay before another attempt for a key, if another node has its lock or its handover has failed,
+ * in milliseconds.
  */
 const RETRY_MS = 500;
 
@@ -780,7 +780,8 @@ export class HomeActor {
   #moveTick(): void {
     this.#moveTimer = false;
     const more = this.#rules.movesPerSecond * MOVE_MS / 1000;
-    // Fractions accumulate at low rates. Unused capacity above that of one tick is discarded.
+    // At low rates, the budget of one tick is a fraction of a key, and accumulates over several
+    // ticks. An unused budget above that of one tick, but at least one key, is discarded.
     this.#budget = Math.min(this.#budget + more, Math.max(1, more));
     this.#moveSome();
     if (this.#moves.size === 0) return;
@@ -788,7 +789,10 @@ export class HomeActor {
     this.self.sendAfter(this.self.pid, MOVE, MOVE_MS);
   }
 
-  /** Moves keys within the limits. While this node leaves, the rate is not limited. */
+  /**
+   * Moves further keys, up to the maximum number at once and the rate limit. While this node
+   * leaves, the rate is not limited.
+   */
   #moveSome(): void {
     for (const resident of this.#moves) {
       if (this.#moving >= MOVING_MAX) return;

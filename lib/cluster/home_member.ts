@@ -37,8 +37,8 @@ export interface HandOver {
 }
 
 /**
- * The request of a leaving node. The reply confirms that the receiver will send it no further
- * messages for keys.
+ * The request of a leaving node. The reply confirms that the receiver will send the leaving node no
+ * further messages for keys.
  */
 export interface Leaving {
   readonly $home: "leaving";

@@ -38,8 +38,8 @@ export interface Lease {
 }
 
 /**
- * Divisor of `ttl`: the time limit for each attempt to obtain or renew a lease, and for the stop of
- * a child.
+ * Divisor of `ttl`. A third of `ttl` is the time until a renewal, the time limit of each request to
+ * the authority, and the time limit for stopping the child.
  */
 const ATTEMPT_PART = 3;
 
@@ -74,7 +74,7 @@ export class HeldLease {
     this.#renewAt = askedAt + lease.ttl / ATTEMPT_PART;
   }
 
-  /** Time for which a lease may be used without a renewal. Milliseconds. */
+  /** Time for which a lease may be used without a renewal, in milliseconds. */
   static usedMs({ ttl }: Lease): number {
     return ttl - ttl / ATTEMPT_PART;
   }
@@ -106,7 +106,7 @@ export class HeldLease {
     return undefined;
   }
 
-  /** Maximum time for the child to stop when the lease is lost. Milliseconds. */
+  /** Maximum time for the child to stop when the lease is lost, in milliseconds. */
   get stopMs(): number {
     return this.#lease.ttl / ATTEMPT_PART;
   }
@@ -161,7 +161,7 @@ function isToken(token: number | undefined): token is number {
   return Number.isSafeInteger(token) && token! > 0;
 }
 
-/** Throws `ArgumentError` if a lease lacks one of its functions or its time. */
+/** Throws `ArgumentError` if a lease lacks a method, or its `ttl` is invalid. */
 export function checkLease(lease: Lease | undefined): void {
   if (lease === undefined) return;
   const names = ["acquire", "renew", "release"] as const;

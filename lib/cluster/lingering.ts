@@ -23,7 +23,7 @@ interface Reserved {
 export class Lingering {
   readonly #system: System;
   readonly #freed: () => void;
-  /** The reserved names by lost node, the last lost node first. */
+  /** The reserved names of each lost node, beginning with the node that was lost last. */
   #lost: readonly Reserved[] = [];
 
   /** `freed` is called when names are no longer reserved. */

@@ -7,7 +7,7 @@ import type { System } from "../actor/system.ts";
 import { Deadline } from "../actor/timer.ts";
 import type { Pid } from "../term/pid.ts";
 
-/** Time limit for a resolver, after which the default applies. Milliseconds. */
+/** Time limit for a resolver, in milliseconds. When it has passed, the default applies. */
 export const RESOLVE_MS_MAX = 30_000;
 
 /** Describes a conflict: two nodes held the same name, and the actor of this node has lost it. */

@@ -27,15 +27,15 @@ const SUBSCRIPTIONS_MAX = 4096;
 /** Default of `queueBytesMax`. */
 const QUEUE_BYTES_MAX = 8 * 1024 * 1024;
 
-/** The payload limit of a NATS server with default settings. Bytes. */
+/** The payload limit of a NATS server with default settings, in bytes. */
 const PAYLOAD_BYTES_MAX = 1024 * 1024;
 
-/** Default time for which JetStream keeps events. Milliseconds. */
+/** Default time for which JetStream keeps events, in milliseconds. */
 const KEEP_MS = 24 * 60 * 60 * 1000;
 
 /**
  * Delay before an event that could not be stored is delivered again, and before a failed consumer
- * is restarted. Milliseconds.
+ * is restarted, in milliseconds.
  */
 const RETRY_MS = 1_000;
 
@@ -45,8 +45,9 @@ const RETRY_MS = 1_000;
 const ATTEMPTS_MAX = 20;
 
 /**
- * Time after which JetStream delivers an event again, unless the node that processes it confirms it or
- * reports progress. Longer than one attempt to store the event takes. Milliseconds.
+ * Time after which JetStream delivers an event again, in milliseconds, unless the node that
+ * processes the event confirms it or reports progress. It is longer than one attempt to store the
+ * event.
  */
 const ACK_WAIT_MS = 15_000;
 
@@ -56,10 +57,10 @@ const ACK_WAIT_MS = 15_000;
  */
 const STORING_MAX = 1_000;
 
-/** Maximum time for which `stop` waits for messages that are being sent. Milliseconds. */
+/** Maximum time for which `stop` waits for messages that are being sent, in milliseconds. */
 const STOP_MS = 1_000;
 
-/** Nanoseconds, the unit of JetStream, in a millisecond. */
+/** Number of nanoseconds in a millisecond. JetStream measures time in nanoseconds. */
 const NS = 1_000_000;
 
 /** The part of a NATS message that the relay reads. */
@@ -130,9 +131,9 @@ export interface NatsJetStream {
 /** Options of {@linkcode natsRelay}. */
 export interface NatsRelayOptions {
   /**
-   * The name of this node's mesh. With a name, the relay connects meshes, each of which has another
-   * name; all nodes of a mesh need the relay, with the same name. Default: no name; the relay then
-   * carries all messages of rooms and channels, and the mesh carries none of them.
+   * The name of this node's mesh. With a name, the relay connects meshes: each mesh must have its
+   * own name, and all nodes of a mesh must use the relay with that name. Default: no name. The
+   * relay then carries all messages of rooms and channels, and the mesh carries none of them.
    */
   readonly mesh?: string | undefined;
   /** The beginning of all subjects: letters, digits, `-` and `_`. Default `"firn"`. */
@@ -148,7 +149,7 @@ export interface NatsRelayOptions {
    * that is disconnected when an event is sent then never receives that event.
    */
   readonly jetstream?: NatsJetStream | undefined;
-  /** Time for which a new stream keeps events. Milliseconds. Default: one day. */
+  /** Time for which a new stream keeps events, in milliseconds. Default: one day. */
   readonly keep?: number | undefined;
 }
 
@@ -266,15 +267,15 @@ class NatsRelay implements RelayTransport {
     const { jetstream, keep } = this.#terms;
     if (jetstream === undefined) return;
     const stream = { name: this.#stream, subjects: [this.#eventSubject], max_age: keep * NS };
-    // If the operator has created the stream with other settings, it is used as it is.
+    // If the operator has created the stream with other settings, those settings are kept.
     await jetstream.streams.add(stream).catch(() => jetstream.streams.info(this.#stream));
     await jetstream.consumers.add(this.#stream, {
       durable_name: this.#consumer,
       ack_policy: "explicit",
       deliver_policy: "new",
       ack_wait: ACK_WAIT_MS * NS,
-      // Later events wait for the one that was delivered to a killed node: otherwise they would
-      // overtake it.
+      // Only one event is delivered at a time. Otherwise, if a node is killed while it handles an
+      // event, later events would overtake that event.
       max_ack_pending: 1,
       // The consumer of a mesh that no longer exists is removed when its events expire.
       inactive_threshold: keep * NS,

@@ -90,8 +90,8 @@ const FREED_COUNT = 2048;
 const SHIFTED_COUNT = 1024;
 
 /**
- * Maximum time for which `connect`, and claims at this node, wait for the names of a new peer.
- * Milliseconds.
+ * Maximum time for which `connect`, and claims at this node, wait for the names of a new peer, in
+ * milliseconds.
  */
 const SYNC_MS_MAX = 5_000;
 
@@ -101,7 +101,9 @@ const SYNC_MS_MAX = 5_000;
  */
 const LOWS_MAX = 8;
 
-/** Time limit for a holder to stop after it has detected the loss of its quorum. Milliseconds. */
+/**
+ * Time limit for a holder to stop after it has detected the loss of its quorum, in milliseconds.
+ */
 export const STOP_MS_MAX = 2_000;
 
 /** The prefix of names that the runtime uses. They are not listed. */
@@ -462,7 +464,7 @@ export class Registry {
     if (isOver) this.#lingering.release(node);
   }
 
-  /** Reports the changes of names that a lost node had. Yields between portions. */
+  /** Removes the names of a lost node, and reports the changes. Yields between portions. */
   #freeMore(changes: Iterator<NameChanged | undefined>): void {
     for (let i = 0; i < FREED_COUNT; i++) {
       const { done, value } = changes.next();

@@ -14,7 +14,7 @@ import type { RelayPort, RelayTransport } from "./relay_transport.ts";
 import { hashOf } from "./rendezvous.ts";
 import { ROOM_BUCKETS } from "../mesh/room_interest.ts";
 
-/** Maximum time for a transport to stop. Milliseconds. */
+/** Maximum time for a transport to stop, in milliseconds. */
 const STOP_MS = 5_000;
 
 const SHIFT = 32 - Math.log2(ROOM_BUCKETS);

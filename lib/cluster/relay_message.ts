@@ -15,7 +15,8 @@ import { Reader, utf8 } from "../base/bytes.ts";
 const VERSION = 1;
 
 /**
- * The kinds of relayed messages. For a text, these numbers are sent; for bytes, the number plus 1.
+ * The number of each kind of relayed message, as sent for a text. For bytes, the number plus 1 is
+ * sent.
  */
 export const RELAYED = {
   /** A broadcast to a room. */
@@ -28,7 +29,7 @@ export const RELAYED = {
 
 const NAME_BYTES_MAX = 255;
 
-/** Maximum size of the header of a relayed message. Bytes. */
+/** Maximum size of the header of a relayed message, in bytes. */
 export const RELAYED_HEAD_BYTES_MAX: number = 2 + 2 * (2 + NAME_BYTES_MAX);
 
 /** A decoded message. */

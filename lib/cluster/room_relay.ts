@@ -40,12 +40,12 @@ import type { Relay, Rooms, TurnEnd } from "../ws/rooms.ts";
 import type { RoomMessage } from "../ws/room.ts";
 import { bucketOf, type RelayLink } from "./relay_link.ts";
 
-/** Time for which rooms without members are still announced. Milliseconds. */
+/** Time for which rooms without members are still announced, in milliseconds. */
 const LEAVE_MS = 1_000;
 
 /**
- * Time for which a broadcast is kept for nodes that had no members. Most announcements take less
- * time. Milliseconds.
+ * Time for which a broadcast is kept for nodes that had no members, in milliseconds. Most
+ * announcements take less time.
  */
 const LATE_MS = 100;
 /** Maximum number of kept broadcasts. The oldest ones are dropped. */
@@ -60,7 +60,7 @@ interface LateBroadcast {
   readonly bytes: number;
   readonly bucket: number;
   readonly until: number;
-  /** The sessions with the nodes that have not received it. */
+  /** The sessions with the nodes that have not received the broadcast. */
   readonly sessions: Session[];
 }
 

@@ -19,8 +19,8 @@ export const KEY_BYTES_MAX = 255;
 export const LIST_COUNT_MAX = 1024;
 
 /**
- * Maximum number of bytes of a list. A larger message would be sent in fragments, and smaller ones
- * could overtake it.
+ * Maximum number of bytes of a list. A larger message would be sent in fragments, and smaller
+ * messages could overtake it.
  */
 const LIST_BYTES_MAX = 16 * 1024;
 
@@ -28,8 +28,8 @@ const LIST_BYTES_MAX = 16 * 1024;
 export const STAMP_MAX: number = Number.MAX_SAFE_INTEGER;
 
 /**
- * The status of a REGISTERED. LOW: the token is too low, so the claim must be repeated with a
- * higher one.
+ * The status codes of a REGISTERED. LOW means that the token is too low, so the claim must be
+ * repeated with a higher token.
  */
 export const REGISTERED = { OK: 0, TAKEN: 1, LOW: 2 } as const;
 

@@ -14,7 +14,7 @@ import { checkQuorum } from "./quorum.ts";
 import type { SingletonChild, SingletonNames, SingletonOptions } from "./singleton_definition.ts";
 import { SingletonManager } from "./singleton_manager.ts";
 
-/** Default time limit of `singleton`. Milliseconds. */
+/** Default time limit of `singleton`, in milliseconds. */
 const TIMEOUT_MS = 30_000;
 
 /**

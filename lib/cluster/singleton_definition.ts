@@ -61,7 +61,7 @@ export interface SingletonOptions {
   readonly lease?: Lease | undefined;
 }
 
-/** Options of acquiring the lock. */
+/** Options with which a manager tries to acquire the lock. */
 export interface LockTerms {
   readonly quorum: Quorum | undefined;
   readonly token: number | undefined;
@@ -78,7 +78,7 @@ export interface SingletonNames {
   unlock(): void;
   /** Returns the token of this node's lock. */
   token(): number | undefined;
-  /** Sends a message whenever the lock or the child's name has changed. */
+  /** Sends an actor a message whenever the lock or the child's name has changed. */
   monitor(pid: Pid<unknown>): void;
   /** Registers the child's name. */
   register(pid: Pid<never>): Promise<boolean>;

@@ -37,22 +37,24 @@ import type {
   SingletonOptions,
 } from "./singleton_definition.ts";
 
-/** Delay before a manager tries again to acquire the lock, or to start its child. Milliseconds. */
+/**
+ * Delay before a manager tries again to acquire the lock, or to start its child, in milliseconds.
+ */
 const RETRY_MS = 500;
 
-/** Time limit for stopping a child without the lock, after which it is killed. Milliseconds. */
+/** Time limit for stopping a child without the lock, after which it is killed, in milliseconds. */
 const STOP_MS = 1_000;
 
-/** Time limit for each manager to which the state of a child is offered. Milliseconds. */
+/** Time limit for each manager to which the state of a child is offered, in milliseconds. */
 const HANDOVER_MS_MAX = 5_000;
 
 /**
  * Time for which a leaving node waits for a new node that can take over the child, if the known
- * nodes could not. Milliseconds.
+ * nodes could not, in milliseconds.
  */
 const NEWCOMER_MS = 1_000;
 
-/** Interval at which a leaving node checks for a new node. Milliseconds. */
+/** Interval at which a leaving node checks for a new node, in milliseconds. */
 const NEWCOMER_POLL_MS = 10;
 
 /** Maximum number of earlier managers that are listed when a state is handed over. */
@@ -114,9 +116,9 @@ export class SingletonManager {
    * The last argument of the running child's `handover`. It is handed over when this node leaves.
    */
   #left: { state: unknown } | undefined = undefined;
-  /** The manager does not try to acquire the lock again before this time. */
+  /** The time before which the manager does not try to acquire the lock again. */
   #restsUntil = 0;
-  /** The manager does not register its child again before this time. */
+  /** The time before which the manager does not register its child again. */
   #namesAt = 0;
   /**
    * The unreachable node that has the lock, and the number of consecutive answers that have named
@@ -444,8 +446,9 @@ export class SingletonManager {
     const request = call.request as Partial<Handover> | null;
     if (request?.singleton !== this.#names.name) return;
     const holder = this.#names.holder();
-    // Whether another node has already taken over the child, but its reply came too late. Even if
-    // an earlier holder has handed over the child, this node may not have received that yet.
+    // Another node may already have taken over the child, but replied too late. This is so if the
+    // lock is held by a node other than `from` and `past`. If one of these seems to hold the lock,
+    // this node has not yet received that the lock was released.
     const { from, past = [] } = request;
     const isOver = from !== undefined && holder !== undefined &&
       ![from, ...past].some((earlier) => holder.equals(earlier));

@@ -14,7 +14,7 @@
  */
 import { STAMP_MAX } from "./rows.ts";
 
-/** Maximum difference between the times of two nodes that is not corrected. Microseconds. */
+/** Maximum difference between the times of two nodes that is not corrected, in microseconds. */
 export const SKEW_US_MAX = 10_000_000;
 
 /** Creates stamps for the entries of names. */

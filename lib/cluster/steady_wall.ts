@@ -6,14 +6,14 @@
  */
 
 /**
- * Maximum step of the wall clock that the steady clock follows. A larger step means that the clock
- * was set, and is ignored. Milliseconds.
+ * Maximum step of the wall clock that the steady clock follows, in milliseconds. A larger step
+ * means that the wall clock was set, and is ignored.
  */
 const STEP_MS_MAX = 5_000;
 
 /**
- * Progress of the wall clock after which it is compared with the monotonic clock again.
- * Milliseconds.
+ * Progress of the wall clock after which it is compared with the monotonic clock again, in
+ * milliseconds.
  */
 const CHECK_MS = 100;
 

@@ -16,8 +16,8 @@ const TOKENS_MAX = 65_536;
 export class Tokens {
   readonly #last = new Map<string, number>();
   /**
-   * New tokens must be higher than this, for any name: the highest of the last tokens that are no
-   * longer stored, and of the tokens that peers knew when their sessions opened.
+   * The token that each new token must exceed, for any name: the highest of the last tokens that
+   * are no longer stored, and of the tokens that peers knew when their sessions opened.
    */
   #floor = 0;
   /** The highest token of all names. */
