@@ -10,7 +10,7 @@ import { ChannelError } from "./errors.ts";
 import type { Hub, HubRequest, ListedClient, UserAction } from "./hub.ts";
 import { encodeBroadcast, isName } from "./wire.ts";
 
-/** Default timeout of queries to other nodes. Milliseconds. */
+/** Default timeout of queries to other nodes, in milliseconds. */
 const QUERY_MS = 2_000;
 
 /** Options of a query to all nodes. */

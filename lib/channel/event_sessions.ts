@@ -36,8 +36,8 @@ const SESSIONS_MAX = 10_000;
 const IDLE_MS = 90_000;
 
 /**
- * Interval at which idle sessions are closed, and comments are sent to keep streams alive.
- * Milliseconds.
+ * Interval at which idle sessions are closed, and comments are sent to keep streams alive, in
+ * milliseconds.
  */
 const BEAT_MS = 20_000;
 

@@ -27,7 +27,7 @@ import { withDetails } from "./wire.ts";
 /** Maximum number of earlier messages that a joining client may request. */
 const RECENT_MAX = 1_000;
 
-/** Delay before a failed subscription is retried. Milliseconds. */
+/** Delay before a failed subscription is retried, in milliseconds. */
 const RETRY_MS = 500;
 
 /** Maximum number of attempts to publish a message while the home of its topic changes. */
@@ -36,7 +36,7 @@ const PUBLISH_TRIES = 5;
 /** Maximum number of attempts to read missed messages while the home of the topic changes. */
 const READ_TRIES = 5;
 
-/** Interval of the messages that keep the actors of subscribed topics running. Milliseconds. */
+/** Interval of the messages that keep the actors of subscribed topics running, in milliseconds. */
 const KEEP_MS = 30_000;
 
 /**

@@ -16,16 +16,16 @@ import type { Pid, Ref } from "../term/pid.ts";
 import type { Position } from "./channel.ts";
 import { aged, isAhead, type LogEntry, type LogState, TopicLog } from "./topic_log.ts";
 
-/** Time after which a copy that has not acknowledged a message is replaced. Milliseconds. */
+/** Time after which a copy that has not acknowledged a message is replaced, in milliseconds. */
 const COPY_MS = 2_000;
 
 /**
  * Time after which the whole state is sent again to a copy that has not acknowledged a message and
- * cannot be replaced. Milliseconds.
+ * cannot be replaced, in milliseconds.
  */
 const RESEND_MS = 10_000;
 
-/** Time limit for other nodes to send their copies when the actor starts. Milliseconds. */
+/** Time limit for other nodes to send their copies when the actor starts, in milliseconds. */
 const COLLECT_MS = 2_000;
 
 /** Maximum number of unacknowledged messages. Further messages are rejected. */
@@ -333,8 +333,8 @@ class HistoryHome {
 }
 
 /**
- * The exit reason of a replaced actor is `{ shutdown: STALE }`: another node has data of a later
- * epoch.
+ * A replaced actor exits with the reason `{ shutdown: STALE }`, because another node has data of a
+ * later epoch.
  */
 export const STALE = "stale";
 

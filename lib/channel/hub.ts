@@ -55,7 +55,8 @@ const SEND_MS = 60_000;
 export const TOPICS_MAX = 1000;
 
 /**
- * The fraction of the golden ratio. The multiples of this number, modulo 1, are evenly distributed.
+ * The fractional part of the golden ratio. The multiples of this number, modulo 1, are evenly
+ * distributed.
  */
 const GOLDEN = 0.618033988749895;
 
@@ -405,8 +406,8 @@ export class Hub {
   }
 
   /**
-   * Sends each client a delay of at most `ms` milliseconds, after which it reconnects when its
-   * connection was closed. The delays are different.
+   * Sends each client a delay from 0 to `ms` milliseconds. When its connection is closed, the
+   * client reconnects after this delay. The delays are evenly distributed.
    */
   spread(ms: number): void {
     let count = 0;

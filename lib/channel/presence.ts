@@ -29,7 +29,7 @@ const PORTION_COUNT = 500;
 
 /**
  * Delay after which the number of the last change is sent again, so that peers detect a lost
- * change. Milliseconds.
+ * change, in milliseconds.
  */
 const DIGEST_MS = 5_000;
 

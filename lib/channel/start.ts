@@ -21,8 +21,8 @@ import { Hub, type HubRequest } from "./hub.ts";
 import type { LogState } from "./topic_log.ts";
 
 /**
- * Minimum time for which the history of an unused topic is kept. It is kept longer if twice its
- * `ttl` is more. Milliseconds.
+ * Minimum time for which the history of an unused topic is kept, in milliseconds. It is kept for
+ * twice its `ttl` if that is longer.
  */
 const QUIET_MS = 120_000;
 

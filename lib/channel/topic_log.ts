@@ -26,7 +26,7 @@ const EPOCHS_MAX = 64;
 export interface LogEntry {
   readonly offset: number;
   /**
-   * The time at which the entry was appended, by the clock of this node. Milliseconds. Between
+   * The time at which the entry was appended, by the clock of this node, in milliseconds. Between
    * nodes, the age is sent instead.
    */
   readonly at: number;
