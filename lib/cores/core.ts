@@ -1,5 +1,5 @@
 /**
- * `core`: starts the node of a worker process.
+ * Implements `core`, which starts the node of a worker process.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { systemHost } from "../start.ts";
 import { CoresError } from "./error.ts";
 import { encodeReport, WORKER_ARGUMENT, type WorkerReport, type WorkerTerms } from "./protocol.ts";
 
-/** The port and number of a worker. */
+/** The number of a worker, the number of all workers, and their common port. */
 export interface Core {
   /** The port that all workers share, for `node.serve({ port, reusePort: true })`. */
   readonly port: number;
@@ -78,9 +78,8 @@ export async function core(
 }
 
 /**
- * Returns the error of a worker that was not set up. It is not the error of `setup`, and does not
- * have it as its `cause`: Deno does not end a process for a failure of the node, such as a port in
- * use.
+ * Returns the error with which `core` rejects if `setup` has rejected. It is a new error without
+ * `cause`, because Deno does not end a process for an error of the node, such as a port in use.
  */
 function notSetUp(core: number, error: unknown): CoresError {
   const isError = error instanceof Error;

@@ -204,7 +204,10 @@ class CoreGroup implements Cores {
     return this.#options.blockedAfter ?? 5_000;
   }
 
-  /** Interval between two checks of all workers. A kill is late by at most this time. */
+  /**
+   * Interval between two checks of all workers. A worker that exceeds a time limit is killed at
+   * most this time later.
+   */
   get #lookMs(): number {
     return this.#beatMs / LOOKS;
   }

@@ -5,7 +5,7 @@
  */
 
 /**
- * Workers could not be started or replaced.
+ * The error of `cores` and `core`: workers could not be started or replaced.
  *
  * @example
  * ```ts
