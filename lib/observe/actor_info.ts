@@ -1,6 +1,6 @@
 /**
- * Information on an actor for operators, after Erlang's `process_info`: types and numbers, no
- * contents of messages. Deterministic.
+ * Information on an actor for operators, modelled on Erlang's `process_info`. It has the types of
+ * messages and numbers, but no contents of messages. Deterministic.
  *
  * @module
  */
@@ -27,8 +27,8 @@ export interface CallInfo {
   /** The pid of the callee. */
   readonly to: Pid;
   /**
-   * If the callee was called by its name on another node: that name. `to` then has the number 0,
-   * because the pid is unknown.
+   * The name of the callee, if it was called by its name on another node. `to` then has the number
+   * 0, because the pid is unknown.
    */
   readonly toName: string | undefined;
   /** Pid and names of the callee, as text. */

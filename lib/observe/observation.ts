@@ -113,7 +113,7 @@ export interface OnNode {
 
 /** Observes this node, and other nodes through their sessions. */
 export class Observation implements Sys {
-  /** The access that other nodes have to this one. */
+  /** The access that other nodes have to this node. */
   readonly access: ObserveAccess;
   readonly probes: Probes;
   readonly profile: Profile;

@@ -2,7 +2,7 @@
  * The live page: a request handler for `serve`.
  *
  *     GET  …/             the page
- *     GET  …/api/NAME     JSON that it polls
+ *     GET  …/api/NAME     JSON that the page polls
  *     POST …/api/NAME     kill, suspend, resume: only with "control"
  *     GET  …/metrics      for Prometheus
  *

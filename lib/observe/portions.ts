@@ -10,15 +10,15 @@ import type { Clock } from "../base/clock.ts";
 /** Time for which one portion of work runs, in milliseconds. */
 const PORTION_MS = 1;
 
-/** The pause after a portion lasts this many times as long as the portion. */
+/** Duration of the pause after a portion, as a multiple of the portion's duration. */
 export const PAUSE_FACTOR = 9;
 
 /** Default number of items that are processed between two clock reads. */
 const ITEMS = 256;
 
 /**
- * Returns how many times as long as a portion the pause after it lasts. It may change during the
- * work.
+ * Returns the duration of the pause after a portion, as a multiple of the portion's duration. The
+ * multiple may change during the work.
  */
 export type PauseFactor = () => number;
 

@@ -9,7 +9,8 @@
  * Cost: a tenth of the node's time, which the asking nodes share equally. Work on many actors is
  * done in portions of a millisecond with pauses (`portions.ts`); after each question, the next one
  * of the same node waits nine times as long as it took. At most {@linkcode QUESTIONS_MAX} questions
- * of a node run or wait, further ones are rejected with the code "busy". Lists are limited.
+ * of a node run or wait at the same time. Further ones are rejected with the code "busy". Lists are
+ * limited.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Inspection and control of actors, after OTP's `sys`.
+ * Inspection and control of actors, modelled on OTP's `sys`.
  *
  * @module
  */
@@ -51,15 +51,15 @@ export interface Sys {
   /**
    * Suspends an actor or a supervisor: messages stay in its mailbox until it is resumed, and exit
    * signals still end it. Resolves with whether it is suspended; an actor that has not run yet
-   * cannot be.
+   * cannot be suspended.
    */
   suspend(pid: Pid<never>): Promise<boolean>;
   /** Ends the suspension of an actor. Resolves with whether the actor was suspended. */
   resume(pid: Pid<never>): Promise<boolean>;
   /**
    * Returns the entries of a node's flight recorder: log entries, events, and samples of messages,
-   * at most one per 5 ms, with types and times but no contents. It is always on, and keeps 1000
-   * entries. `since` is the number of the first entry. Requires "read" only.
+   * at most one per 5 ms, with types and times but no contents. The recorder is always on, and
+   * keeps 1000 entries. `since` is the number of the first entry. Requires "read" only.
    */
   recent(options?: {
     readonly node?: string | undefined;

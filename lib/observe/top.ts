@@ -139,7 +139,7 @@ function topActor(system: System, actor: Actor, value: number): TopActor {
 class Best {
   readonly #count: number;
   #list: (readonly [actor: Actor, value: number])[] = [];
-  /** A value must exceed this one to be among the highest. */
+  /** The number that a value must exceed to be among the highest ones. */
   #least = 0;
 
   constructor(count: number) {

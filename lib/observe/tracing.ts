@@ -1,7 +1,7 @@
 /**
- * OpenTelemetry spans, for the SDK that the program has registered: one of npm, or Deno's. It
- * imports no package: the API's registry is an object under a well-known symbol, and its used parts
- * are typed here.
+ * OpenTelemetry spans, for the SDK that the program has registered: an npm package, or Deno's own.
+ * This file imports no package: the API's registry is an object under a well-known symbol, and this
+ * file declares the types of the parts that it uses.
  *
  * A call from outside of actors and a message of a socket begin a trace. Messages, calls and spawns
  * of an actor while it handles a message continue the trace of that message, also on other nodes.
@@ -199,8 +199,8 @@ export class NodeTracer implements MessageObserver, TraceCarrier, SystemTracer {
   }
 
   /**
-   * Returns the active context if it has a span. Otherwise the context of the message that the body
-   * of the actor, by default the running one, is handling, if any.
+   * Returns the active context if it has a span. Otherwise returns the context of the message that
+   * the async body of `actor` is handling, if any. Default: the running actor.
    */
   #parent(actor: object | undefined): TraceContext | undefined {
     const active = this.#api.context.active();
@@ -225,7 +225,9 @@ function withSpan(context: TraceContext, span: TraceSpan): TraceContext {
   return context.setValue(SPAN_KEY, span);
 }
 
-/** Returns a span for a span of another node. Only its identity is known here. */
+/**
+ * Returns an object that represents a span of another node, of which only the identity is known.
+ */
 function remoteSpan(context: SpanContext): TraceSpan & Record<string, unknown> {
   const same = (): unknown => span;
   const span = {

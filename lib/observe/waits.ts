@@ -27,8 +27,8 @@ export interface Waiter {
 }
 
 /**
- * Returns the cycle that an actor is part of, or undefined if there is none. `infoOf` describes an
- * actor, and resolves with undefined if the actor cannot be observed.
+ * Returns the cycle of pending calls that an actor is part of, or undefined if there is none.
+ * `infoOf` describes an actor, and resolves with undefined if the actor cannot be observed.
  */
 export async function findCycle(
   start: ActorInfo,

@@ -15,7 +15,7 @@ import { ObserveError } from "./error.ts";
  * - `"eventLoopDelay"`: timers fire late: JavaScript blocks the event loop;
  * - `"busyLink"`: the send queue to another node is above half of its limit;
  * - `"memory"`: the heap is almost full;
- * - `"longCall"`: a call has been pending for long;
+ * - `"longCall"`: a call has been pending for a long time;
  * - `"deadlock"`: actors wait for each other's replies in a cycle.
  */
 export type WarningKind =
@@ -31,7 +31,7 @@ export type WarningKind =
 export interface Warning {
   /** The kind of the warning. */
   readonly kind: WarningKind;
-  /** The warning as a text for people. */
+  /** The warning as human-readable text. */
   readonly message: string;
   /**
    * The actors that the warning is about. "longCall": the caller and the callee. "deadlock": all
