@@ -798,10 +798,10 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
 
 /**
  * A thenable with which a promise is resolved, so that the promise rejects. The promise's own
- * `reject` then need not be stored. A rejected promise cannot be used: a runtime keeps a list of
- * unhandled rejections, which is very slow for a million at once. The error is created last, on a
- * short stack: on a long stack it costs twice as much, which would slow down a caller that ends
- * many actors.
+ * `reject` then need not be stored. A rejected promise is not used for this, because a runtime
+ * keeps a list of unhandled rejections, which is very slow for a million of them at once. The error
+ * is created last, on a short stack: on a long stack it costs twice as much, which would slow down
+ * a caller that ends many actors.
  */
 class Rejected {
   readonly #why: () => unknown;
@@ -820,7 +820,8 @@ const LINKED: SpawnOptions = { link: true };
 function ignore(): void {}
 
 /**
- * Returns the actor that starts an operation, even if it has exited; undefined if a node starts it.
+ * Returns the actor that starts an operation, even if it has exited; undefined if a node starts the
+ * operation.
  */
 export function actorOf(from: object): Actor | undefined {
   return from instanceof Actor ? from : undefined;
@@ -828,7 +829,7 @@ export function actorOf(from: object): Actor | undefined {
 
 /**
  * Returns a promise that never settles, for the waits of an exited actor. Each call creates a new
- * promise, because a shared one would retain everything that waits for it.
+ * promise, because a shared promise would retain everything that waits for it.
  */
 export function never(): Promise<never> {
   return new Promise(() => {});

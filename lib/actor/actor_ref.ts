@@ -122,7 +122,7 @@ export abstract class ActorRef extends Mailbox {
   }
 
   /**
-   * The monitors that other actors have set on this one, in order. A single monitor is stored
+   * The monitors that other actors have set on this actor, in order. A single monitor is stored
    * without a set, because most actors have at most one.
    */
   get watchers(): Monitor | Set<Monitor> | undefined {
@@ -192,7 +192,7 @@ export abstract class ActorRef extends Mailbox {
     ActorRef.#make(this).suspendedAs = state;
   }
 
-  /** The actor in error messages: its pid and names, such as `<0.4> counter`. */
+  /** The actor's description in error messages: its pid and names, such as `<0.4> counter`. */
   get label(): string {
     const { names } = this;
     if (names === undefined) return this.pid.toString();
@@ -252,7 +252,7 @@ export function detach(link: Chained, actorRef: ActorRef): void {
 
 /**
  * Drops at most `most` of the objects that are attached to an exited actor. Returns the number of
- * dropped objects, or `most` if the last one must be called again.
+ * dropped objects, or `most` if the last object has more work left and was attached again.
  */
 export function dropChain(actorRef: ActorRef, reason: ExitReason, most: number): number {
   let count = 0;
@@ -266,7 +266,7 @@ export function dropChain(actorRef: ActorRef, reason: ExitReason, most: number):
   return count;
 }
 
-/** Iterates over the monitors that other actors have set on this one, in order. */
+/** Iterates over the monitors that other actors have set on an actor, in order. */
 export function watchersOf({ watchers }: ActorRef): Iterable<Monitor> {
   if (watchers === undefined) return [];
   return watchers instanceof Set ? watchers : [watchers];

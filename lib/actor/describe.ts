@@ -10,8 +10,8 @@ import { Pid, Ref } from "../term/pid.ts";
 export const DESCRIBED_LENGTH_MAX = 2_000;
 
 /**
- * Maximum number of members of a list, an object, a map or a set that are shown. Of the others,
- * only their number is shown.
+ * Maximum number of members of a list, an object, a map or a set that are shown. Further members
+ * are only counted.
  */
 const MEMBERS_MAX = 20;
 

@@ -322,7 +322,7 @@ export class ActorExitError extends Error {
 export class NameError extends Error {
   /** Name of the error class. */
   override readonly name = "NameError";
-  /** `"taken"`: another actor has the name; `"badname"`: the name is empty. */
+  /** `"taken"`: another actor has the name; `"badname"`: the name is invalid, for example empty. */
   readonly code: "taken" | "badname";
   /** The actor that has the name. */
   readonly holder: Pid | undefined;

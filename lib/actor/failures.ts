@@ -1,8 +1,8 @@
 /**
  * Records which actor requested the operation that has failed with an error or a rejected promise.
  * The record is a private field of the error or promise itself. A `WeakMap` is not used, because
- * one exit may cause 100,000 failures: adding them takes longer than creating their errors, and
- * delays garbage collection.
+ * one exit may cause 100,000 failures: adding them to a `WeakMap` takes longer than creating their
+ * errors, and delays garbage collection.
  *
  * @module
  */

@@ -90,7 +90,8 @@ export class Names {
 
   /**
    * Frees the names of an actor that has exited. The actor itself keeps them, for error messages.
-   * Returns the steps that free them if there are many; until then, they are not found any more.
+   * If there are many names, returns an iterator that frees them in steps. Lookups ignore the names
+   * meanwhile.
    */
   ended({ names, pid }: ActorRef): Generator<number, void> | undefined {
     if (typeof names === "string") this.#pids.delete(names);

@@ -33,7 +33,7 @@ export class NodeChange extends RuntimeMessage {
   readonly type: "nodeup" | "nodedown";
   /** The node, `name@host:port`. */
   readonly node: string;
-  /** For "nodedown": why the session ended, or "noconnection" if there was none. */
+  /** For "nodedown": why the session ended, or "noconnection" if there was no session. */
   readonly reason: string | undefined;
 
   /** Internal: throws if a program calls it. */

@@ -27,7 +27,8 @@ export interface Remote {
   /** Returns the link to the current incarnation of a node. */
   nodeLink(node: string): NodeLink | undefined;
   /**
-   * Returns the sorted names of the nodes that expose a function: connected nodes, and this one.
+   * Returns the sorted names of the nodes that expose a function, among the connected nodes and
+   * this node.
    */
   candidates(fn: string): string[];
   /** Returns the name under which this node exposes a function, or has exposed it before. */

@@ -37,7 +37,7 @@ export interface Crash {
   readonly ancestors: readonly Pid[];
   /** The supervisor of the actor, if any. It also emits `restart`. */
   readonly supervisor: Pid | undefined;
-  /** The supervisor's name: registered, or its id as a child of another supervisor. */
+  /** The supervisor's registered name, or its id as a child of another supervisor. */
   readonly supervisorName: string | undefined;
   /** The id of the actor among the supervisor's children. */
   readonly child: string | undefined;
@@ -52,7 +52,7 @@ export interface Crash {
 export interface Restarting {
   /** The supervisor. */
   readonly supervisor: Pid;
-  /** The supervisor's name: registered, or its id as a child of another supervisor. */
+  /** The supervisor's registered name, or its id as a child of another supervisor. */
   readonly supervisorName: string | undefined;
   /** The id of the child, unique among the children of its supervisor. */
   readonly child: string;
@@ -90,7 +90,10 @@ export interface SystemEvents {
   restart: Restarting;
   /** A supervisor gave up one of its children and continues with the others. */
   givenup: GivenUp;
-  /** A message to an actor that does not exist or, with `error`, one that could not be encoded. */
+  /**
+   * A message was dropped, because its receiver does not exist or, if `error` is set, because the
+   * message could not be sent, encoded or received.
+   */
   deadletter: {
     readonly to: Pid<never> | ActorName | string;
     readonly message: unknown;

@@ -54,9 +54,11 @@ export interface TurnTimer {
 
 /** Runs the ready actors of one system. */
 export class Scheduler {
-  /** Measures turns. Undefined: turns are not measured. */
+  /** Measures turns. Undefined if turns are not measured. */
   turnTimer: TurnTimer | undefined = undefined;
-  /** Observes messages. Undefined: messages are not observed, which costs one check per turn. */
+  /**
+   * Observes messages. Undefined if messages are not observed, which then costs one check per turn.
+   */
   probe: Probe | undefined = undefined;
   /**
    * Called with the object whose turn is running, when the clock is read: at most once per 64

@@ -80,8 +80,8 @@ export interface Self<Message = unknown> extends AsyncIterable<Message> {
   /** Resolves with the next message that matches. */
   receive(options: ReceiveOptions<Message>): Promise<Message>;
   /**
-   * Sends by pid or by name, to this node or another. A message to an actor that does not exist is
-   * dropped.
+   * Sends a message to an actor by pid or by name, on this node or another. A message to an actor
+   * that does not exist is dropped.
    */
   send<M>(to: Pid<M> | ActorName | string, message: M): void;
   /** Links both actors: each ends when the other exits abnormally, unless it traps exits. */
@@ -126,7 +126,7 @@ export interface Self<Message = unknown> extends AsyncIterable<Message> {
    */
   now(): number;
   /**
-   * Resolves after `ms` milliseconds; rejects with `ActorExitError` if the actor exits before. A
+   * Resolves after `ms` milliseconds; rejects with `ActorExitError` if the actor exits earlier. A
    * service or a message handler that sleeps handles no messages in the meantime: use `sendAfter`
    * there.
    */

@@ -22,8 +22,8 @@ import type { System } from "./system.ts";
 const GRACE_MS = 5_000;
 
 /**
- * Interval between two checks whether the actors that trap exits have ended. Doubles after each
- * check, up to a maximum. Milliseconds.
+ * First interval between two checks whether the actors that trap exits have ended, in milliseconds.
+ * The interval doubles after each check, up to a maximum.
  */
 const LOOK_MS = 1;
 const LOOK_MS_MAX = 50;

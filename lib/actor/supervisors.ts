@@ -81,8 +81,8 @@ export class Supervisors {
   }
 
   /**
-   * Returns the name of a supervisor: registered, or its id as a child of another. Its links are
-   * not searched, because it may have many children.
+   * Returns the registered name of a supervisor, or its id as a child of another supervisor. Its
+   * links are not searched, because it may have many children.
    */
   nameOf(supervisor: Pid): string | undefined {
     const actor = this.#actorOf(supervisor);

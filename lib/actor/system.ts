@@ -74,7 +74,9 @@ const ANCESTORS_MAX = 8;
 const TRACES_MAX = 20;
 const TRACES_MS = 100;
 
-/** Length of an unbounded mailbox that causes a warning. Each tenfold of it causes another. */
+/**
+ * Length of an unbounded mailbox that causes a warning. Each tenfold length causes another warning.
+ */
 export const MAILBOX_MARK = 10_000;
 
 /** The functions of the host that a system uses. */
@@ -125,7 +127,10 @@ export class System implements ActorHome, TimerHost, Tracker {
   tracer: SystemTracer | undefined = undefined;
   /** Number of actors that have crashed. */
   crashes = 0;
-  /** Number of messages to actors that do not exist. */
+  /**
+   * Number of messages that were dropped because their receiver does not exist, or because they are
+   * promises or other values with a method `then`.
+   */
   deadLetters = 0;
   /** Called when the system is stopped. */
   onStop: () => void = () => {};
@@ -534,8 +539,8 @@ export class System implements ActorHome, TimerHost, Tracker {
   }
 
   /**
-   * Runs `task` now, or after pending I/O if that is due. Otherwise a loop that retries an
-   * operation which fails at once would starve I/O.
+   * Runs `task` now, or after pending I/O if I/O is due. This keeps a loop that retries an
+   * operation which fails at once from starving I/O.
    */
   soon(task: () => void): void {
     if (this.scheduler.spend()) task();
@@ -547,7 +552,7 @@ export class System implements ActorHome, TimerHost, Tracker {
   }
 
   /**
-   * Makes the host report unhandled rejections to this system, if it can, until the system is
+   * Makes the host report unhandled rejections to this system, if the host can, until the system is
    * stopped.
    */
   claimRejections(host: { claimRejections?(claims: Claims): RejectionClaim }): void {
@@ -627,7 +632,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     return this.rejected(new Reason(callee, which), caller);
   }
 
-  /** Sends an exit signal from `from`. Default: from the code outside of actors. */
+  /** Sends an exit signal from the actor `from`. Default: the code outside of actors. */
   exit(to: Pid<never>, reason: ExitReason, from: Pid = this.pid): void {
     const actor = this.lookup(to);
     if (typeof actor === "string") return;

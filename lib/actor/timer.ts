@@ -13,8 +13,8 @@ import type { Wheel, WheelTimer } from "./wheel.ts";
 export const TIMER_MS_MAX: number = 2 ** 31 - 1;
 
 /**
- * Checks and returns a delay. A negative one becomes 0. Throws `ArgumentError` if it is not a
- * number.
+ * Checks and returns a delay. A negative delay becomes 0. Throws `ArgumentError` if the delay is
+ * not a number, or exceeds {@linkcode TIMER_MS_MAX}.
  */
 export function timerMs(ms: number): number {
   if (ms <= TIMER_MS_MAX) return Math.max(0, ms);

@@ -41,11 +41,14 @@ export interface Tracker {
   noted(failure: unknown, caller: ActorRef | undefined): void;
   /** Checks after pending I/O whether the failure has been handled in the meantime. */
   forgotten(origin: Origin, error: unknown): void;
-  /** Runs `task` now, or after pending I/O if that is due. */
+  /** Runs `task` now, or after pending I/O if I/O is due. */
   soon(task: () => void): void;
 }
 
-/** A promise that records whether it is awaited. Promises derived from it do so too. */
+/**
+ * A promise that records whether it is awaited. Promises that are derived from it record this as
+ * well.
+ */
 export class TrackedPromise<T> extends Promise<T> {
   /** Set immediately after construction. Undefined if the promise is not tracked. */
   declare origin: Origin | undefined;
@@ -80,8 +83,8 @@ Object.defineProperty(TrackedPromise.prototype, "constructor", {
 });
 
 /**
- * Returns a tracked promise with the same result. If pending I/O must be handled, it settles after
- * that, so that a loop of retries does not starve I/O.
+ * Returns a tracked promise with the same result. If I/O is due, the returned promise settles after
+ * pending I/O, so that a loop of retries does not starve I/O.
  */
 export function track<T>(
   promise: Promise<T>,

@@ -49,7 +49,7 @@ export class UnhandledFailures {
   }
 
   /**
-   * Receives unhandled rejections from the host, if it can report them, until the system is
+   * Receives unhandled rejections from the host, if the host can report them, until the system is
    * stopped.
    */
   claimRejections(host: { claimRejections?(claims: Claims): RejectionClaim }): void {

@@ -1,6 +1,6 @@
 /**
  * Subscriptions of actors to changes of a node, a name or a group. An actor's subscriptions end
- * when it exits.
+ * when the actor exits.
  *
  * @module
  */
@@ -74,7 +74,7 @@ export class Watchers {
     for (const actor of [...watches.keys()]) actor.deliver(message);
   }
 
-  /** Sends a message to those that are still subscribed. */
+  /** Sends a message to the actors that are still subscribed. */
   *#sendTo(
     key: string,
     watches: readonly [ActorRef, Watch][],
