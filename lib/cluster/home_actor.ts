@@ -2,7 +2,7 @@
  * Implements the actor of a kind on one node. It decides for each key whether the key's actor runs
  * on this node, and moves keys to their homes when nodes join or leave.
  *
- *     group: a node joins ─▶ hello, both ways ─▶ keys: those of the peer still here ─▶ moved · gone
+ *     a node joins the group ─▶ hello, both ways ─▶ list of keys that must move ─▶ each: moved · gone
  *
  * **One copy.** Rendezvous hashing orders any two nodes for a key, whatever other nodes each of
  * them knows. If two nodes have received each other's hello, only one of them therefore starts the

@@ -1,7 +1,7 @@
 /**
  * Connects the rooms and the channels of a node with the transport of its option `relay`.
  *
- *     rooms, channels ─▶ encode ─▶ transport ═══▶ transport ─▶ decode ─▶ unless of the same origin: members here
+ *     rooms, channels ─▶ encode ─▶ transport ═══▶ transport ─▶ decode ─▶ members here, unless of the same origin
  *
  * Messages from a transport are only delivered on this node, and never forwarded. Deterministic.
  *
