@@ -68,8 +68,8 @@ export interface ChannelSocket<Data = unknown, State = unknown> {
   /** Returns the presence of the topic, on all nodes. */
   presence(): PresenceList;
   /**
-   * Removes the client from the topic, and notifies the client. Does not call the channel's `leave`
-   * handler.
+   * Removes the client from the topic, and notifies the client. The channel's `leave` handler is
+   * called with the reason "removed".
    */
   leave(): void;
 }
