@@ -54,8 +54,8 @@ export const OBSERVE_ACCESS = ["none", "read", "control"] as const;
 export type ObserveAccess = (typeof OBSERVE_ACCESS)[number];
 
 /**
- * Time limit of a request to another node, in milliseconds. A measurement may take longer by its
- * window.
+ * Time limit of a request to another node, in milliseconds. For a measurement or a trace, its
+ * duration is added.
  */
 const QUESTION_MS = 5_000;
 

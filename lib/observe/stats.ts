@@ -66,7 +66,10 @@ export interface NodeStats {
   readonly restarts: number;
   /** Number of messages that actors have taken since the start. */
   readonly messages: number;
-  /** Number of messages to actors that do not exist. */
+  /**
+   * Number of messages that were dropped because their receiver does not exist, or because they are
+   * promises or other values with a method `then`.
+   */
   readonly deadLetters: number;
   /** Number of timers, including timeouts of calls. */
   readonly timers: number;
