@@ -218,7 +218,7 @@ function scopeOf({ access, scope, method, path }: Route): NeededScope {
   return OF_ISSUES.test(path) ? "issues" : "manage";
 }
 
-function reasonOf({ status, message }: HttpError, isOpen: boolean): RejectionReason {
+export function reasonOf({ status, message }: HttpError, isOpen: boolean): RejectionReason {
   switch (status) {
     case 401:
       return "unauthorized";

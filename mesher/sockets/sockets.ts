@@ -18,8 +18,8 @@ import { basePathOf, withoutBase } from "../http/base_path.ts";
 import { isSecure } from "../http/client.ts";
 import { keyOf, personOf, projectOf } from "../http/auth.ts";
 import { HttpError } from "../http/http_error.ts";
-import { jsonResponse } from "../http/router.ts";
-import { accepted } from "../http/routes/ingest.ts";
+import { jsonResponse, reasonOf } from "../http/router.ts";
+import { accepted, mustHaveRoom } from "../http/routes/ingest.ts";
 import { findProject } from "../http/scope.ts";
 import type { Mesher } from "../mesher.ts";
 import { eventRoom, projectRoom, type StreamFilter } from "../pipeline/live.ts";
@@ -166,6 +166,7 @@ async function ingest(
     if (project === null) throw new HttpError(401, "unauthorized");
     const input = parsed(text);
     if (input === undefined) throw new HttpError(400, "invalid json");
+    mustHaveRoom({ mesher }, 1);
     const valid = validateEvent(input, mesher.intake.moment());
     if (!valid.ok) {
       mesher.counters.add("refused_invalid");
@@ -175,11 +176,7 @@ async function ingest(
     send(conn, { status: "accepted", id: valid.event.id });
   } catch (error) {
     if (!(error instanceof HttpError)) throw error;
-    mesher.rejections.add(
-      error.status === 401 ? "unauthorized" : "invalid_event",
-      null,
-      error.message,
-    );
+    mesher.rejections.add(reasonOf(error, mesher.isOpen), null, error.message);
     const wait = error.headers["retry-after"];
     send(conn, { error: error.message, ...(wait === undefined ? {} : { retry_after: +wait }) });
     if (error.status === 401) conn.close(1008, "unauthorized");

@@ -305,6 +305,32 @@ test("WebSocket ingest accepts events with a key, and answers each one", async (
   });
 });
 
+test("WebSocket ingest counts rejections by the same reasons as HTTP", async () => {
+  await onStage(async ({ app, first }) => {
+    const { counters, ports } = app.mesher;
+    const socket = new WebSocket(
+      `ws://127.0.0.1:${ports.ws}/ingest`,
+      { headers: { "x-api-key": first.key } } as never,
+    );
+    const answers: { status?: string; error?: string; retry_after?: number }[] = [];
+    await new Promise((opened) => socket.onopen = opened);
+    socket.onmessage = ({ data }) => answers.push(JSON.parse(String(data)));
+    for (let i = 0; i < 3; i++) socket.send(JSON.stringify({ message: "m" }));
+    socket.send("{");
+    await until("all events are answered", () => answers.length === 4);
+    assertEquals(answers.slice(0, 3).map(({ status }) => status), [
+      "accepted",
+      undefined,
+      undefined,
+    ]);
+    assert(answers[1]!.retry_after! > 0);
+    assertEquals(counters.labelled("rejected"), { rate_limited: 2, invalid_body: 1 });
+    const closed = new Promise((done) => socket.onclose = done);
+    socket.close();
+    await closed;
+  }, { ratePerMinute: 1 });
+});
+
 test("Sockets are rejected without a credential, for another organisation, and on other paths", async () => {
   await onStage(async ({ app, first, user }) => {
     const opens = (path: string, headers: Record<string, string>): Promise<boolean> =>

@@ -186,7 +186,10 @@ function open({ mesher }: RouteInput): RouteInput["mesher"] {
  * Throws 503 if the buffer is full. Called before events are validated and cleared of secrets, so
  * that a node that cannot store events spends no time on them.
  */
-function mustHaveRoom({ mesher: { inbox, counters } }: RouteInput, events: number): void {
+export function mustHaveRoom(
+  { mesher: { inbox, counters } }: Pick<RouteInput, "mesher">,
+  events: number,
+): void {
   if (inbox.room > 0) return;
   counters.add("refused_full", events);
   accepted({ kind: "full" });
