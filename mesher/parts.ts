@@ -37,7 +37,10 @@ export interface Parts {
   readonly inbox: EventQueue<Accepted>;
   /** Events that are grouped but not stored yet. */
   readonly outbox: EventQueue<Outgoing>;
-  /** Limits the number of events in both queues to the number that peers know of. */
+  /**
+   * Limits the events in both queues to the ceiling that this node has announced to its peers, which
+   * report how many events may be lost if it is killed.
+   */
   readonly held: Held;
   /** The announcements of connected nodes; null before the first one. */
   readonly holdings: Map<string, Holding | null>;

@@ -34,7 +34,7 @@ export interface Fairness {
   readonly p50Ms: number;
   /** The 99th percentile, in milliseconds. */
   readonly p99Ms: number;
-  /** Share of the time left to the actors, 0 to 1. */
+  /** Fraction of the time, 0 to 1, in which the actors could run. */
   readonly share: number;
   /** Number of yields of the scheduler per second. */
   readonly yields: number;

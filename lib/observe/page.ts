@@ -128,7 +128,7 @@ function spark(values, width, height) {
 }
 function nodeStats() { return state.cluster.nodes.find((each) => each.node === state.node) || {}; }
 
-/** The nodes in a circle, with their links. */
+/** Returns a map of the cluster: the nodes on a circle, with a line for each session. */
 function map() {
   const { nodes } = state.cluster;
   const size = 320, center = size / 2, radius = nodes.length > 1 ? 110 : 0;

@@ -285,7 +285,10 @@ export interface World {
 
 let scenes = 0;
 
-/** The puppets of one scenario, and the labels of their pids. */
+/**
+ * The puppets of one scenario, which are actors that follow the test's orders, and the labels that
+ * stand for their pids.
+ */
 export class Scene {
   readonly system: System;
   readonly here: string;

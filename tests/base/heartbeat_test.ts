@@ -55,7 +55,8 @@ test("Heartbeat does not end a session because its own ticks were late", () => {
     const advice = heartbeat.tick(back + now);
     if (advice !== "wait") advised.push([now, advice]);
   }
-  // 10 ms before, 20 ms that count, and 120 ms since then reach the deadline of 150 ms.
+  // The deadline of 150 ms is reached: 10 ms before the suspension, 20 ms counted for it, and 120 ms
+  // after it.
   assertEquals(advised, [[20, "ping"], [70, "ping"], [120, "dead"]]);
 });
 
@@ -66,7 +67,7 @@ test("Heartbeat ignores lateness of less than two ticks", () => {
   assertEquals(advised, ["wait", "wait", "ping", "wait", "wait", "ping", "wait", "dead"]);
 });
 
-test("Heartbeat that is repeatedly late still ends with a silent peer", () => {
+test("Heartbeat reports a silent peer as dead even if its own ticks are repeatedly late", () => {
   const heartbeat = new Heartbeat(LIMITS, 10, 0);
   let ticks = 1;
   // Each tick is 1000 ms late, of which 20 ms count.

@@ -115,7 +115,7 @@ function model(messages: ReadonlyMap<string, readonly OwnerMessage[]>, gone: Rea
   }));
 }
 
-test("NameTable: messages in any order between owners, and duplicates, result in the same table", () => {
+test("NameTable: the table is the same however the messages of different owners interleave, and if some are repeated", () => {
   return seeds(3_000, 60, (random, size) => {
     const messages = history(random, size);
     const gone = new Set(OWNERS.filter(() => random.below(5) === 0));

@@ -149,7 +149,7 @@ test("RelayLink connects the rooms of two meshes: each member receives each broa
   });
 });
 
-test("RelayLink carries all broadcasts if its transport names no mesh, and sessions between nodes carry none", async () => {
+test("RelayLink: with a transport without the option mesh, all broadcasts go through the transport, and none through sessions between nodes", async () => {
   await withNodes(async (start) => {
     const broker = new Broker();
     const a = await start("a", { relay: broker.transport() });

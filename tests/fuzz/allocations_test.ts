@@ -75,8 +75,9 @@ function nested(head: readonly number[], between: readonly number[], half: boole
 }
 
 /**
- * Containers with a count of four bytes. Each row has the name, the tag, the bytes between the
- * count and the nested container (the first key of a map), and whether an entry has two terms.
+ * Containers whose count is a field of four bytes. Each row has the name, the tag, the bytes between
+ * the count and the nested container (for a map, its first key), and whether each entry consists of
+ * two terms, a key and a value.
  */
 const CONTAINERS: readonly (readonly [string, number, readonly number[], boolean])[] = [
   ["arrays", TAG.ARRAY32, [], false],

@@ -33,7 +33,7 @@ test("NodeTable.index is 0 for this node, 1 for the peer, and announces each oth
   ];
   assertEquals([homes.index(system.home), homes.index(peer)], [SENDER, RECEIVER]);
   assertEquals([homes.index(c), homes.index(d), homes.index(c)], [2, 3, 2]);
-  // Indexes a second object for the same incarnation, as another session creates it.
+  // A second object for the same incarnation, such as another session creates, has the same index.
   assertEquals(homes.index(new RemoteIncarnation(system, "c@h:3", 3)), 2);
   assertEquals(homes.index(new RemoteIncarnation(system, "b@h:2", 2)), RECEIVER);
   assertEquals(homes.index(new RemoteIncarnation(system, "a@h:1", 1)), SENDER);

@@ -151,7 +151,7 @@ test("passwordProblem describes what is wrong with a password", () => {
 
 const LIMIT = { limit: 10, windowMs: 1000 };
 
-test("takeRate allows events up to the limit and returns when the next is allowed", () => {
+test("takeRate allows events up to the limit, and returns the time until the next one is allowed", () => {
   const first = takeRate(null, 0, 7, LIMIT);
   assertEquals([first.granted, first.retryAfterMs], [7, 0]);
   const second = takeRate(first.state, 100, 7, LIMIT);

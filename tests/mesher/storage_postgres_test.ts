@@ -57,7 +57,7 @@ else {
       }
     }));
 
-  test("Postgres does not have PostgreSQL compile plans without an index", () =>
+  test("Postgres turns off JIT compilation, which PostgreSQL would use for plans without an index", () =>
     withDatabase(async (url) => {
       const postgres = new Postgres({ url, poolMax: 2, now: () => NOON });
       try {

@@ -186,8 +186,8 @@ test("decodeConfig: reads a config in the older format with several children if 
 
 test("decodeConfig: a config in the older format is rejected as ambiguous if the bytes after a child could be a tail", () => {
   const rows: [string[], number][] = [
-    // The length of a one-letter id looks like a target. The length of an empty or a 256-byte id
-    // does not.
+    // The byte after a child is the low byte of the length of the next id. It can be read as a tail:
+    // 1 (a target follows) for a one-letter id, 0 (no target) for an empty or a 256-byte id.
     [["worker1", "b"], 63],
     [["worker1", ""], 63],
     [["worker1", "x".repeat(256)], 63],

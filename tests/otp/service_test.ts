@@ -481,7 +481,7 @@ test("service: without terminate, a service ends when a linked actor exits", asy
   assertEquals(family.system.isAlive(pid), false);
 });
 
-test("service: with terminate, a service survives linked actors that exit normally", async () => {
+test("service: a service with a terminate callback survives linked actors that exit normally", async () => {
   const family = new Family();
   const seen: unknown[] = [];
   const clean = service<{ state: number }>({

@@ -79,7 +79,7 @@ export class MesherProcess {
     return address()!;
   }
 
-  /** Returns the first login, from the file that the first start wrote. */
+  /** The initial credentials, read from the file that Mesher writes at its first start. */
   get printed(): Printed {
     if (this.#printed !== undefined) return this.#printed;
     const text = readFileSync(this.loginFile, "utf8");

@@ -198,7 +198,7 @@ test("Connection aborts a peer that does not answer the close by the deadline", 
   assertEquals(stage.received, ["open", "close 1006"]);
 });
 
-test("Connection aborts a peer that does not close the stream, and reports the close code that it sent", () => {
+test("Connection aborts the stream if the peer does not close it after its close frame, and reports the peer's close code", () => {
   const stage = new Stage();
   stage.receive({ opcode: 8, payload: closePayload(1000, "bye") });
   stage.conn.tick(CLOSE_MS);
