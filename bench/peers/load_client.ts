@@ -1,5 +1,5 @@
 /**
- * The load client of the comparisons of servers (`ws_load.c`, needs gcc).
+ * Compiles `ws_load.c` with gcc and runs it: the load client of the server comparisons.
  *
  * @module
  */
@@ -40,7 +40,7 @@ export function compileClient(folder: string): string | undefined {
   return status === 0 ? undefined : `gcc is not installed or failed: ${stderr ?? ""}`.trim();
 }
 
-/** A running load client, which is connected with one server and silent between its turns. */
+/** A running load client. It is connected to one server, and sends only while that is measured. */
 export class LoadClient {
   readonly #child: ChildProcess;
   readonly #lines: Interface;

@@ -462,7 +462,8 @@ export class HomeActor {
     lock.acquire(key, this.self.pid as Pid).then((isOurs) => {
       if (isOurs) start();
       else done(undefined, undefined);
-    }, (error) => done(undefined, error));
+      // Without its stack, which differs between runtimes: a seed must have the same history on both.
+    }, (error) => done(undefined, withoutStack(() => error)));
   }
 
   #started({ resident, pid, error }: Started): void {

@@ -77,8 +77,8 @@ export interface DialerOwner {
   /** Called when a dial has ended. */
   readonly ended: (outcome: DialOutcome) => void;
   /**
-   * Called when a session has opened. `exposed`: the functions that the peer sent in the handshake.
-   * Returns the receiver of its frames.
+   * Called when a session has opened. `exposed`: the functions of this node that its handshake
+   * contained. Returns the receiver of its frames.
    */
   readonly up: (met: Met, opened: Opened, exposed: readonly string[]) => SessionSink;
   /** Called when a dial has failed. */

@@ -65,7 +65,7 @@ test("call rejects with CallTimeoutError after the timeout, by default 5 seconds
   system.stop();
 });
 
-test("call with timeout Infinity waits forever, and rejects an invalid timeout", async () => {
+test("call waits forever if the timeout is Infinity, and rejects an invalid timeout", async () => {
   const system = new ManualSystem();
   const { pid, self, calls } = server(system);
   const seen = outcome(system.call(pid, "?", { timeout: Infinity }));
@@ -430,7 +430,7 @@ for (const [what, handle] of HANDLED) {
   });
 }
 
-test("a failed call outside of actors that is not awaited is a crash event", async () => {
+test("a failed call that was made outside of actors and is not awaited is reported as a crash event", async () => {
   const system = new ManualSystem();
   const crashes: Crash[] = [];
   system.call("nobody", "unheard");

@@ -1,4 +1,4 @@
-/** Copies of a singleton that record when they run, and an authority of leases in memory. */
+/** A singleton whose copies record when they run, and a lease authority in memory. */
 import { Call } from "../../lib/actor/call.ts";
 import type { Self } from "../../lib/actor/self.ts";
 import type { Lease } from "../../lib/cluster/lease.ts";

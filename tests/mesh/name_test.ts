@@ -99,7 +99,7 @@ test("parseName returns the parts, with the host without brackets", () => {
   assertEquals(parseName("g@[FD00::7]:1"), { short: "g", hostname: "fd00::7", port: 1 });
 });
 
-test("parseName, isNormalName and normalName reject everything else", () => {
+test("parseName, isNormalName and normalName reject malformed names", () => {
   for (const text of BAD) {
     const shown = JSON.stringify(text.slice(0, 80));
     assertEquals(parseName(text), undefined, shown);

@@ -318,7 +318,7 @@ test("Supervisor with onNodeDown wait: a supervisor starts without the nodes of 
   });
 });
 
-test("Supervisor: a child with any onNodeDown starts with a function that its node has just exposed", async () => {
+test("Supervisor: a remote child starts with a function that its node has just exposed, whatever its onNodeDown", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a], false);

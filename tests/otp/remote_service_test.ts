@@ -173,7 +173,7 @@ test("Service.startAt: links the service with the starting actor, and calls term
   });
 });
 
-test("Service.child: a supervisor waits for its init on another node, restarts it, and stops it with terminate", async () => {
+test("Service.child: a supervisor awaits the init of a service on another node, restarts the service, and stops it through terminate", async () => {
   await withCounter(async ({ counter, ends, open, a, b }) => {
     const child = (name: string) => counter.child({ id: "c", node: b.name, args: [7, name] });
     const tree = await Supervisor.start(starter(a), { children: [child("hits")] });

@@ -119,7 +119,7 @@ async function showKilledNode(
   assertEquals(await up.count(), 2);
   // The possible loss is shown in the cluster view, and remains when the node is back.
   await ada.sees("nothing is missing", ".row.loss");
-  // Services that run on only one node move to another, which the list of names shows.
+  // Services that run on only one node move to another node. The list of names shows it.
   const registry = ada.page.locator(".row.name", { hasText: cluster.names[2]! });
   await registry.waitFor({ state: "detached" });
   await ada.shoots("cluster-lost");

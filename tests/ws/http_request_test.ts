@@ -112,7 +112,7 @@ test("fetch sends a request that a hook forwards, as a proxy does", async () => 
   });
 });
 
-test("hangUp aborts the signal once, even if it is read only later", () => {
+test("hangUp aborts request.signal once, even if the property is first read afterwards", () => {
   for (const asksBefore of [true, false]) {
     const request = build("GET /");
     const reasons: unknown[] = [];
