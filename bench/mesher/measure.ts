@@ -7,6 +7,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
 import { size } from "../kit.ts";
+import { endProcess } from "../peers/processes.ts";
 import type { Contender, Engine, Way } from "./contenders.ts";
 import { cpuOf } from "../cpu.ts";
 import { type Answers, load } from "./load.ts";
@@ -85,7 +86,7 @@ export async function measure(run: Run): Promise<Figures | string> {
     const port = await portOf(child, run.contender.name);
     return await parts(run, place, child.pid!, port);
   } finally {
-    if (child !== undefined) await end(child);
+    if (child !== undefined) await endProcess(child, STOP_MS);
     await place.drop();
   }
 }
@@ -163,14 +164,4 @@ function portOf(child: ChildProcess, name: string): Promise<number> {
       fail(new Error(`${name} ended with ${code}`));
     });
   });
-}
-
-/** Stops a server by closing its input, and kills it after a timeout. */
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = new Promise((exit) => child.once("exit", exit));
-  const force = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
-  child.stdin!.end();
-  await gone;
-  clearTimeout(force);
 }

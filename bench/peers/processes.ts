@@ -53,11 +53,11 @@ export async function startServer(
   }
 }
 
-/** Closes the input of a process. Kills it if it does not exit within {@linkcode END_MS}. */
-export async function endProcess(child: ChildProcess): Promise<void> {
+/** Closes the input of a process. Kills it if it does not exit within `endMs` milliseconds. */
+export async function endProcess(child: ChildProcess, endMs: number = END_MS): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const gone = new Promise((exit) => child.once("exit", exit));
-  const force = setTimeout(() => child.kill("SIGKILL"), END_MS);
+  const force = setTimeout(() => child.kill("SIGKILL"), endMs);
   child.stdin!.end();
   await gone;
   clearTimeout(force);
