@@ -8,7 +8,7 @@ import { join } from "node:path";
 import type { Host } from "./host/host.ts";
 import { CookieError, makeCookie } from "./mesh/cookie.ts";
 
-/** Explanations of the system's error codes, and of a permission that Deno lacks. */
+/** Explanations of the operating system's error codes, by code. */
 const WORDS: Readonly<Record<string, string>> = {
   EACCES: "this user may not read or write it",
   EPERM: "this user may not read or write it",

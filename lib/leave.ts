@@ -17,8 +17,8 @@ import { OptionError } from "./ws/options.ts";
 import type { Server, StopOptions } from "./ws/server.ts";
 
 /**
- * The default time limit, a little shorter than the time that Kubernetes waits after SIGTERM.
- * Milliseconds.
+ * Default time limit of `leave`, in milliseconds: less than the 30 seconds that Kubernetes waits
+ * after SIGTERM.
  */
 const LEAVE_MS = 25_000;
 

@@ -69,8 +69,8 @@ const STOP_OPTIONS: Readonly<Record<keyof NodeStopOptions, true>> = { timeout: t
 const STOP_MS = 20_000;
 
 /**
- * Maximum time to wait for clients to close their sockets. At most half of the time limit is used.
- * Milliseconds.
+ * Maximum time to wait for clients to close their sockets, in milliseconds. At most half of the
+ * time limit is used.
  */
 const SERVERS_STOP_MS = 5_000;
 
@@ -78,8 +78,8 @@ const SERVERS_STOP_MS = 5_000;
 const LATE_LOGGED_MAX = 8;
 
 /**
- * Time over which the reconnections of channel clients that are closed together are distributed.
- * Milliseconds.
+ * Time over which the reconnections of channel clients that are closed together are distributed, in
+ * milliseconds.
  */
 const SPREAD_MS = 250;
 
@@ -204,8 +204,8 @@ export class Node {
   }
 
   /**
-   * Internal: the kinds of keys in which this node takes part. Programs use `shards` of
-   * `@firn/firn/cluster`.
+   * Internal: the kinds of actors, placed on nodes by key, that this node offers or calls. Programs
+   * use `shards` of `@firn/firn/cluster`.
    */
   get homes(): Homes {
     return this.#parts.homes;
@@ -299,9 +299,9 @@ export class Node {
   }
 
   /**
-   * Returns the actors of a node with the highest numbers, in descending order. The number is one
-   * of these: waiting messages ("mailbox"); handler time ("time") or handled messages ("rate")
-   * within a window; timers ("timers").
+   * Returns the actors of a node for which a figure is highest, in descending order. The option
+   * `by` selects the figure: waiting messages ("mailbox"); handler time ("time") or handled
+   * messages ("rate") within a window; timers ("timers").
    *
    * @throws {ObserveError} As `info`; `code` "badarg": an option is invalid.
    *

@@ -1,5 +1,5 @@
 /**
- * A shell on a running cluster: it connects as a hidden node, which shares no names, rooms and
+ * A shell on a running cluster: it connects as a hidden node, which shares no names, rooms or
  * gossip.
  *
  * @module

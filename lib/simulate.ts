@@ -34,7 +34,7 @@ export type { LinkOptions, Random, TraceLine };
 export interface SimulateOptions {
   /** Seed of all random decisions. Default 1. */
   readonly seed?: number | undefined;
-  /** Maximum virtual time of the run. Milliseconds. Default one hour. */
+  /** Maximum virtual time of the run, in milliseconds. Default one hour. */
   readonly limit?: number | undefined;
   /** Maximum number of events of the run. Default 10 million. */
   readonly steps?: number | undefined;
@@ -89,7 +89,7 @@ export class SimulationError extends Error {
   /** The last events before the failure. */
   readonly trace: readonly TraceLine[];
 
-  /** Internal. */
+  /** Internal: created by the runtime. */
   constructor(seed: number, what: string, trace: readonly TraceLine[], cause?: unknown) {
     super(`seed ${seed}: ${what}`, { cause });
     this.seed = seed;
@@ -184,7 +184,7 @@ class Cluster implements Simulation {
   readonly #skews = new Map<string, number>();
   readonly #conditions = new Set<Condition>();
 
-  /** Internal. */
+  /** Internal: created by the runtime. */
   constructor(world: World, network: Network) {
     this.#world = world;
     this.#network = network;

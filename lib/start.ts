@@ -1,6 +1,6 @@
 /**
  * Starts a node: chooses the host, checks the options, derives the keys, creates the parts of the
- * node, and connects them by the ports of `README.md`.
+ * node, and connects them through the ports that `lib/README.md` lists.
  *
  * @module
  */
@@ -62,7 +62,9 @@ import type { Pid } from "./term/pid.ts";
 import { Rooms } from "./ws/rooms.ts";
 import type { Server } from "./ws/server.ts";
 
-/** Number of bytes of a message that are reserved for its receiver. A term may use the rest. */
+/**
+ * Number of bytes that are reserved in each message for its receiver. The term may use the rest.
+ */
 const ROW_HEAD_BYTES_MAX = 1024;
 
 /** The parts of a running node. */

@@ -74,7 +74,7 @@ export class CallTimeoutError extends Error {
   override readonly name = "CallTimeoutError";
   /** Stable code: `"timeout"`. */
   readonly code = "timeout";
-  /** Internal. */
+  /** Internal: created by the runtime. */
   constructor(callee: Pid | string, ms: number, which = "") {
     super(`no answer from ${callee} in ${ms} ms${which}`);
   }
@@ -103,7 +103,7 @@ export class CallingSelfError extends Error {
   override readonly name = "CallingSelfError";
   /** Stable code: `"calling_self"`. */
   readonly code = "calling_self";
-  /** Internal. */
+  /** Internal: created by the runtime. */
   constructor(callee: Pid | string, which = "") {
     super(`${callee} calls itself, and cannot answer while it waits${which}`);
   }
@@ -127,7 +127,7 @@ export class NodeStoppedError extends Error {
   override readonly name = "NodeStoppedError";
   /** Stable code: `"stopped"`. */
   readonly code = "stopped";
-  /** Internal. */
+  /** Internal: created by the runtime. */
   constructor(node: string, what: string) {
     super(`${node} has been stopped: ${what}`);
   }
@@ -156,7 +156,7 @@ export class MailboxFullError extends Error {
   override readonly name = "MailboxFullError";
   /** Stable code: `"mailboxfull"`. */
   readonly code = "mailboxfull";
-  /** Internal. */
+  /** Internal: created by the runtime. */
   constructor(callee: Pid | string, which = "") {
     super(`the mailbox of ${callee} is full${which}`);
   }
@@ -188,7 +188,7 @@ export class QueueFullError extends Error {
   override readonly name = "QueueFullError";
   /** Stable code: `"queuefull"`. */
   readonly code = "queuefull";
-  /** Internal. */
+  /** Internal: created by the runtime. */
   constructor(node: string, which = "") {
     super(`the send queue to ${node} is full: see node.pressure and node.drained${which}`);
   }
@@ -211,7 +211,7 @@ export class NoProcError extends Error {
   override readonly name = "NoProcError";
   /** Stable code: `"noproc"`. */
   readonly code = "noproc";
-  /** Internal. */
+  /** Internal: created by the runtime. */
   constructor(target: Pid<never> | string, which = "") {
     super(`no such actor: ${target}${which}`);
   }
@@ -235,7 +235,7 @@ export class NoConnectionError extends Error {
   override readonly name = "NoConnectionError";
   /** Stable code: `"noconnection"`. */
   readonly code = "noconnection";
-  /** Internal. */
+  /** Internal: created by the runtime. */
   constructor(target: Pid<never> | string, which = "") {
     super(`no connection to the node of ${target}${which}`);
   }
@@ -262,7 +262,7 @@ export class CallExitError extends Error {
   readonly code = "exit";
   /** The exit reason of the called actor. */
   readonly reason: ExitReason;
-  /** Internal. */
+  /** Internal: created by the runtime. */
   constructor(callee: Pid | string, reason: ExitReason, which = "") {
     super(`${callee} ended before it answered: ${describe(reason)}${which}`);
     this.reason = reason;
@@ -295,7 +295,7 @@ export class ActorExitError extends Error {
   readonly code = "exit";
   /** The actor's exit reason. */
   readonly reason: ExitReason;
-  /** Internal. */
+  /** Internal: created by the runtime. */
   constructor(pid: Pid, reason: ExitReason, which = "") {
     super(`${pid} has ended: ${describe(reason)}${which}`);
     this.reason = reason;
@@ -326,7 +326,7 @@ export class NameError extends Error {
   readonly code: "taken" | "badname";
   /** The actor that has the name. */
   readonly holder: Pid | undefined;
-  /** Internal. */
+  /** Internal: created by the runtime. */
   constructor(code: "taken" | "badname", message: string, holder?: Pid) {
     super(message);
     this.code = code;

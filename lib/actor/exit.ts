@@ -20,8 +20,8 @@ export function downMessage(ref: Ref, pid: Pid, reason: ExitReason): Down {
 }
 
 /**
- * Returns whether the runtime created a message. Messages of programs that only look alike do not
- * count.
+ * Returns whether the runtime created a message. An object of a program with the same properties
+ * does not count.
  */
 export function isSystemMessage(message: unknown): message is Exit | Down | NodeChange {
   return message instanceof Exit || message instanceof Down || message instanceof NodeChange;

@@ -45,7 +45,10 @@ export const PORTION = 512;
 /** Number of effects in one step. The signals that they cause are delivered after the step. */
 const STEP = 64;
 
-/** The cost of a step for an actor without items, as a fraction of the cost of one effect. */
+/**
+ * Number of effects that each actor counts as, in addition to its own effects: the cost of visiting
+ * it.
+ */
 const VISIT = 1 / 8;
 
 interface Signal {
@@ -297,7 +300,7 @@ export class Signals {
 
 /**
  * Calls `end` for each item that `take` returns for an actor. Yields the number of effects after
- * every {@linkcode STEP}. An actor without items counts as {@linkcode VISIT}.
+ * every {@linkcode STEP}. Each actor counts as {@linkcode VISIT} in addition.
  */
 function* inSteps<T>(
   actors: readonly ActorRef[],

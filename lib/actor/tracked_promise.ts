@@ -4,7 +4,7 @@
  * process: it ends the actor that made the call.
  *
  *     rejected ─▶ handled already? ─yes─▶ as with any promise
- *                    └─no─▶ I/O has a turn ─▶ handled now? ─no─▶ its caller ends, or a crash is reported
+ *                    └─no─▶ I/O is handled ─▶ awaited now? ─no─▶ its caller ends, or a crash is reported
  *
  * `await`, `then`, `catch`, `finally`, `Promise.all` and `resolve` all read the `constructor` of
  * their promise (ECMA-262, PromiseResolve and SpeciesConstructor). In this class, `constructor` is
@@ -93,7 +93,8 @@ export function track<T>(
 ): Promise<T> {
   const origin: Origin = { handled: false, tracker, caller };
   const tracked: TrackedPromise<T> = new TrackedPromise<T>((resolve, reject) => {
-    // If the caller has exited, settles at once: its code cannot retry.
+    // Waits for pending I/O if I/O is due, so that a loop of retries does not starve I/O. If the
+    // caller has exited, settles at once, because its code cannot retry.
     const settle = (task: () => void): void =>
       caller?.isAlive === false ? task() : tracker.soon(task);
     const refuse = (error: unknown): void => {

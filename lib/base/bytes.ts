@@ -1,8 +1,8 @@
 /**
  * A bounded little-endian reader and writer over one `Uint8Array`.
  *
- * The reader never throws for bad input: the first read past the end, or a length over its limit,
- * sets `ok` to false, and every later read returns zero or empty. A parser therefore reads a whole
+ * The reader never throws for bad input: a read past the end, or text that is not UTF-8, sets `ok`
+ * to false, and every later read returns zero or an empty value. A parser therefore reads a whole
  * layout in sequence and checks `ok` once, at the end.
  *
  * @module

@@ -1,6 +1,6 @@
 /**
- * Time as an argument. Deterministic files receive `now` in milliseconds; files with effects
- * receive a {@linkcode Clock}.
+ * The interfaces of time. Deterministic files receive the current time in milliseconds as an
+ * argument. Files with effects receive a {@linkcode Clock}, which the simulator replaces.
  *
  * @module
  */

@@ -25,8 +25,8 @@ export class Emitter<Events extends object> {
   readonly #failed: (name: keyof Events, error: unknown) => void;
 
   /**
-   * Calls `failed` with the error of a listener that has thrown, or whose promise has rejected.
-   * Default: the error is dropped.
+   * `failed` is called with the error of a listener that has thrown, or whose promise has rejected.
+   * By default, the error is dropped.
    */
   constructor(failed: (name: keyof Events, error: unknown) => void = () => {}) {
     this.#failed = failed;

@@ -1,5 +1,6 @@
 /**
- * Log entries for the operator of a node: one object per event, of which text is one rendering.
+ * Log entries for the operator of a node: one object for each event, which can be written as text
+ * or stored with its fields.
  *
  * Secrets are never arguments of a log call. The sink is injected, so that a test can read what was
  * logged and a program can send it elsewhere.

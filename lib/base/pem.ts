@@ -1,12 +1,14 @@
 /**
- * Parses certificates and keys in PEM before they are used. The runtimes detect an invalid one only
- * in the first handshake, and report it only to the peer.
+ * Parses certificates and keys in PEM before they are used. The runtimes detect an invalid
+ * certificate or key only in the first handshake, and report it only to the peer.
  *
  * @module
  */
 import { createPrivateKey, X509Certificate } from "node:crypto";
 
-/** Throws `fail(message)` unless `key` is the private key of `cert`. */
+/**
+ * Throws `fail(message)` if a text is not valid PEM, or if `key` is not the private key of `cert`.
+ */
 export function checkPem(
   { cert, key, ca }: { readonly cert: string; readonly key: string; readonly ca?: string },
   fail: (words: string) => Error,

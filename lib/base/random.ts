@@ -1,5 +1,5 @@
 /**
- * Randomness as an argument. The host provides cryptographic random bytes; the simulator provides a
+ * The interface of randomness. The host provides cryptographic random bytes, and the simulator a
  * sequence that its seed determines.
  *
  * @module

@@ -83,8 +83,7 @@ export function startHub(parts: ChannelParts): Hub {
     return homes.offer(`channel ${channel.pattern}`, {
       start: (self: Self, topic, { state }) =>
         self.spawnLink(historyHome, topic, ports, state as LogState | undefined),
-      // No time limit is needed here: if the actor does not answer in time, the actor of the kind
-      // stops it.
+      // No time limit is needed here, because the actor is stopped if it does not answer in time.
       handover: (pid) =>
         system.call(pid as unknown as Pid<Call<unknown, unknown>>, HAND_OVER, {
           timeout: Infinity,

@@ -3,8 +3,8 @@
  *
  * Offsets increase by one. An epoch is the range of offsets that one home has assigned. A node that
  * takes over begins a new epoch after the last message of its copy. A client may have received
- * messages of the old epoch after that offset, which the copy never received. Its position then
- * shows that it has diverged.
+ * messages of the old epoch after that offset, which the copy never received. The client's position
+ * then shows that the client has diverged from the log.
  *
  *     epochs     a: 1 … 57         b: 58 … 60
  *     position   (a, 40): 41 … 60 are missing    (a, 58): diverged    (c, 7): lost

@@ -95,8 +95,8 @@ export interface SocketEvents {
 /** Events of the channel itself, in addition to those of the application. */
 export interface ChannelEvents {
   /**
-   * The channel has joined or rejoined. `recovered`: whether no message was lost. Undefined without
-   * history.
+   * The channel has joined or rejoined. `recovered` is whether no message was lost; undefined
+   * without history.
    */
   joined: { readonly response: unknown; readonly recovered: boolean | undefined };
   /**

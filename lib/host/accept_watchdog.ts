@@ -159,7 +159,7 @@ export class AcceptWatchdog {
       this.#failed(error instanceof Error ? error.message : String(error));
       return this.#again(RETRY_MS);
     }
-    // The next check finds out whether the reopened listener accepts connections.
+    // The next check detects whether the reopened listener accepts connections.
     this.#again(RETRY_MS);
   }
 

@@ -3,9 +3,9 @@
  *
  *     end, end, end ──▶ queue ─ an immediate ─▶ a slice ─ a timer ─▶ a slice ─ … ─▶ empty
  *
- * When thousands of clients disconnect at once, Bun reports all ends in one turn, and each costs a
- * closed socket. An immediate between the slices is not enough: as long as sockets are ready, Bun
- * runs no timers.
+ * When thousands of clients disconnect at once, Bun reports all ends in one turn, and each requires
+ * closing a socket. An immediate between the slices is not sufficient, because Bun runs no timers
+ * while sockets are ready.
  *
  * @module
  */

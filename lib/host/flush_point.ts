@@ -7,10 +7,10 @@
  * The host decides how to wait for the end of a turn: a microtask on Deno; an immediate on Bun,
  * where each socket callback drains the microtasks and frames would be sent one by one.
  *
- * Where the stream's `flush` makes a system call, ten thousand streams would delay all other
- * events. With a clock they are flushed in slices of {@linkcode SLICE_MS}, and pending I/O and
- * timers are handled in between. Streams of later turns are flushed first, so that a reply does not
- * wait for a broadcast.
+ * If `flush` makes a system call for each stream, ten thousand streams would delay all other
+ * events. With a clock, streams are therefore flushed in slices of {@linkcode SLICE_MS}, and
+ * pending I/O and timers are handled in between. Streams of later turns are flushed first, so that
+ * a reply does not wait for a broadcast.
  *
  * @module
  */

@@ -233,7 +233,7 @@ export abstract class QueuedStream implements Stream, Flushable {
     else this.#handler.drain();
   }
 
-  /** Passes on received bytes. `borrowed`: the host reuses the memory after this call. */
+  /** Passes on received bytes. With `borrowed`, the host reuses the memory after this call. */
   protected push(bytes: Uint8Array, borrowed: boolean): void {
     if (this.#over || this.#readOver) return;
     if (this.#paused || !this.#claimed) this.#held.push(borrowed ? bytes.slice() : bytes);

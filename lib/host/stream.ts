@@ -66,11 +66,11 @@ export interface Stream {
   /** Queues bytes. Drops them after `end` or `close`. */
   write(bytes: Uint8Array): void;
   /**
-   * Stops calling `data` until `resume`, which applies back-pressure to the peer. Takes effect
-   * after this call. No effect if it is paused already.
+   * Pauses reading: `data` and `end` are not called until `resume` is called, and a peer that sends
+   * more is slowed down. Has no effect if reading is already paused.
    */
   pause(): void;
-  /** Reads again after `pause`. No effect unless reading is paused. */
+  /** Resumes reading after `pause`. Has no effect unless reading is paused. */
   resume(): void;
   /** Sends the queued data, then ends the writing side. Reading continues. */
   end(): void;

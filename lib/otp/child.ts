@@ -68,11 +68,13 @@ export interface Backoff {
    * The pause before the first restart, in milliseconds. Each further restart doubles the pause.
    */
   readonly base: number;
-  /** The maximum pause. Milliseconds. Default 30 000. */
+  /** The maximum pause, in milliseconds. Default 30 000. */
   readonly cap?: number | undefined;
   /** The largest fraction of a pause that is randomly removed from it, from 0 to 1. Default 0.5. */
   readonly jitter?: number | undefined;
-  /** Uptime of a child after which its next pause is `base` again. Milliseconds. Default: `cap`. */
+  /**
+   * Uptime of a child, in milliseconds, after which its next pause is `base` again. Default: `cap`.
+   */
   readonly reset?: number | undefined;
 }
 
@@ -80,7 +82,7 @@ export interface Backoff {
 export interface RestartLimit {
   /** Maximum number of restarts within `period`. Default 3. */
   readonly intensity?: number | undefined;
-  /** The time window in which `intensity` counts restarts. Milliseconds. Default 5000. */
+  /** The time window in which `intensity` counts restarts, in milliseconds. Default 5000. */
   readonly period?: number | undefined;
 }
 

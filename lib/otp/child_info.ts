@@ -62,7 +62,7 @@ export class SupervisorError extends Error {
    */
   readonly pid: Pid | undefined;
 
-  /** Internal. */
+  /** Internal: created by the runtime. */
   constructor(code: SupervisorFault, message: string, cause?: unknown, pid?: Pid) {
     super(message, { cause });
     this.code = code;

@@ -29,7 +29,7 @@ export interface DynamicSupervisorOptions {
    * 3.
    */
   readonly intensity?: number | undefined;
-  /** The time window in which `intensity` counts restarts. Milliseconds. Default 5000. */
+  /** The time window in which `intensity` counts restarts, in milliseconds. Default 5000. */
   readonly period?: number | undefined;
   /**
    * Maximum number of children. If it is reached, starting another child fails with "max_children".

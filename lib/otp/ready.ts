@@ -21,8 +21,8 @@ import { refuse } from "./remote_errors.ts";
 import { endSelf, type Starting } from "./start.ts";
 
 /**
- * Maximum time for which an actor that failed to start waits for the starter's request.
- * Milliseconds.
+ * Maximum time for which an actor that failed to start waits for the starter's request, in
+ * milliseconds.
  */
 export const REQUEST_MS = 2_000;
 

@@ -26,8 +26,8 @@ import { isNodeName, type NodeSelector, type Placement, Placer } from "./placeme
 import { untilReady } from "./ready.ts";
 
 /**
- * Interval at which a supervisor checks whether a node for a waiting child is connected.
- * Milliseconds.
+ * Interval at which a supervisor checks whether a node for a waiting child is connected, in
+ * milliseconds.
  */
 export const LOOK_MS = 100;
 

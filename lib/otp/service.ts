@@ -333,7 +333,7 @@ export interface StartsOnTerms {
   ) => Promise<AnyPid>;
 }
 
-/** A protocol that represents any protocol, in code that handles services of all protocols. */
+/** The type of a protocol in code that handles services of any protocol. */
 type AnyProtocol = { readonly state: unknown; readonly start: readonly unknown[] };
 type Target = ServiceTarget<AnyProtocol>;
 

@@ -71,7 +71,7 @@ export class TaskExitError extends Error {
   /** The exit reason of the task: the `Error` that it threw, `"killed"`, … */
   readonly reason: ExitReason;
 
-  /** Internal. */
+  /** Internal: created by the runtime. */
   constructor(pid: Pid<never>, reason: ExitReason) {
     super(`task ${pid} ended without a result: ${reasonLine(reason)}`, { cause: reason });
     this.reason = reason;

@@ -59,8 +59,8 @@ const DELAY_MS = 1;
 const JITTER_MS = 1;
 
 /**
- * Minimum time between two deliveries of one connection, so that their order is fixed.
- * Milliseconds.
+ * Minimum time between two deliveries of one connection, in milliseconds, so that their order is
+ * fixed.
  */
 const DELIVERY_GAP_MS = 1e-6;
 

@@ -20,7 +20,7 @@ import type { Stream } from "../host/stream.ts";
 import { type Machine, type Network, portInUse, type SimListener } from "./network.ts";
 import type { Event, World } from "./world.ts";
 
-/** The wall-clock time at which a simulation begins: 2026-01-01. Milliseconds since 1970. */
+/** The wall-clock time at which a simulation begins, 2026-01-01, in milliseconds since 1970. */
 const EPOCH_MS = 1_767_225_600_000;
 
 /** The host of one simulated node. */

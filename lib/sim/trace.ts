@@ -1,6 +1,6 @@
 /**
- * The events of a simulation in order, and a hash of these events. Two runs with equal hashes were
- * equal.
+ * The events of a simulation in order, and a hash of these events. Two runs with equal hashes had
+ * the same events.
  *
  * @module
  */

@@ -118,7 +118,7 @@ export class Ref {
   /** Number of the reference on that node, from 1. */
   readonly id: number;
 
-  /** Internal. */
+  /** Internal: created by the runtime. */
   constructor(home: Home, id: number) {
     this.home = home;
     this.id = id;

@@ -18,7 +18,7 @@ import type { Pid } from "../term/pid.ts";
 export interface ConnectionActorOwner {
   /** Handles a message. A returned promise is awaited before the next message is handled. */
   message(message: unknown): unknown;
-  /** Called when the actor has exited. `orderly`: whether the reason was normal or a shutdown. */
+  /** Called when the actor has exited. `orderly` is whether the reason was normal or a shutdown. */
   ended(orderly: boolean): void;
 }
 

@@ -34,7 +34,7 @@ export class EventStream implements Member {
     }, { highWaterMark: 0, size: ({ length }) => length });
   }
 
-  /** Returns the response whose body is this stream. `more`: further headers. */
+  /** Returns the response whose body is this stream. `more` contains further headers. */
   response(more?: HeadersInit): Response {
     const headers = new Headers(more);
     headers.set("content-type", "text/event-stream; charset=utf-8");

@@ -139,7 +139,7 @@ function readParams({ params }: Extension): Params | undefined {
 
 /**
  * Returns the first acceptable offer, with the server's answer to it, or `undefined` if no offer is
- * acceptable. `wish`: the parameters that the server accepts.
+ * acceptable. `wish` contains the parameters that the server accepts.
  */
 export function acceptDeflate(
   offers: readonly Extension[],

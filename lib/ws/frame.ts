@@ -82,8 +82,8 @@ export interface FrameSink {
   begin(opcode: number, fin: boolean, length: number, compressed: boolean): Rule | undefined;
   /**
    * Handles the next unmasked payload bytes of a data frame: those of `scratch` from `from` to
-   * `to`. `high`: 0 if all of them are ASCII. `left`: number of payload bytes of the frame that
-   * follow. Called once, with an empty range, for a frame without payload.
+   * `to`. `high` is 0 if all of them are ASCII. `left` is the number of payload bytes of the frame
+   * that follow. Called once, with an empty range, for a frame without payload.
    */
   piece(scratch: Scratch, from: number, to: number, high: number, left: number): Rule | undefined;
   /** Handles a control frame. */
@@ -114,8 +114,8 @@ export class FrameDecoder {
   #left = -1;
 
   /**
-   * `lengthMax` is the maximum message length; a longer frame is rejected at its header. `deflate`:
-   * whether messages may be compressed.
+   * `lengthMax` is the maximum message length; a longer frame is rejected at its header. `deflate`
+   * is whether messages may be compressed.
    */
   constructor(role: Role, lengthMax: number, deflate: boolean = false) {
     this.#masked = role === "server";
@@ -333,7 +333,7 @@ export function encodeMessage(
 
 /**
  * Writes the frame of a message at `at`. Returns the offset after it; if it may not fit, returns -1
- * and writes nothing. `text`: whether to send as text; bytes must then be valid UTF-8.
+ * and writes nothing. With `text`, the message is sent as text; bytes must then be valid UTF-8.
  */
 export function appendMessage(
   scratch: Scratch,

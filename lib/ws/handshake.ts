@@ -304,8 +304,8 @@ export function acceptAnswer(
 }
 
 /**
- * Returns the rejection of an invalid request of any kind, or `undefined` if it is valid.
- * `isKnown`: whether the host was checked before.
+ * Returns the rejection of an invalid request of any kind, or `undefined` if it is valid. `isKnown`
+ * is whether the host was checked before.
  */
 function checkHead(
   head: RequestHead,

@@ -74,7 +74,7 @@ export class HeldFrames {
 
   /**
    * Passes each complete control frame among the unchecked bytes to `take`, and removes it.
-   * `isMasked`: whether frames must be masked.
+   * `isMasked` is whether frames must be masked.
    */
   scan(isMasked: boolean, take: TakeControl): void {
     const bytes = this.#bytes;

@@ -132,7 +132,7 @@ export function headOf(
 
 /**
  * Encodes the text `head`, followed by the bytes `body`. `head` may end with a body that is ASCII.
- * `isAscii`: whether the headers are ASCII.
+ * `isAscii` is whether the headers are ASCII.
  */
 export function encodeHead(head: string, isAscii: boolean, body: Uint8Array = EMPTY): Uint8Array {
   const bytes = Buffer.allocUnsafe(head.length + body.length);

@@ -428,8 +428,7 @@ export class HttpConnection<Data> implements StreamHandler {
   // Methods that read input:
 
   /**
-   * Handles received bytes as the state requires. `owned`: whether they may be stored without a
-   * copy.
+   * Handles received bytes as the state requires. With `owned`, they may be stored without a copy.
    */
   #take(bytes: Uint8Array, owned: boolean): void {
     switch (this.#state) {
@@ -740,7 +739,7 @@ export class HttpConnection<Data> implements StreamHandler {
     this.#respond(head, new Response("internal error\n", { status: 500 }), false);
   }
 
-  /** Writes a response. `last`: whether the connection accepts no further request. */
+  /** Writes a response. After the `last` response, the connection accepts no further request. */
   #respond(head: RequestHead, response: Response, last: boolean): void {
     if (!(response instanceof Response) || response.status < 200) {
       throw new TypeError("a hook must return a Response with a status from 200");

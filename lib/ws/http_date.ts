@@ -9,7 +9,7 @@ export class HttpDate {
   #second = NaN;
   #text = "";
 
-  /** Returns the text of a time. `wall`: milliseconds since 1970, UTC. */
+  /** Returns the text of a time. `wall` is the time in milliseconds since 1970, UTC. */
   text(wall: number): string {
     const second = Math.floor(wall / 1000);
     if (second !== this.#second) {

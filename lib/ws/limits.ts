@@ -288,8 +288,8 @@ function whole(
 }
 
 /**
- * Returns a positive finite option, or `fallback` if it is not set. Throws if it is invalid.
- * `zeroIsNever`: whether 0 is allowed.
+ * Returns a positive finite option, or `fallback` if it is not set. Throws if it is invalid. With
+ * `zeroIsNever`, 0 is allowed.
  */
 function positive(
   name: string,

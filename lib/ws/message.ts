@@ -19,10 +19,13 @@ import type { Scratch } from "./scratch.ts";
 import { Utf8Check } from "./utf8.ts";
 import type { Inflated, InflatedPieces } from "./zlib.ts";
 
-/** Cost of inflating a message in addition to its length. Unit: the cost of one inflated byte. */
+/**
+ * Fixed cost of inflating a message, in addition to its length. The unit is the cost of one
+ * inflated byte.
+ */
 const INFLATE_BYTES = 1024;
 
-/** Cost of reading a frame. Unit: the cost of one inflated byte. */
+/** Cost of reading a frame. The unit is the cost of one inflated byte. */
 const FRAME_BYTES = 256;
 
 /** Receives the messages and control frames of a connection. */
@@ -33,7 +36,7 @@ export interface MessageSink {
   message(data: string | Uint8Array): void;
   /** Handles a control frame. */
   control(opcode: number, payload: Uint8Array): Rule | undefined;
-  /** Called when the memory used by the incomplete message has changed. `bytes`: its new size. */
+  /** Called when the memory used by the incomplete message has changed. `bytes` is its new size. */
   holds(bytes: number): void;
   /** Called when the peer has violated a rule. Nothing more is passed on. */
   fail(rule: Rule): void;
@@ -66,8 +69,8 @@ export class MessageReader implements FrameSink {
   /** Sum of the payload lengths in the headers of the message's frames so far, in bytes. */
   #announced = 0;
   /**
-   * Cost of frames and inflation since the owner last set this to 0. Unit: the cost of one inflated
-   * byte.
+   * Cost of frames and inflation since the owner last set this to 0. The unit is the cost of one
+   * inflated byte.
    */
   work = 0;
   /** The pieces of an incomplete message. */
@@ -146,7 +149,7 @@ export class MessageReader implements FrameSink {
     return last ? this.#wholeText(parts) : undefined;
   }
 
-  /** Handles a part of a compressed message. `last`: whether it is the end of the message. */
+  /** Handles a part of a compressed message. `last` is whether it is the end of the message. */
   #inflatedPart(parts: Parts, bytes: Uint8Array, last: boolean): Rule | undefined {
     const inflate = this.#inflate!;
     const broken = this.#gather(parts, inflate.next(bytes, this.#lengthMax));

@@ -61,8 +61,8 @@ export class ConnectionOutbox {
   #heldBytes = 0;
 
   /**
-   * `limits`: the maximum number of queued bytes. A message longer than the limit is accepted if
-   * nothing else is queued.
+   * `limits` contains the maximum number of queued bytes. A longer message is accepted if nothing
+   * else is queued.
    */
   constructor(
     stream: Stream,

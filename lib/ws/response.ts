@@ -35,7 +35,7 @@ export interface UpgradeRequest {
 /** The result of reading the next bytes of the response. */
 export type Answer =
   | { readonly state: "more" }
-  /** The WebSocket is open. `early`: the bytes after the head. */
+  /** The WebSocket is open. `early` contains the bytes after the head. */
   | {
     readonly state: "open";
     readonly protocol: string | undefined;

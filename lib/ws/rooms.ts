@@ -35,9 +35,9 @@ import {
 import { Scratch } from "./scratch.ts";
 
 /**
- * Default limit of a message to a room, in bytes: what fits into one frame between nodes with the
- * longest room name. It also applies without a cluster, so that a program that works on one node
- * works on several.
+ * Default limit of a message to a room, in bytes: the length that fits into one frame between nodes
+ * together with the longest room name. It also applies without a cluster, so that a program that
+ * works on one node works on several.
  */
 export const ROOM_MESSAGE_BYTES_MAX: number = 16 * 1024 * 1024 - 262;
 
@@ -285,8 +285,8 @@ export class Rooms {
   }
 
   /**
-   * Delivers a broadcast of another node to the members on this node. `text`: whether to send as
-   * text; bytes must then be valid UTF-8.
+   * Delivers a broadcast of another node to the members on this node. With `text`, the message is
+   * sent as text; bytes must then be valid UTF-8.
    */
   deliver(room: string, data: RoomMessage, text: boolean = typeof data === "string"): void {
     this.#append(room, data, undefined, text);
@@ -370,8 +370,8 @@ export class Rooms {
   }
 
   /**
-   * Throws {@linkcode RoomError} if the message is too long to be sent to other nodes. `more`:
-   * number of bytes that will be added to the message.
+   * Throws {@linkcode RoomError} if the message is too long to be sent to other nodes. `more` is
+   * the number of bytes that will be added to the message.
    */
   checkLength(room: string, data: RoomMessage, more: number = 0): void {
     if (typeof data !== "string") checkBytes(data);

@@ -21,8 +21,8 @@ export class TrustedProxies {
   #hasUnix = false;
 
   /**
-   * `entries`: addresses such as `"10.0.0.1"` and networks such as `"10.0.0.0/8"`. Throws an error
-   * created by `fail` if one is invalid.
+   * `entries` are addresses such as `"10.0.0.1"` and networks such as `"10.0.0.0/8"`. Throws an
+   * error created by `fail` if one is invalid.
    */
   constructor(entries: readonly string[], fail: (words: string) => Error) {
     for (const entry of entries) {

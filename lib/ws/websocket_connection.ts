@@ -63,14 +63,14 @@ const HELD_PIECE_BYTES = 4096;
 const INFLATED_PIECE_BYTES = 4096;
 
 /**
- * Amount of work after which other connections are served. Unit: the cost of one inflated byte. A
- * frame costs 256, a compressed message 1024 in addition to its length, and each received byte a
- * quarter, so this amount takes some milliseconds. Without this limit, a peer that sends pongs as
- * fast as it can would block the process on Deno, which reads while data is available.
+ * Amount of work after which other connections are served. The unit is the cost of one inflated
+ * byte. A frame costs 256, a compressed message 1024 in addition to its length, and each received
+ * byte a quarter, so this amount takes some milliseconds. Without this limit, a peer that sends
+ * pongs as fast as it can would block the process on Deno, which reads while data is available.
  */
 const WORK_A_TURN_MAX = 1024 * 1024;
 
-/** Cost of a control frame. Unit: the cost of one inflated byte. */
+/** Cost of a control frame. The unit is the cost of one inflated byte. */
 const CONTROL_WORK = 256;
 
 /** The settings that all connections of one server share. */
@@ -175,7 +175,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   #hasAll = false;
   /**
    * Work for the bytes and control frames that arrive while a handler's promise is pending, since
-   * other connections were last served. Unit: the cost of one inflated byte.
+   * other connections were last served. The unit is the cost of one inflated byte.
    */
   #aheadWork = 0;
   #endCode: number = CLOSE_CODES.abnormal;
@@ -209,7 +209,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     this.#heartbeat = new Heartbeat(terms.silence, terms.tickMs, terms.now());
   }
 
-  /** Starts reading the stream. `early`: the bytes after the request. */
+  /** Starts reading the stream. `early` contains the bytes after the request. */
   start(early: Uint8Array): void {
     this.#stream.handler = new StreamAdapter(this as WebSocketConnection<unknown>);
     this.#run("open", () => this.#terms.handlers.open?.(this));
