@@ -1,11 +1,11 @@
 /**
- * Measures everything in comparison with its peers, and writes the tables of `RECORD.md`, with the
- * machine, the versions, and how much of the machine other programs used during the measurement.
+ * Runs all comparisons and writes the tables of `RECORD.md`, with the machine, the versions, and
+ * the share of the machine that other programs used during the measurement.
  *
  *     deno task bench:all --only ws,codec --out tables.md
  *
- * Each table is a program of its own, which can also be run alone. With `FIRN_BENCH=tiny` the
- * shortest of them run at a tiny size, only to show that they run.
+ * Each table is printed by a separate program, which can also be run alone. With `FIRN_BENCH=tiny`,
+ * only the shortest programs run, at a tiny size, to verify that they work.
  *
  * @module
  */
@@ -22,17 +22,17 @@ import { isTiny } from "./kit.ts";
 import { bun, deno, version } from "./peers/programs.ts";
 import { say } from "./peers/rounds.ts";
 
-/** A table of the record. It is made by a program of this folder. */
+/** A table of `RECORD.md`, which a program of this folder prints. */
 interface Table {
   readonly name: string;
   readonly title: string;
   readonly program: string;
   readonly args: readonly string[];
-  /** The arguments with `--quick`. */
+  /** Arguments of the program with `--quick`. */
   readonly quick: readonly string[];
   /** Maximum time in minutes, after which the program is ended. */
   readonly minutes: number;
-  /** Whether it has a tiny size that takes a second or two. */
+  /** Whether the program can run at a tiny size, in a second or two. */
   readonly tiny?: boolean;
 }
 
@@ -207,7 +207,7 @@ function commit(): string | undefined {
   }
 }
 
-/** Runs the program of a table. Resolves to its output and, if it failed, the reason. */
+/** Runs the program of a table. Resolves to the program's output and, if it failed, the reason. */
 function run(file: string, args: readonly string[], minutes: number): Promise<{
   readonly text: string;
   readonly failure: string | undefined;

@@ -25,7 +25,7 @@ export interface Defaults {
   readonly secondsMin: number;
 }
 
-/** Prints the reason why the command line is invalid, and exits. */
+/** Prints why the command line is invalid, and exits. */
 export function refuse(bench: string, why: string): never {
   console.error(`${bench}: ${why}`);
   process.exit(2);

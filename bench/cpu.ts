@@ -29,7 +29,9 @@ export function descendants(pid: number): number[] {
   return children.flatMap((child) => [child, ...descendants(child)]);
 }
 
-/** Measures how much of the machine other programs use, from its creation on. */
+/**
+ * Measures the share of all cores that other programs use, beginning when this object is created.
+ */
 export class Others {
   readonly #busy: number = busyUs();
   readonly #own: number = ownUs();
@@ -51,7 +53,10 @@ function busyUs(): number {
     1000;
 }
 
-/** Returns the CPU time of this process and of all that it has started and waited for. */
+/**
+ * Returns the CPU time of this process, of its running descendants, and of the processes that these
+ * have waited for.
+ */
 function ownUs(): number {
   const pids = [process.pid, ...descendants(process.pid)];
   return pids.reduce((sum, pid) => sum + ticksOf(pid, 11, 12, 13, 14) * TICK_US, 0);

@@ -26,7 +26,8 @@ import { givenArguments } from "./command_arguments.ts";
 import { onRunnerGone } from "./runner.ts";
 
 /**
- * Time limit in milliseconds from the start until all nodes are connected, and of all of `--once`.
+ * Time limit in milliseconds for all nodes to be connected after the start, and for the whole run
+ * with `--once`.
  */
 const MS_MAX = 30_000;
 

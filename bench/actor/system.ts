@@ -14,11 +14,11 @@ export function benchSystem(): System {
   return system;
 }
 
-/** A promise that other code resolves repeatedly: each `next` waits for the next `give`. */
+/** Lets code wait for an event repeatedly: `next` returns a promise, and `give` resolves it. */
 export class Latch {
   #give: () => void = () => {};
 
-  /** Waits for the next `give`. */
+  /** Resolves at the next `give`. */
   next(): Promise<void> {
     return new Promise((resolve) => this.#give = resolve);
   }

@@ -53,7 +53,10 @@ const digest: Way = plain("crypto.subtle.digest", (task) => {
   crypto.subtle.digest("SHA-1", new Uint8Array(1)).then(task);
 });
 
-/** Sends itself a byte through a socket. When the byte is read, sockets have been polled. */
+/**
+ * Yields by sending a byte to itself through a socket. When the byte is read, sockets have been
+ * polled.
+ */
 const kick: Way = {
   name: "a byte through a socket of its own",
   async open() {

@@ -11,7 +11,10 @@ export function here(file: string): string {
   return fileURLToPath(new URL(file, import.meta.url));
 }
 
-/** A server. Its arguments are the database, and `full` or `normal`. */
+/**
+ * A compared server. Its command is called with two more arguments: the database, and `full` or
+ * `normal`.
+ */
 export interface Contender {
   readonly name: string;
   readonly command: readonly string[];
@@ -22,7 +25,7 @@ const DENO = ["deno", "run", "-A", "-q", "--no-lock"];
 /** The server that the others are compared with. */
 export const PLAIN: Contender = { name: "plain", command: [...DENO, here("plain.ts")] };
 
-/** All servers, in their order in a round. */
+/** The compared servers, in the order in which a round runs them. */
 export const CONTENDERS: readonly Contender[] = [
   PLAIN,
   { name: "Mesher, Deno", command: [...DENO, here("node.ts")] },

@@ -1,6 +1,7 @@
 /**
- * Fills a database with many events in a minute or two. Some are written as nodes write them. The
- * database copies these, each with a new id and with its words in the index.
+ * Fills a database with many events in a minute or two. A part is written through the storage, as
+ * nodes write events. The database then copies these events, each with a new id and with its words
+ * in the index.
  *
  * @module
  */
@@ -25,7 +26,10 @@ const OLD_DAYS = 60;
 /** Number of copies in one transaction. */
 const COPIES = 10;
 
-/** Stores `count` events of a project, half of them old. `database`: a file, or `postgres://…`. */
+/**
+ * Stores `count` events of a project, half of them old. `database` is a file or a `postgres://…`
+ * URL.
+ */
 export async function fill(
   storage: Storage,
   database: string,

@@ -42,7 +42,9 @@ const BODIES = 200;
 /** Maximum time in milliseconds that the client may need in addition to the measurement. */
 const EXTRA_MS = 60_000;
 
-/** Prepares the client and the bodies in a folder. Returns the reason if that is impossible. */
+/**
+ * Prepares the client and the bodies in a folder. Returns the reason if they cannot be prepared.
+ */
 export function prepareLoad(folder: string, ways: readonly Way[]): string | undefined {
   const made = spawnSync("gcc", ["-O2", "-o", join(folder, "load"), here("load.c")], {
     encoding: "utf8",

@@ -34,7 +34,10 @@ export interface Run {
   readonly way: Way;
   readonly contender: Contender;
   readonly seconds: number;
-  /** The fixed rate to try, in events per second. */
+  /**
+   * Upper bound of the fixed rate of the second part, in events per second. Undefined if only
+   * {@linkcode SHARE} limits the rate.
+   */
   readonly aim: number | undefined;
 }
 
@@ -46,13 +49,19 @@ export interface Figures {
    */
   readonly accepted: number;
   readonly stored: number;
-  /** Latency of requests at the maximum, in milliseconds. */
+  /** Latency of requests in the first part, at the maximum rate, in milliseconds. */
   readonly p50: number;
   readonly p99: number;
-  /** Events per second of the second part, and the accepted share. */
+  /**
+   * The fixed rate of the second part in events per second, and the number of events per second
+   * that were accepted in it.
+   */
   readonly rate: number;
   readonly held: number;
-  /** Latency from the due time to the response, and to the stored event, in milliseconds. */
+  /**
+   * Latencies in the second part, in milliseconds: from the due time of a request until its
+   * response, and from the request of a probe until its event is stored.
+   */
   readonly answered50: number;
   readonly answered99: number;
   readonly stored50: number;
@@ -67,8 +76,8 @@ export interface Figures {
 }
 
 /**
- * Runs a server. Returns the reason if that is impossible. Throws if an accepted event is not
- * stored.
+ * Runs a server. Resolves to the reason if the server cannot run. Throws if an accepted event is
+ * not stored.
  */
 export async function measure(run: Run): Promise<Figures | string> {
   const place = await newPlace(run.engine);

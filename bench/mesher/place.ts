@@ -33,7 +33,7 @@ export interface Place {
 
 let cluster: Promise<Cluster | string> | undefined;
 
-/** Creates a database. Resolves to the reason if that is impossible. */
+/** Creates a database. Resolves to the reason if it cannot be created. */
 export async function newPlace({ kind }: Engine): Promise<Place | string> {
   if (kind === "sqlite") return await newFile();
   // Enables fsync, which tests disable.

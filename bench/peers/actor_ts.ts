@@ -1,5 +1,5 @@
 /**
- * The runs of `actor-ts`, as its documentation and its own benches write them.
+ * Runs the measurements with `actor-ts`, written as in its documentation and its own benches.
  *
  *     deno run -A --no-config --v8-flags=--expose-gc bench/peers/actor_ts.ts send <module>
  *     bun bench/peers/actor_ts.ts send <module>

@@ -1,6 +1,6 @@
 /**
- * The contenders: Firn, Erlang/OTP, and other libraries for JavaScript: nact, Effect, actor-ts and
- * noex. Finds and prepares them, and reports the missing ones.
+ * The compared libraries: Firn, Erlang/OTP, and other libraries for JavaScript: nact, Effect,
+ * actor-ts and noex. Finds and prepares them, and reports the missing ones.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import type { Run } from "./rows.ts";
 /** Time in milliseconds within which a library must be bundled. */
 const BUNDLE_MS_MAX = 60_000;
 
-/** The libraries and their runs. */
+/** The libraries for JavaScript, with the program and the runs of each. */
 const LIBRARIES: readonly Library[] = [
   {
     name: "nact",
@@ -39,7 +39,8 @@ const LIBRARIES: readonly Library[] = [
     ],
     more: ["call-entity"],
   },
-  // Neither library is in the npm registry under its own name.
+  // The npm registry does not contain these two libraries, so their sources must be on this
+  // machine.
   { name: "actor-ts", program: "actor_ts.ts", sources: "ACTOR_TS" },
   { name: "noex", program: "noex.ts", sources: "NOEX" },
 ];
@@ -58,18 +59,22 @@ interface Library {
    */
   readonly package?: string;
   readonly sources?: string;
-  /** The lines of the module that is bundled. By default, it exports everything of the package. */
+  /**
+   * The source lines of the bundled module, which export what the program uses. By default, the
+   * module exports everything in the package.
+   */
   readonly exports?: readonly string[];
   /** Runs that the library supports in addition to {@linkcode LIBRARY_RUNS}. */
   readonly more?: readonly Run[];
 }
 
 /**
- * Runs of Firn only. Erlang has one kind of process, so it has a single run for several of these.
+ * Runs that only Firn has. Erlang has one kind of process, so one of its runs corresponds to
+ * several of Firn.
  */
 const OURS_ONLY: readonly Run[] = ["send-burst", "send-async", "spawn-async", "idle-async"];
 
-/** The run that only one library supports. */
+/** The run that only Effect supports. */
 const ENTITIES: Run = "call-entity";
 
 /** A contender of the comparison of actors. */

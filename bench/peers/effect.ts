@@ -1,6 +1,7 @@
 /**
- * The runs of `effect`. It has no actors but entities of a cluster, so an actor is what its users
- * write: a fiber that takes from a queue. The entities are measured as `call.entity`.
+ * Runs the measurements with `effect`. It has no actors except the entities of a cluster, which are
+ * measured as `call.entity`. In the other measurements, an actor is what users of Effect write: a
+ * fiber that takes messages from a queue.
  *
  *     deno run -A --no-config --v8-flags=--expose-gc bench/peers/effect.ts send <module>
  *     bun bench/peers/effect.ts send <module>
@@ -17,10 +18,13 @@ const { Deferred, Effect, Fiber, Layer, Queue, Schema, ...lib }: Untyped = await
   process.argv[3]!
 );
 
-/** An effect's generator. */
+/** The generator in which Effect programs are written. */
 type Steps = Generator<Untyped, unknown, Untyped>;
 
-/** Returns the effect that creates a queue and a fiber that handles each message that it takes. */
+/**
+ * Returns an effect that creates a queue, and a fiber that calls `handle` with each message of the
+ * queue.
+ */
 function actor(handle: (message: Untyped) => Untyped): Untyped {
   return Effect.gen(function* (): Steps {
     const queue = yield* Queue.unbounded();

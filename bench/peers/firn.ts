@@ -1,5 +1,5 @@
 /**
- * The runs of Firn on this runtime, through the public API.
+ * Runs the measurements with Firn on this runtime, through the public API.
  *
  *     deno run -A --v8-flags=--expose-gc bench/peers/firn.ts send
  *     bun bench/peers/firn.ts send

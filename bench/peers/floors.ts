@@ -1,7 +1,6 @@
 /**
- * The floors of the rows of `run.ts` on this runtime: the same programs with nothing but what the
- * language needs for them. An actor is an object with a queue, without names, links, limits, exits
- * and fairness.
+ * Measures lower bounds for the rows of `run.ts` on this runtime: the same programs without a
+ * library. An actor is an object with a queue, without names, links, limits, exits or fairness.
  *
  *     deno run -A --v8-flags=--expose-gc bench/peers/floors.ts send-async
  *     bun bench/peers/floors.ts send-async

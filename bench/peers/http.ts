@@ -1,6 +1,6 @@
 /**
  * Compares the HTTP servers of Firn, Deno and Bun, and `node:http`, by the CPU time of the server
- * per request: each answers "ok" on 32 kept connections with a request in flight.
+ * per request: each answers "ok" on 32 kept-alive connections with one request in flight on each.
  *
  *     deno run -A bench/peers/http.ts --seconds 5 --calm 60
  *

@@ -40,7 +40,10 @@ export function compileClient(folder: string): string | undefined {
   return status === 0 ? undefined : `gcc is not installed or failed: ${stderr ?? ""}`.trim();
 }
 
-/** A running load client. It is connected to one server, and sends only while that is measured. */
+/**
+ * A running load client. It is connected to one server, and sends only while that server is
+ * measured.
+ */
 export class LoadClient {
   readonly #child: ChildProcess;
   readonly #lines: Interface;

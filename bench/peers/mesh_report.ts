@@ -10,7 +10,7 @@ import { median, NOISE_RULE } from "../spread.ts";
 import { cellOf, type Results } from "./rounds.ts";
 import { draw } from "./table.ts";
 
-/** Returns the rows of these runs. */
+/** Returns a table with the metrics of these runs. */
 export function distTable(results: Results<Pair>, runs: readonly DistRun[]): string {
   const pairs = [...results.keys()];
   const called = (name: string): Pair | undefined => pairs.find((pair) => pair.name === name);

@@ -35,7 +35,7 @@ export interface DistRow {
   readonly limit?: number;
 }
 
-/** The units: the format of a value, and whether more is better. */
+/** The units, each with the format of a value and whether more is better. */
 export const DIST_UNITS = {
   "k/s": { scale: 1e-3, digits: 1, more: true },
   "s": { scale: 1, digits: 2, more: false },

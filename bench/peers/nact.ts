@@ -1,5 +1,5 @@
 /**
- * The runs of `npm:nact`, as far as it supports them.
+ * Runs the measurements that `npm:nact` supports.
  *
  *     deno run -A --no-config --v8-flags=--expose-gc bench/peers/nact.ts send <module>
  *     bun bench/peers/nact.ts send <module>

@@ -1,6 +1,6 @@
 /**
- * The runs of `@hamicek/noex`, as its documentation and its own bench write them. It has services
- * only, which are started by promises.
+ * Runs the measurements with `@hamicek/noex`, written as in its documentation and its own bench. It
+ * has only services, whose start returns a promise.
  *
  *     deno run -A --no-config --v8-flags=--expose-gc bench/peers/noex.ts send <module>
  *     bun bench/peers/noex.ts send <module>
@@ -104,8 +104,8 @@ async function spawnAndStop(n: number): Promise<void> {
 const AT_ONCE = 100;
 
 /**
- * Measures restarts: a service ends by an error, and its supervisor, which checks it every 50 ms,
- * restarts it. An error that a handler throws does not end a service.
+ * Measures restarts: a service exits because of an error, and its supervisor, which checks it every
+ * 50 ms, restarts it. An error that a handler throws does not end a service.
  */
 async function restart(n: number): Promise<void> {
   let started = (_ref: Ref): void => {};

@@ -13,10 +13,10 @@ const VERSION_MS_MAX = 15_000;
 /** Maximum duration in milliseconds of a run. A longer run is killed. */
 const RUN_MS_MAX = 60_000;
 
-/** The command of Deno: `DENO_BIN`, or `deno`. */
+/** The command that starts Deno: the environment variable `DENO_BIN`, or `deno`. */
 export const deno: string = process.env["DENO_BIN"] ?? "deno";
 
-/** The command of Bun: `BUN_BIN`, or `bun`. */
+/** The command that starts Bun: the environment variable `BUN_BIN`, or `bun`. */
 export const bun: string = process.env["BUN_BIN"] ?? "bun";
 
 /** Returns the version that a program prints, or undefined if it is missing. */

@@ -41,7 +41,7 @@ export interface Row {
   readonly limit?: number;
 }
 
-/** The units: the format of a value, and whether more is better. */
+/** The units, each with the format of a value and whether more is better. */
 export const UNITS = {
   "M/s": { scale: 1e-6, digits: 2, more: true },
   "B": { scale: 1, digits: 0, more: false },

@@ -1,9 +1,9 @@
 /**
  * Measures servers in interleaved turns. All servers of a comparison run at the same time, each
- * with a connected load client. One after another is loaded for a quarter of a second, in
- * alternating order, so that a machine whose speed varies affects all servers alike. Between its
- * turns a server should be idle, because it would otherwise slow down the others. Its use of the
- * CPU in this time is measured too.
+ * with a connected load client. The servers are loaded one after another for a quarter of a second
+ * each, in alternating order, so that changes in the speed of the machine affect all servers alike.
+ * Between its turns a server should be idle, because it would otherwise slow down the others. Its
+ * use of the CPU in this time is measured too.
  *
  * @module
  */

@@ -6,7 +6,7 @@
  *
  * Three servers: a client publishes 100 messages a second at the first; another receives at the
  * second, which is killed with SIGKILL after a third of the time, and reconnects to the third. Firn
- * with a channel with history in two copies and its own client; socket.io with its Redis Streams
+ * uses a channel with history in two copies, and its own client. socket.io uses its Redis Streams
  * adapter, connection state recovery and its own client. Needs redis-server, Node and npm.
  *
  * @module

@@ -1,5 +1,5 @@
 /**
- * The events of `events.ts`.
+ * The events that `events.ts` measures.
  *
  * @module
  */
@@ -116,7 +116,7 @@ function specs(count: number): { id: string; start: typeof start }[] {
   return Array.from({ length: count }, (_, i) => ({ id: `${i}`, start }));
 }
 
-/** All events. */
+/** All events that can be measured. */
 export const EVENTS: readonly Event[] = [
   exit("watchers", async (parts, target, count) => {
     for (const actor of await idleActors(parts, count)) actor.monitor(target.pid as Pid);

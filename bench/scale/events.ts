@@ -8,12 +8,12 @@
  *
  * A turn is what runs between two callbacks of `setImmediate`. No socket and no timer is handled
  * during a turn. Its cost is the CPU time of the main thread, so a busy machine does not change it.
- * Garbage collections that stop the main thread are part of it. To measure without them, give the young
- * generation of V8 room for the whole event:
+ * Garbage collections that stop the main thread are part of it. To measure without them, give the
+ * young generation of V8 room for the whole event:
  *
  *     deno run -A --v8-flags=--expose-gc,--semi-space-growth-factor=1,--min-semi-space-size=512,--max-semi-space-size=512 bench/scale/events.ts
  *
- * Each event runs in a process of its own.
+ * Each event runs in a separate process.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- its parent reads the lines
 /**
- * The other node of the events in `event_list.ts`: does something many times, prints its name and
- * the first id of its actors, and waits to be killed.
+ * The second node of the events in `event_list.ts`, in a separate process. Performs an action
+ * `count` times, prints its name and the id of its first actor, and waits until it is killed.
  *
  *     deno run -A bench/scale/far.ts <near node> <what> <count>
  *

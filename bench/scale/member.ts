@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- its parent reads the lines
 /**
- * A node of the scaling table, in a process of its own. Reads one command per line, and prints one
- * line for each when it is done. Ends when its standard input ends.
+ * A node of the scaling table, in a separate process. Reads one command per line, and prints one
+ * line when the command is done. Ends when its standard input ends.
  *
  *     deno run -A bench/scale/member.ts n1 [seed]
  *

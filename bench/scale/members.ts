@@ -1,5 +1,5 @@
 /**
- * Starts nodes in processes of their own (`member.ts`), and measures them together.
+ * Starts nodes in separate processes (`member.ts`), and measures them together.
  *
  * @module
  */
@@ -51,7 +51,7 @@ export class Member {
   }
 }
 
-/** A cluster that grows. */
+/** A cluster to which nodes are added. */
 export class Members {
   readonly all: Member[] = [];
 

@@ -1,5 +1,5 @@
 /**
- * A node of this process, and others in processes of their own, for the events of
+ * Starts a node in this process, and nodes in separate processes, for the events of
  * `event_list.ts`.
  *
  * @module
@@ -13,7 +13,7 @@ import { startServer } from "../peers/processes.ts";
 /** The cookie of all nodes. */
 export const COOKIE = "the benches' own";
 
-/** Time in milliseconds within which another node must have done its work. */
+/** Time limit in milliseconds for the start of a node in another process, including its action. */
 const START_MS = 120_000;
 
 /** A node in another process. */
@@ -40,7 +40,9 @@ export async function startNear(): Promise<Parts> {
   );
 }
 
-/** Starts a node in another process. Resolves when it has done `what` for `count` times. */
+/**
+ * Starts a node in another process. Resolves when it has performed the action `what` `count` times.
+ */
 export async function startFar(near: string, what: string, count: number): Promise<FarNode> {
   const file = fileURLToPath(new URL("far.ts", import.meta.url));
   const flags = "Deno" in globalThis ? ["run", "-A"] : [];

@@ -1,6 +1,6 @@
 /**
- * The rows of the scaling table: each measures one operation at one size. Nodes are real ones,
- * connected by TLS on loopback, each in a process of its own where their number is the size.
+ * The rows of the scaling table: each measures one operation at one size. The nodes are connected
+ * by TLS on loopback. If the size is the number of nodes, each node runs in a separate process.
  *
  * @module
  */

@@ -7,7 +7,7 @@
  *     bun bench/scale/table.ts --most 100000
  *
  * The growth is the exponent between the first and the last size: 0 constant, 1 linear, 2
- * quadratic. It is marked with "!" if it exceeds the theoretical minimum by more than a half.
+ * quadratic. It is marked with "!" if it exceeds the theoretical minimum by more than 0.5.
  *
  * @module
  */

@@ -19,7 +19,10 @@ import { join } from "node:path";
 import { examplesOf } from "./examples.ts";
 import { GENUINE_CONFIG } from "./std.ts";
 
-/** The module that examples import as "@firn/firn": the same, with cheap keys. */
+/**
+ * The module that examples import as "@firn/firn". It has the same exports, but nodes derive their
+ * keys without scrypt.
+ */
 const CHEAP = `export * from "ROOT/mod.ts";
 import { Node as Real } from "ROOT/mod.ts";
 import { startCheaply } from "ROOT/tests/kit/keys.ts";

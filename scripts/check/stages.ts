@@ -239,8 +239,8 @@ function isOfSuite(file: string): boolean {
 }
 
 /**
- * Returns whether a file is skipped on Bun: pairs of processes, most tests of Mesher's page, the
- * broken builds.
+ * Returns whether a file runs on Deno only: tests of pairs of processes, most tests of Mesher's
+ * page, and tests of broken builds.
  */
 function isForDeno(file: string): boolean {
   return /mesher_page_\w+_test|pictures_test|chaos\/broken_test/.test(file) || isMixedOnly(file);

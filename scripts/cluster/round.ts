@@ -1,7 +1,7 @@
 /**
- * A round: one client at each node joins a room and broadcasts in turn, and the round records who
- * received which broadcasts after how many microseconds. Each expected message must arrive exactly
- * once, and no other messages.
+ * A round: one client at each node joins a room and broadcasts in turn, and the round records which
+ * clients received which broadcasts, and after how many microseconds. Each expected message must
+ * arrive exactly once, and no other messages.
  *
  * @module
  */
@@ -70,7 +70,7 @@ class Ledger {
   readonly #clients: readonly ChatClient[];
   readonly #room: string;
   readonly #in = new Set<ChatClient>();
-  /** The numbers of the broadcasts with which a node finds out whether it knows all members. */
+  /** The numbers of the broadcasts by which a node determines whether it knows all members. */
   readonly #probes = new Set<number>();
   #sent = 0;
   #from: ChatClient | undefined;
