@@ -73,7 +73,7 @@ export interface AppOptions {
   readonly log: LogLine;
   readonly storage?: Storage | undefined;
   /**
-   * Returns a function that stores the secrets of a first start. `url`: the URL of the page.
+   * Returns a function that stores the secrets of a first start. `url` is the URL of the page.
    * Default: the secrets are only returned.
    */
   readonly keepSecrets?: ((url: string) => KeepSecrets) | undefined;

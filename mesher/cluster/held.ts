@@ -3,13 +3,13 @@
  * events than it has announced to its peers, so that the peers can report how many may be missing
  * if it is killed.
  *
- *     an event comes ──it fits under the ceiling──▶ accepted
+ *     an event arrives ──it fits under the ceiling──▶ accepted
  *          │ it does not
  *          └─▶ the next ceiling: sent to peers ──confirmed──▶ accepted
- *     a tick in which a lower one was enough ─▶ lower: sent to peers without waiting
+ *     a tick in which a lower ceiling was sufficient ─▶ it is lowered: sent to peers without waiting
  *
- * Ceilings are powers of two, so that a busy node rarely waits. A peer that does not answer in time
- * is not waited for, and may report too few.
+ * Ceilings are powers of two, so that a busy node rarely waits. The node does not wait for a peer
+ * that does not answer in time. That peer may report too few missing events.
  *
  * @module
  */

@@ -4,7 +4,7 @@
  *
  * If a node exits before it is ready for the first time, the others are stopped, and this process
  * exits with its status: a setting is wrong, or a port is in use. A node that was ready before is
- * restarted however it ends, unless it was told to stop. When this process ends, the nodes stop
+ * restarted whenever it ends, unless this process stops it. When this process ends, the nodes stop
  * (`parent.ts`).
  *
  * @module

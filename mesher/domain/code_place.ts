@@ -28,9 +28,10 @@ export function placeOf({ module, file }: Pick<Frame, "module" | "file">): strin
     .replace(/^[a-z][a-z0-9+.-]*:\/\/[^/]*/i, "")
     .replace(/[?#].*$/s, "")
     .replace(/^[a-z]:(?=\/)/i, "")
-    // Next.js: the id of a build.
+    // Replaces the id of a build (Next.js).
     .replace(/(\/_next\/(?:static|data)\/)(?!chunks\/|css\/|media\/)[^/]+/, "$1<build>")
-    // Versioned folders: releases/20260131120000, v1.2.3, node_modules/.pnpm/x@1.2.3.
+    // Replaces versions in the names of folders, such as releases/20260131120000, v1.2.3 and
+    // node_modules/.pnpm/x@1.2.3.
     .replace(/\/releases\/\d[\w.-]*/, "/releases/<n>")
     .replace(/@v?\d+\.\d+[^/]*/g, "")
     .replace(/(\/gems\/[\w-]{1,64}?)-\d[\w.]*(?=\/)/g, "$1")
@@ -39,10 +40,10 @@ export function placeOf({ module, file }: Pick<Frame, "module" | "file">): strin
     .replace(/[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}/gi, "<uuid>")
     .replace(/\/version\d+(?=\/)/, "/version<n>")
     .replace(/-\d{4}-\d{2}-\d{2}(?=\/)/, "-<n>")
-    // Android and Nix: the identifiers of an installation.
+    // Replaces the identifiers of an installation (Android and Nix).
     .replace(/(\/data\/app\/)(?:~~[^/]+\/)?([^/]+)-[^/]{22,}(?=\/)/, "$1$2")
     .replace(/(\/nix\/store\/)[a-z0-9]{32}-([a-z-]+)-[\d.]+(?=\/)/, "$1$2")
-    // The name of the user in a home folder, and the folders of one run of the program.
+    // Replaces the name of the user in a home folder, and the names of temporary folders.
     .replace(/^\/(?:home|Users)\/[^/]+/, "/home/<user>")
     .replace(/^\/(?:private\/)?(?:tmp|var\/tmp)\/[^/]+\/(?:\d+(?=\.))?/, "/tmp/<n>/")
     .replace(/(\/var\/cache\/[^/]+\/Container)\w{5,10}(?=\/)/, "$1<hash>");
@@ -50,7 +51,7 @@ export function placeOf({ module, file }: Pick<Frame, "module" | "file">): strin
     const isWhole = before === "/";
     return isHash(hash, BUNDLES.test(path), isWhole) ? `${before}<hash>` : all;
   }).replace(HEX, "$1<hash>");
-  // Bundlers: the numbers in the names of chunks.
+  // Replaces the numbers in the names of a bundler's chunks.
   return BUNDLES.test(path) ? name.replace(/(\/)\d+(?=[.-])/g, "$1<n>") : name;
 }
 
@@ -61,7 +62,7 @@ export function placeOf({ module, file }: Pick<Frame, "module" | "file">): strin
 function isHash(part: string, isBundle: boolean, isWhole: boolean): boolean {
   const isMixed = /[a-z]/.test(part) && /[A-Z]/.test(part);
   if (isWhole) return isBundle && isMixed && /\d/.test(part);
-  // esbuild: eight capital letters and digits.
+  // Hashes of esbuild have eight capital letters and digits.
   if (/^[A-Z0-9]{8}$/.test(part)) return true;
   if (part.length === 43) return isMixed;
   if (/[_-]/.test(part)) return isBundle && isMixed && part.length === 8;
@@ -79,13 +80,13 @@ export function functionOf(frame: Pick<Frame, "function" | "module" | "file">): 
   if (frame.function !== null && /^[A-Za-z_]{3,8}$/.test(frame.function)) return frame.function;
   const name = (frame.function ?? "")
     .replace(/^async\*? /, "")
-    // Ruby: blocks of a method, and methods of templates.
+    // Replaces the numbers of Ruby's blocks and template methods.
     .replace(/^(?:block|rescue|ensure)(?: \(\d+ levels\))? in /, "block in ")
     .replace(/_{2,3}\d+_\d+$/, "")
-    // Elixir and Erlang: anonymous functions.
+    // Replaces the numbers of anonymous functions (Elixir and Erlang).
     .replace(/-fun-\d+-$/, "-fun-<n>-")
-    // C and C++: copies that a compiler makes of a function, and lambdas. Swift, Objective-C, Perl
-    // and Firefox: closures.
+    // Removes the suffixes of copies that a compiler makes of a function (C and C++), and the
+    // numbers of lambdas and closures (C++, Swift, Objective-C, Perl, Firefox).
     .replace(/(?:\.(?:constprop|part|isra|cold|llvm)(?:\.\d+)*)+$/, "")
     .replace(/(\{lambda\([^{}]*\))#\d+\}/g, "$1}")
     .replace(/<lambda_[0-9a-f]+>/g, "<lambda>")
@@ -93,20 +94,20 @@ export function functionOf(frame: Pick<Frame, "function" | "module" | "file">): 
     .replace(/(_block_invoke)(?:[_.]\d+)+$/, "$1")
     .replace(/(__ANON__)\[.*\]$/, "$1")
     .replace(/(?:\/<)+$/, "/<")
-    // Rust: removes the hash of a symbol.
+    // Removes the hash of a symbol (Rust).
     .replace(/::h[0-9a-f]{16}$/, "")
     .replace(/17h[0-9a-f]{16}E?$/, "")
-    // PHP: removes the location from the name of a closure or an anonymous class.
+    // Removes the location from the name of a closure or an anonymous class (PHP).
     .replace(/\{closure:.*\}/, "{closure}")
     .replace(/@anonymous.*$/s, "@anonymous");
   if (/^(?:\?|<?anonymous>?|<unknown>)$/.test(name)) return "";
   // Minified names such as t, n or e differ between builds.
   if (name.length <= 2 && isBundle(frame)) return "";
   return classOf(name)
-    // Go: closures, and instances of generic functions.
+    // Replaces the numbers of closures, and the type arguments of generic functions (Go).
     .replace(/\.(?:func|gowrap)\d+(?:\.\d+)*/g, ".func<n>")
     .replace(/\[(?:\.\.\.|go\.shape\.[^\]]*)\]/g, "[…]")
-    // C#: local functions. F#: closures.
+    // Replaces the numbers of local functions (C#) and closures (F#).
     .replace(/\|\d+_\d+$/, "|<n>")
     .replace(/@\d+(?:-\d+)*$/, "@<n>");
 }

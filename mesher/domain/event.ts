@@ -63,9 +63,9 @@ export interface Exception {
   readonly type: string;
   readonly value: string;
   readonly module: string | null;
-  /** Whether the program handled it; null: unknown. */
+  /** Whether the program handled the exception; null if unknown. */
   readonly handled: boolean | null;
-  /** The mechanism that caught it, for example "onerror" or "signalhandler". */
+  /** The mechanism that caught the exception, for example "onerror" or "signalhandler". */
   readonly mechanism?: string;
   /** Whether the type names the mechanism and not the failure, for example SIGSEGV. */
   readonly synthetic?: true;

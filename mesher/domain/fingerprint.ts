@@ -33,7 +33,10 @@ export interface Grouping {
   readonly fingerprint: string;
   readonly grounds: Grounds;
   readonly title: string;
-  /** The place where it was thrown: `function (file)`; or the transaction; or empty. */
+  /**
+   * The place where the error was thrown, as `function (file)`. If the place is unknown, the
+   * transaction, or an empty text.
+   */
   readonly culprit: string;
 }
 

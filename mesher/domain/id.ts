@@ -30,7 +30,7 @@ export function bareId(id: string): string {
   return id.replaceAll("-", "");
 }
 
-/** Returns a new id for the current time. `dice`: at least ten random bytes. */
+/** Returns a new id for the current time. `dice` are at least ten random bytes. */
 export function idFrom(now: number, dice: Uint8Array): string {
   const bytes = new Uint8Array(16);
   new DataView(bytes.buffer).setBigUint64(0, BigInt(Math.max(0, Math.trunc(now))) << 16n);

@@ -24,7 +24,7 @@ const DATES = new RegExp(
     `(?:\\b${WEEKDAY},?\\s+)?(?:\\b${DAY}[\\s-](?:of\\s)?${MONTH}\\b(?:[\\s,-]+\\d{4})?|` +
     `\\b${MONTH}\\.?\\s${DAY}\\b(?!:)(?:,?\\s\\d{4}\\b)?|\\b${MONTH}\\s\\d{4}\\b)` +
     `(?:,?\\s(?:at\\s)?${CLOCK}${ZONE}(?:\\s\\d{4}\\b)?)?`,
-    // The format of Apache's logs.
+    // Matches the format of dates in Apache's logs.
     `\\b\\d{1,2}/${MONTH}/\\d{4}:${CLOCK}${ZONE}`,
     `\\b\\d{4}-\\d{2}-\\d{2}(?:[t ]${CLOCK}${ZONE})?`,
     `\\b\\d{1,2}[/.]\\d{1,2}[/.]\\d{4}(?:,?\\s${CLOCK}${ZONE})?`,
@@ -100,7 +100,7 @@ const RULES: readonly Rule[] = [
   [QUOTE, NAMED, "$1 $2"],
   [QUOTE, UNDEFINED_NAME, "name $1 is not defined"],
   [QUOTE, QUOTED, "<text>"],
-  // A key in PostgreSQL's messages: `(email)=(a@b.example)`.
+  // Replaces the value of a key in PostgreSQL's messages: `(email)=(a@b.example)`.
   [")=(", /\)=\([^)\n]{0,256}\)/g, ")=(<text>)"],
   ["?", /(?<=[\w/])\?[\w.~%[\]-]{1,64}=[^\s"'`<>)]*(?:<\w+>[^\s"'`<>)]*)*/g, "?<query>"],
   ["/", /(?<![\w/])\/(?:private\/)?(?:tmp|var\/tmp|var\/folders)\/[^\s,;:)\]]+/g, "<path>"],
@@ -111,7 +111,8 @@ const RULES: readonly Rule[] = [
   [DIGIT, /(?<![\w.>])-(?=\d)/g, ""],
   [DIGIT, /\b\d+\.\d+\.\d+-[0-9a-z][0-9a-z.-]*/g, "<n>"],
   [DIGIT, /\d+(?:[.,]\d+)*(?:e[+-]?\d+|(?:st|nd|rd|th)\b)?/g, "<n>"],
-  // Lists of values, and of rows, whose number differs: `in (1, 2, 3)`, `values (1, 2), (3, 4)`.
+  // Shortens lists of values and of rows, because their lengths differ: `in (1, 2, 3)`, `values (1,
+  // 2), (3, 4)`.
   [",", /(<\w+>|\?|%s|\$<n>|:<n>)(?:\s?,\s?\1)+/g, "$1"],
   [",", /(\([^()]{1,128}\))(?:\s?,\s?\1)+/g, "$1"],
 ];

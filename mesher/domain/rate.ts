@@ -36,7 +36,7 @@ export interface RateVerdict {
   readonly state: RateState;
 }
 
-/** Takes up to `wanted` events at `now`. `state`: null for the first call. */
+/** Takes up to `wanted` events at `now`. `state` is null for the first call. */
 export function takeRate(
   state: RateState | null,
   now: number,

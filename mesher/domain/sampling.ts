@@ -6,7 +6,7 @@
  * @module
  */
 
-/** Returns whether an event is kept. `rate`: 0 to 1. */
+/** Returns whether an event is kept. `rate` is the share of kept events, from 0 to 1. */
 export function isSampled(eventId: string, rate: number): boolean {
   if (rate >= 1) return true;
   if (!(rate > 0)) return false;

@@ -15,7 +15,10 @@
  */
 import { type Address, addressFrom, type AddressRange, isIn } from "../domain/address.ts";
 
-/** Returns the key of a client. `remote`: the peer's address; `proxies`: the trusted proxies. */
+/**
+ * Returns the key of a client. `remote` is the peer's address, and `proxies` are the trusted
+ * proxies.
+ */
 export function clientOf(
   headers: Headers,
   remote: string,

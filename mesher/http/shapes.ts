@@ -150,7 +150,7 @@ export function sessionShape(session: Session, shown: Session): Shape {
   };
 }
 
-/** Converts a key to JSON. `secret`: whether to include the key itself. */
+/** Converts a key to JSON. With `secret`, the JSON includes the key itself. */
 export function keyShape(key: ApiKey, secret: boolean): Shape {
   return {
     id: key.id,

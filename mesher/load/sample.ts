@@ -35,7 +35,7 @@ const ENVIRONMENTS = ["production", "production", "production", "staging"];
 const RELEASES = ["shop@2.4.0", "shop@2.4.1", "shop@2.5.0-rc1"];
 const BROWSERS = ["Firefox 145", "Chrome 142", "Safari 19", "Edge 142"];
 
-/** Returns an event. `random`: a number from 0 to 1. */
+/** Returns an event. `random` returns a number in [0, 1). */
 export function sampleEvent(random: () => number): Record<string, unknown> {
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!;
   const number = Math.floor(random() * 1_000_000);

@@ -13,7 +13,10 @@ export class Tally {
   readonly #statuses = new Map<number, number>();
   readonly #latencies: number[] = [];
 
-  /** Records the response to a request with `count` events. Status 0: there was no response. */
+  /**
+   * Records the response to a request with `count` events. Status 0 means that there was no
+   * response.
+   */
   answered(status: number, count: number, accepted: number, ms: number): void {
     this.#sent += count;
     this.#accepted += accepted;

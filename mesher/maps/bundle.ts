@@ -44,8 +44,8 @@ export class BundleError extends Error {
 const compressed = promisify(gzip);
 
 /**
- * Reads a bundle. Rejects with a `BundleError`. `given`: values of the request, used if the
- * manifest does not have them.
+ * Reads a bundle. Rejects with a `BundleError`. `given` contains values of the request, which are
+ * used if the manifest does not have them.
  */
 export async function readBundle(
   zip: Uint8Array,

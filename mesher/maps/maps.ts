@@ -126,7 +126,7 @@ function placeOf({ function: name, line, column }: Frame): MinifiedPlace {
   return { function: name, line: line!, column: column! };
 }
 
-/** Returns a frame with its place in the original source. `caller`: the frame that called it. */
+/** Returns a frame with its place in the original source. `caller` is the frame that called it. */
 function originalFrame(
   frame: Frame,
   caller: Frame | undefined,

@@ -46,8 +46,8 @@
  * }} Project
  */
 /**
- * An issue. `recent`: the number of its events in the last day; null except in the list of top
- * issues.
+ * An issue. `recent` is the number of its events in the last day, and null except in the list of
+ * top issues.
  *
  * @typedef {{
  *   id: string, projectId: string, title: string, culprit: string, level: Level,
@@ -71,7 +71,7 @@
  * @typedef {{ fingerprint: string, title: string, culprit: string, mergedAt: number | null }} Fingerprint
  */
 /**
- * An entry in the activity of an issue. `userId`: null for the system.
+ * An entry in the activity of an issue. `userId` is null for the system.
  *
  * @typedef {{
  *   id: string, kind: string, userId: string | null, data: Record<string, unknown>,
@@ -136,7 +136,7 @@
  * @typedef {{ at: number, count: number }} Bucket
  */
 /**
- * The counts of a project. `fresh`: the number of issues that were first seen in the last day.
+ * The counts of a project. `fresh` is the number of issues that were first seen in the last day.
  *
  * @typedef {{ unresolved: number, events: number, fresh: number }} Health
  */
@@ -172,7 +172,7 @@
  * }} ApiKey
  */
 /**
- * A session or a token of the user. `isThis`: whether the page itself uses it.
+ * A session or a token of the user. `isThis` is whether the page itself uses it.
  *
  * @typedef {{
  *   id: string, kind: "session" | "token", scopes: string[] | null, label: string, isThis: boolean,
@@ -187,7 +187,7 @@
  * }} Member
  */
 /**
- * A page of a list. `next`: the additional query of the next page, or null.
+ * A page of a list. `next` is the additional query of the next page, or null.
  *
  * @template T
  * @typedef {{ rows: T[], next: Record<string, string> | null }} Page
@@ -196,7 +196,7 @@
 /** The values of one tag. @typedef {{ key: string, values: ValueCount[] }} Tag */
 
 /**
- * A node of the cluster, with its counters. `isHere`: whether it serves the page.
+ * A node of the cluster, with its counters. `isHere` is whether it serves the page.
  *
  * @typedef {{
  *   name: string, isHere: boolean, load: number, unstored: number, accepted: number,
@@ -224,7 +224,7 @@
  */
 /** The supervision tree of a node. @typedef {{ node: string, root: TreeNode | null }} Tree */
 /**
- * A lost node. `most`: the maximum number of its events that may be missing.
+ * A lost node. `most` is the maximum number of its events that may be missing.
  *
  * @typedef {{ node: string, at: number | null, reason: string, most: number | null }} Loss
  */

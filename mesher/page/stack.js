@@ -24,7 +24,8 @@ export function stack(exceptions) {
 }
 
 /**
- * Draws one exception. `depth`: its position in the chain, 0 for the one finally thrown.
+ * Draws one exception. `depth` is its position in the chain, 0 for the exception that was finally
+ * thrown.
  *
  * @param {model.Exception} exception
  * @param {number} depth

@@ -40,7 +40,7 @@ export class Rejections {
     this.#now = now;
   }
 
-  /** Counts a rejection. `detail`: a sentence without any data from clients. */
+  /** Counts a rejection. `detail` is a sentence without any data from clients. */
   add(reason: RejectionReason, project: string | null, detail: string, by: number = 1): void {
     if (by <= 0) return;
     this.#counters.addLabelled("rejected", reason, by);

@@ -19,7 +19,7 @@ export const WEBHOOK_MS_MAX = 5_000;
 /** The result of an attempt to deliver. */
 export type Attempt =
   | { readonly kind: "delivered" }
-  /** The attempt has failed. `again`: whether another attempt may succeed. */
+  /** The attempt has failed. `again` is whether another attempt may succeed. */
   | { readonly kind: "failed"; readonly why: string; readonly again: boolean };
 
 /** Options of an attempt. */

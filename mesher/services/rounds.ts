@@ -1,6 +1,6 @@
 /**
- * Periodic tasks that run once in the cluster. Each is a singleton, which moves to another node if
- * its node is lost.
+ * Periodic tasks, each of which runs on one node of the cluster at a time. A task is a singleton,
+ * which moves to another node if its node is lost.
  *
  * @module
  */

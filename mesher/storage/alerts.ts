@@ -42,7 +42,10 @@ export interface Alerts {
     status: AlertStatus | undefined,
     page: PageRequest,
   ): Promise<Page<Alert>>;
-  /** Changes an active alert to acknowledged. `wrong_state`: it is not active. */
+  /**
+   * Changes an active alert to acknowledged. The reason `wrong_state` means that the alert is not
+   * active.
+   */
   acknowledgeAlert(
     orgId: string,
     alertId: string,

@@ -45,8 +45,8 @@ export interface Dialect {
   /** Returns the condition that the tags of `events e` contain all pairs of a JSON object. */
   tagsHold(param: string): string;
   /**
-   * Returns the condition that `events e` contains all words of `wordsQuery`. `slice`: the caller
-   * needs only the events of this slice, so that the engine may search only those.
+   * Returns the condition that `events e` contains all words of `wordsQuery`. With `slice`, the
+   * engine may search only the events of that slice.
    */
   wordsMatch(param: string, slice?: SliceParams): string;
   /** Returns the parameter for `wordsMatch`. */

@@ -23,8 +23,8 @@ export interface NewEvent {
 /** The result of writing one event of a batch. */
 export type EventOutcome =
   /**
-   * The event is stored. `first`: its issue is new. `regressed`: the event has reopened its
-   * resolved issue.
+   * The event is stored. `first` is whether its issue is new, and `regressed` whether the event has
+   * reopened its resolved issue.
    */
   | {
     readonly kind: "stored";

@@ -89,8 +89,8 @@ export interface Issues {
   issue(orgId: string, issueId: string): Promise<Issue | null>;
   /**
    * Sets the state: resolve, archive (ignore), unresolve, discard. Returns the updated issue, or
-   * null. Setting the current state is not an error. `changed`: whether the state was different
-   * before. `by`: the user, for the issue's activity.
+   * null. Setting the current state is not an error. `changed` is whether the state was different
+   * before. `by` is the user, for the issue's activity.
    */
   setIssueStatus(
     orgId: string,
@@ -100,7 +100,7 @@ export interface Issues {
   ): Promise<{ readonly issue: Issue; readonly changed: boolean } | null>;
   /**
    * Resolves an issue in the next release: only events of releases after the project's latest one
-   * reopen it. `no_release`: the project has no releases.
+   * reopen it. The reason `no_release` means that the project has no releases.
    */
   resolveInNextRelease(
     orgId: string,

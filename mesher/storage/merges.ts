@@ -28,8 +28,8 @@ export interface IssueFingerprint {
 /** Merging and splitting of issues. */
 export interface Merges {
   /**
-   * Merges issues into `targetId`, which keeps its title and state. `busy`: events of one of them
-   * are still being moved by an earlier call.
+   * Merges issues into `targetId`, which keeps its title and state. The reason `busy` means that
+   * events of one of them are still being moved by an earlier call.
    */
   mergeIssues(
     orgId: string,

@@ -37,7 +37,7 @@ export interface Member {
 
 /** Queries and changes of organisations and their members. */
 export interface Organisations {
-  /** Creates an organisation owned by `ownerId`. `slug`: unique in all of Mesher. */
+  /** Creates an organisation owned by `ownerId`. `slug` must be unique in all of Mesher. */
   createOrganisation(
     input: { readonly name: string; readonly slug: string; readonly ownerId: string },
   ): Promise<Result<Organisation, "slug_taken" | "no_user">>;

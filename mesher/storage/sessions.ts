@@ -25,7 +25,7 @@ export interface Session {
 
 /** Queries and changes of sessions and tokens. */
 export interface Sessions {
-  /** Creates a session or a token. `secretHash`: the hash from `domain/secret.ts`. */
+  /** Creates a session or a token. `secretHash` is the hash from `domain/secret.ts`. */
   createSession(
     input: {
       readonly userId: string;

@@ -16,7 +16,7 @@ const PAGE_BYTES = 8_192;
 /** Number of pages in the log at which it is checkpointed: 32 MiB. */
 const LOG_PAGES = 4_000;
 
-/** Applies the settings. `fullSync`: whether a transaction waits for the disk. */
+/** Applies the settings. With `fullSync`, a transaction waits for the disk. */
 export function setModes(db: DatabaseSync, fullSync: boolean, busyMs: number): void {
   db.exec(`PRAGMA busy_timeout = ${busyMs}`);
   db.exec(`PRAGMA page_size = ${PAGE_BYTES}`);

@@ -24,7 +24,7 @@ export interface Credentials {
 
 /** Queries and changes of users. */
 export interface Users {
-  /** Creates a user. `passwordHash`: the hash from `domain/password.ts`. */
+  /** Creates a user. `passwordHash` is the hash from `domain/password.ts`. */
   createUser(
     input: {
       readonly email: string;

@@ -236,7 +236,7 @@ async function loggedIn({ request, url, remote, mesher }: RouteInput): Promise<U
 }
 
 /**
- * Throws 409 if the organisation or the user has reached a quota. `user`: null for a new account.
+ * Throws 409 if the organisation or the user has reached a quota. `user` is null for a new account.
  */
 async function mustHaveRoom(
   { mesher }: RouteInput,

@@ -13,7 +13,7 @@ import { attempt, load } from "./work.js";
 /** @import { Child } from "../dom.js" */
 
 /**
- * A key or a token in the list. `secret`: the key itself, if it can be shown again.
+ * A key or a token in the list. `secret` is the key itself, if it can be shown again.
  *
  * @typedef {{ id: string, label: string, details: Child[], isRevoked: boolean, secret?: string | null }} Secret
  */

@@ -67,7 +67,7 @@ export function clusterView({ app, signal }) {
 }
 
 /**
- * Draws the state of the cluster. `gone`: nodes that are no longer connected.
+ * Draws the state of the cluster. `gone` are nodes that are no longer connected.
  *
  * @param {model.Cluster} cluster
  * @param {readonly model.ClusterNode[]} gone
@@ -115,7 +115,7 @@ function draw({ nodes, isAlone, helps, names, trees, losses, storage, totals }, 
 }
 
 /**
- * Draws a connected node. `top`: the highest load of all nodes, which has a full bar.
+ * Draws a connected node. `top` is the highest load of all nodes, which has a full bar.
  *
  * @param {model.ClusterNode} node
  * @param {number} top
@@ -286,7 +286,7 @@ function nameTable(names) {
 }
 
 /**
- * Draws a part of a supervision tree as rows. `depth`: the level of indentation.
+ * Draws a part of a supervision tree as rows. `depth` is the level of indentation.
  *
  * @param {model.TreeNode} tree
  * @param {number} depth

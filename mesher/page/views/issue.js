@@ -255,7 +255,7 @@ function showTags(body, issueId, signal) {
 }
 
 /**
- * Returns the tabs of the view. `which`: the current tab, or the id of an event.
+ * Returns the tabs of the view. `which` is the current tab, or the id of an event.
  *
  * @param {string} issueId
  * @param {string} which

@@ -13,7 +13,7 @@ import { copyable, field, select } from "../parts/controls.js";
 const CHOSEN = "mesher.program";
 
 /**
- * The programs with instructions. `install`: the command that installs the SDK.
+ * The programs with instructions. `install` is the command that installs the SDK.
  *
  * @type {readonly { id: string, text: string, install?: string, code: (dsn: string) => string }[]}
  */

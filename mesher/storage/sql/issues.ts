@@ -21,7 +21,7 @@ import { issueIds } from "./search.ts";
 /** The condition that an issue of `issues i` belongs to an organisation. */
 const OF_ORG = ofOrg("$2", "i");
 
-/** The column by which each sort order sorts. */
+/** The sort orders, each with its column. */
 const SORTS = {
   last_seen: "last_seen",
   first_seen: "first_seen",

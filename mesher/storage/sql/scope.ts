@@ -8,8 +8,8 @@ import type { Database, Query } from "../database.ts";
 import type { Result } from "../result.ts";
 
 /**
- * Returns the condition that the project of a row belongs to the organisation in `param`. `alias`:
- * the alias of its table.
+ * Returns the condition that the project of a row belongs to the organisation in `param`. `alias`
+ * is the alias of its table.
  */
 export function ofOrg(param: string, alias?: string): string {
   const column = alias === undefined ? "project_id" : `${alias}.project_id`;

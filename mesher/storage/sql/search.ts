@@ -146,8 +146,8 @@ function narrow(db: Database, where: Conditions, filter: EventFilter, page: Page
 }
 
 /**
- * Returns the matching rows, newest first. `isFew`: few rows match, so they are found by their
- * words and then sorted, instead of being read from an index by time.
+ * Returns the matching rows, newest first. With `isFew`, the rows are found by their words and then
+ * sorted, instead of being read from an index by time.
  */
 function rowsOf(
   db: Database,
