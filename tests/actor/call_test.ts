@@ -29,7 +29,7 @@ function outcome(promise: Promise<unknown>) {
   return seen;
 }
 
-test("call resolves to the reply of a handler, a loop, or an actor that the call was forwarded to", async () => {
+test("call resolves to the reply, whether a handler, a loop or another actor sends it", async () => {
   const system = new ManualSystem();
   const handler = system.start(() => (call: Call<number, number>) => call.reply(call.request + 1));
   const loop = system.start<Call<number, number>, []>(async (self) => {
@@ -65,7 +65,7 @@ test("call rejects with CallTimeoutError after the timeout, by default 5 seconds
   system.stop();
 });
 
-test("call waits forever if the timeout is Infinity, and rejects an invalid timeout", async () => {
+test("call waits without a time limit if the timeout is Infinity, and rejects an invalid timeout", async () => {
   const system = new ManualSystem();
   const { pid, self, calls } = server(system);
   const seen = outcome(system.call(pid, "?", { timeout: Infinity }));
@@ -110,7 +110,7 @@ for (const reason of ["normal", "kill", { my: "reason" }, new Error("a crash")])
   });
 }
 
-test("call rejects when the callee exits with the call in its mailbox, or while reading it", async () => {
+test("call rejects if the callee exits before it has replied", async () => {
   const system = new ManualSystem();
   const busy = system.start(() => new Promise(() => {}));
   const crashing = system.start(() => () => {
@@ -126,7 +126,7 @@ test("call rejects when the callee exits with the call in its mailbox, or while 
   assertEquals(system.wheel.size, 0);
 });
 
-test("call rejects with the signal's reason when it is aborted, before or during the call", async () => {
+test("call rejects with the reason of its AbortSignal if the signal is aborted", async () => {
   const system = new ManualSystem();
   const { pid, self, calls } = server(system);
   const why = new Error("given up");
@@ -167,7 +167,7 @@ test("call removes its abort listener when it settles", async () => {
   system.stop();
 });
 
-test("Call.reply and Call.refuse take effect once", async () => {
+test("Call.reply and Call.refuse have no effect on a call that is already answered", async () => {
   const system = new ManualSystem();
   const { pid, calls } = server(system);
   const seen = [outcome(system.call(pid, 1)), outcome(system.call(pid, 2))];
@@ -182,7 +182,7 @@ test("Call.reply and Call.refuse take effect once", async () => {
   system.stop();
 });
 
-test("call: the time limit begins at the end of the turn that made the call", async () => {
+test("The time limit of a call begins at the end of the turn in which the call is made", async () => {
   const system = new ManualSystem();
   const { pid } = server(system);
   const caller = system.start(() => async () => {
@@ -202,7 +202,7 @@ test("call: the time limit begins at the end of the turn that made the call", as
   system.stop();
 });
 
-test("call reads no clock if it is answered in the next turn", async () => {
+test("call rarely reads the clock if it is answered in the next turn", async () => {
   const system = new ManualSystem();
   const pid = system.start(() => (call: Call<number, number>) => call.reply(call.request));
   await system.call(pid, 0);
@@ -226,7 +226,7 @@ test("calls may be answered in any order, each with its own reply", async () => 
   system.stop();
 });
 
-test("a call ends with the calling actor, and leaves no state at the callee", async () => {
+test("a call is removed from the callee when the calling actor exits", async () => {
   const system = new ManualSystem();
   const { pid, self, calls } = server(system);
   const steps: unknown[] = [];
@@ -247,7 +247,7 @@ test("a call ends with the calling actor, and leaves no state at the callee", as
   system.stop();
 });
 
-test("a call that an actor does not await ends when the actor exits, without an unhandled rejection", async () => {
+test("a call that its actor never awaits causes no unhandled rejection when the actor exits", async () => {
   const system = new ManualSystem();
   const { pid, self } = server(system);
   const caller = system.start(async (self) => {
@@ -262,7 +262,7 @@ test("a call that an actor does not await ends when the actor exits, without an 
   system.stop();
 });
 
-test("an answered call leaves no state at caller and callee", async () => {
+test("an answered call leaves no state in the caller or the callee", async () => {
   const system = new ManualSystem();
   const { pid, self, calls } = server(system);
   const caller = system.puppet();
@@ -299,7 +299,7 @@ const SELF_CALLS: readonly [string, (self: Self, system: System) => Promise<unkn
 ];
 
 for (const [how, call] of SELF_CALLS) {
-  test(`an actor that calls itself ${how} fails at once with calling_self, and continues`, async () => {
+  test(`a call of an actor to itself ${how} rejects at once with the code calling_self`, async () => {
     const system = new ManualSystem();
     const seen: unknown[] = [];
     const pid = system.startWith<unknown, []>({ name: "me" }, (self) => async (message) => {
@@ -317,7 +317,7 @@ for (const [how, call] of SELF_CALLS) {
 }
 
 for (const [policy, kept] of [["dropNewest", [0, 1]], ["dropOldest", [1, 2]]] as const) {
-  test(`a call dropped by a full mailbox is rejected at once, with ${policy}`, async () => {
+  test(`a call that a full mailbox drops rejects at once with the policy ${policy}`, async () => {
     const system = new ManualSystem();
     const got: unknown[] = [];
     const pid = system.startWith(
@@ -359,18 +359,18 @@ test("a handler may call its own actor if it does not await the call", async () 
 
 /** Ways of not awaiting a call that fails. */
 const FORGETFUL: readonly [string, (call: Promise<unknown>) => unknown][] = [
-  ["it alone", () => {}],
-  ["a then of it", (call) => void call.then(() => {})],
-  ["a finally of it", (call) => void call.finally(() => {})],
-  ["a then of a then", (call) => void call.then(() => {}).then(() => {})],
-  ["a catch that throws again", (call) =>
+  ["ignores its promise", () => {}],
+  ["adds a then without a rejection handler", (call) => void call.then(() => {})],
+  ["adds a finally", (call) => void call.finally(() => {})],
+  ["adds a chain of two thens", (call) => void call.then(() => {}).then(() => {})],
+  ["adds a catch that throws again", (call) =>
     void call.catch((error) => {
       throw error;
     })],
 ];
 
 for (const [what, forget] of FORGETFUL) {
-  test(`a failed call ends only the actor that did not await ${what}`, async () => {
+  test(`a failed call ends an actor that ${what}`, async () => {
     const system = new ManualSystem();
     const crashes: Crash[] = [];
     system.events.on("crash", (crash) => void crashes.push(crash));
@@ -395,21 +395,21 @@ for (const [what, forget] of FORGETFUL) {
 
 /** Ways of handling the rejection of a call. */
 const HANDLED: readonly [string, (call: Promise<unknown>) => unknown][] = [
-  ["awaits it", async (call) => {
+  ["awaits it in a try block", async (call) => {
     try {
       await call;
     } catch {
       // The rejection is ignored on purpose.
     }
   }],
-  ["catches it", (call) => void call.catch(() => {})],
-  ["has a second argument of then", (call) => void call.then(() => {}, () => {})],
-  ["waits for all of them", async (call) => void await Promise.allSettled([call])],
-  ["returns it", async (call) => {
+  ["adds a catch", (call) => void call.catch(() => {})],
+  ["passes a rejection handler to then", (call) => void call.then(() => {}, () => {})],
+  ["awaits Promise.allSettled", async (call) => void await Promise.allSettled([call])],
+  ["awaits it in an inner function", async (call) => {
     const later = async () => await call;
     await later().catch(() => {});
   }],
-  ["awaits it after something else", async (call) => {
+  ["awaits another promise first", async (call) => {
     await Promise.resolve();
     await call.catch(() => {});
   }],
@@ -430,7 +430,7 @@ for (const [what, handle] of HANDLED) {
   });
 }
 
-test("a failed call that was made outside of actors and is not awaited is reported as a crash event", async () => {
+test("a failed call outside of actors is reported as a crash event if it is not awaited", async () => {
   const system = new ManualSystem();
   const crashes: Crash[] = [];
   system.call("nobody", "unheard");
@@ -479,7 +479,7 @@ test("the error of a call has the stack of its caller", async () => {
   system.stop();
 });
 
-test("call that fails at once and is retried forever does not starve timers", async () => {
+test("a call that fails at once does not starve timers if it is retried in a loop", async () => {
   await withSystem(async (system) => {
     let rounds = 0;
     let over = false;

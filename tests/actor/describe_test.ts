@@ -39,7 +39,7 @@ const TERMS: readonly [unknown, string][] = [
 ];
 
 for (const [term, text] of TERMS) {
-  test(`describe returns ${text.slice(0, 50)}`, () => {
+  test(`describe returns the text ${text.slice(0, 50)}`, () => {
     assertEquals(describe(term), text);
   });
 }
@@ -59,7 +59,7 @@ test("describe terminates for terms that are cyclic, wide, deep or long", () => 
   }
 });
 
-test("describe never throws, whatever getters, proxies and prototypes do", () => {
+test("describe never throws, whatever a getter, a proxy or a prototype does", () => {
   const no = (): never => {
     throw new Error("no");
   };
@@ -83,7 +83,7 @@ test("describe never throws, whatever getters, proxies and prototypes do", () =>
   }
 });
 
-test("describeFully returns an error with its stack, and without one if it has none", () => {
+test("describeFully returns the stack of an error, or its name and message if it has no stack", () => {
   const error = new Error("a crash");
   assertEquals(describeFully(error).split("\n")[0], "Error: a crash");
   assertEquals(describeFully(error), error.stack!);

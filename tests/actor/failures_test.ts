@@ -3,7 +3,7 @@ import { Failures } from "../../lib/actor/failures.ts";
 import { ManualSystem } from "../kit/system.ts";
 import { test } from "../kit/test.ts";
 
-test("Failures records the caller of an error or a promise per system, even if it is frozen", () => {
+test("Failures records, for each system, the actor that an error or a promise belongs to", () => {
   const system = new ManualSystem();
   const [one, two] = [system.puppet().self, system.puppet().self];
   const [mine, other] = [new Failures(), new Failures()];

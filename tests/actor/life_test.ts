@@ -2,6 +2,7 @@ import process from "node:process";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { DEAD_USES_MAX } from "../../lib/actor/actor.ts";
 import type { Call } from "../../lib/actor/call.ts";
+import { describe } from "../../lib/actor/describe.ts";
 import { ActorExitError } from "../../lib/actor/errors.ts";
 import type { Self } from "../../lib/actor/self.ts";
 import type { System } from "../../lib/actor/system.ts";
@@ -59,7 +60,7 @@ const BODIES: readonly [string, (self: Self) => unknown, unknown][] = [
 ];
 
 for (const [how, body, reason] of BODIES) {
-  test(`spawn: a body that ${how} ends with ${String(reason)}`, async () => {
+  test(`an actor whose body ${how} has the exit reason ${describe(reason)}`, async () => {
     const system = new ManualSystem();
     const ends: unknown[] = [];
     system.events.on("exit", (end) => void ends.push(end));
@@ -96,7 +97,7 @@ const HANDLERS: readonly [string, (self: Self) => unknown, unknown][] = [
 ];
 
 for (const [how, act, reason] of HANDLERS) {
-  test(`a handler that ${how} ends its actor, which handles no more messages`, async () => {
+  test(`a handler that ${how} ends its actor before the next message`, async () => {
     const system = new ManualSystem();
     const ends: unknown[] = [];
     const got: unknown[] = [];
@@ -147,7 +148,7 @@ test("a handler's promise delays the next message until it resolves", async () =
   assertEquals([log.slice(7), system.size, self.isAlive], [["end 4"], 0, false]);
 });
 
-test("a handler may receive messages while it waits, and handles the rest afterwards", async () => {
+test("a handler that calls receive takes a queued message before the next one is handled", async () => {
   const system = new ManualSystem();
   const log: unknown[] = [];
   const pid = system.start<unknown, []>((self) => async (message) => {
@@ -190,7 +191,7 @@ test("an actor that is killed before its first turn does not run", async () => {
   assertEquals(ran, false);
 });
 
-test("spawnLink and spawnMonitor link atomically, even with a child that ends at once", async () => {
+test("spawnLink and spawnMonitor link or monitor a child that exits in its first turn", async () => {
   const system = new ManualSystem();
   const parent = system.puppet({ trap: true });
   const linked = parent.self.spawnLink(() => {});
@@ -204,7 +205,7 @@ test("spawnLink and spawnMonitor link atomically, even with a child that ends at
   system.stop();
 });
 
-test("a chain of 100,000 actors, each spawned by the previous one, is spawned and ends", async () => {
+test("a chain of 100,000 linked actors, each spawned by the one before, ends without deep recursion", async () => {
   const system = new ManualSystem();
   let depth = 0;
   let last: Self | undefined;
@@ -261,7 +262,7 @@ test("self throws ActorExitError from synchronous methods after its actor has ex
   system.stop();
 });
 
-test("self of an exited actor ignores further uses, except exit, after it has thrown DEAD_USES_MAX times", async () => {
+test("self of an exited actor ignores method calls, except exit, after DEAD_USES_MAX errors", async () => {
   const system = new ManualSystem();
   const other = system.puppet();
   const { self, pid } = system.puppet();
@@ -306,7 +307,7 @@ const WAITS: readonly [string, (self: Self, to: Pid<Call<number, number>>) => Pr
   ];
 
 for (const [what, wait] of WAITS) {
-  test(`${what} never settles on a self whose actor has exited`, async () => {
+  test(`${what} stays pending on the self of an exited actor`, async () => {
     const system = new ManualSystem();
     const other = system.puppet();
     const { self, pid } = system.puppet();
@@ -320,7 +321,7 @@ for (const [what, wait] of WAITS) {
   });
 }
 
-test("task.await no longer settles in a loop around a task of an exited actor", async () => {
+test("task.await of an exited actor's task stays pending after DEAD_USES_MAX rejections", async () => {
   const system = new ManualSystem();
   const { self, pid } = system.puppet();
   const waits = task.async(self as Self, () => new Promise(() => {}));
@@ -414,7 +415,7 @@ test("self.signal is aborted when the actor exits, after the rest of its cleanup
   system.stop();
 });
 
-test("an actor that is killed while it awaits something exits at once", async () => {
+test("an actor that is killed during an await exits at once", async () => {
   const system = new ManualSystem();
   let go = (): void => {};
   const after: unknown[] = [];
@@ -432,7 +433,7 @@ test("an actor that is killed while it awaits something exits at once", async ()
   assertEquals(after, ["runs on"]);
 });
 
-test("send to an exited or unknown actor is a dead letter; messages in its mailbox are not", async () => {
+test("a message that is sent to an exited actor is a dead letter", async () => {
   const system = new ManualSystem();
   const letters: unknown[] = [];
   const { pid } = system.puppet();
@@ -447,7 +448,7 @@ test("send to an exited or unknown actor is a dead letter; messages in its mailb
   assertEquals(letters.length, 1);
 });
 
-test("whenEnded resolves to the exit reason, and to noproc if there is no such actor", async () => {
+test("whenEnded resolves to the exit reason of an actor", async () => {
   const system = new ManualSystem();
   const { pid, self } = system.puppet();
   const ends: unknown[] = [];
@@ -460,7 +461,7 @@ test("whenEnded resolves to the exit reason, and to noproc if there is no such a
   assertEquals([ends.toSorted(), self.chain], [["noproc", "over", "over"], undefined]);
 });
 
-test("ownedBy ends the owned resource with its owner, and not the reverse", async () => {
+test("ownedBy ends the owned actor when its owner exits", async () => {
   const system = new ManualSystem();
   const [owner, kept, lost] = [system.puppet(), system.puppet({ trap: true }), system.puppet()];
   system.ownedBy(owner.pid, kept.pid);
@@ -477,7 +478,7 @@ test("ownedBy ends the owned resource with its owner, and not the reverse", asyn
   assertEquals(system.size, 0);
 });
 
-test("stop ends every actor, including those spawned meanwhile, and starts none afterwards", async () => {
+test("stop ends every actor, and actors that are spawned after it do not start", async () => {
   const system = new ManualSystem();
   const reasons: unknown[] = [];
   system.events.on("exit", ({ reason }) => {
@@ -498,7 +499,7 @@ test("stop ends every actor, including those spawned meanwhile, and starts none 
   assertEquals(system.scheduler.waiting, 0);
 });
 
-test("Node.stop ends its actors and leaves nothing running", async () => {
+test("Node.stop ends all actors, names, calls and timers of the node", async () => {
   const node = await startCheaply({ cookie: "only for this test", logLevel: "silent" });
   const reasons: unknown[] = [];
   node.on("exit", ({ reason }) => void reasons.push(reason));
@@ -567,7 +568,7 @@ const KINDS: ((system: System, i: number, last: Pid | undefined) => Pid)[] = [
 /** Rounds of 50,000 actors each; `FIRN_LONG=1` runs a million actors in all. */
 const ROUNDS = process.env["FIRN_LONG"] === "1" ? 20 : 4;
 
-test("System spawns and ends thousands of actors of all kinds, and releases their memory", async () => {
+test("a System that has spawned and ended thousands of actors releases their memory", async () => {
   await withSystem(async (system) => {
     const round = async (count: number): Promise<void> => {
       const pids: Pid[] = [];

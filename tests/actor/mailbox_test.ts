@@ -63,7 +63,7 @@ test("Mailbox.take changes nothing if no message matches or the predicate throws
   assertEquals([(thrown as Error).message, mailbox.peek()], ["no", [1, 2, 3, 4, 5]]);
 });
 
-test("Mailbox.take works with a predicate that changes the mailbox", () => {
+test("Mailbox.take allows its predicate to change the mailbox", () => {
   const mailbox = new Mailbox();
   for (let i = 0; i < 4; i++) mailbox.push(i);
   const taken = mailbox.take((message: number) => {
@@ -94,7 +94,7 @@ test("Mailbox keeps no reference to removed messages", () => {
   assertEquals([mailbox.length, held()], [0, 0]);
 });
 
-test("Mailbox releases memory after many messages, and keeps a small buffer", async () => {
+test("Mailbox keeps a small buffer after many messages were removed", async () => {
   const fillAndEmpty = (mailbox: Mailbox, count: number): void => {
     for (let i = 0; i < count; i++) mailbox.push(i);
     while (mailbox.length > 0) mailbox.shift();

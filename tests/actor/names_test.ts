@@ -19,7 +19,7 @@ test("Names.register registers an actor under one or several names, and whereis 
   system.stop();
 });
 
-test("Names.register throws for a name in use, with its holder in the error", () => {
+test("Names.register throws NameError with the holder if the name belongs to another actor", () => {
   const system = new ManualSystem();
   const [one, two] = [system.puppet(), system.puppet()];
   one.self.register("it");
@@ -50,7 +50,7 @@ test("Names.register throws for an actor of another system in the same process",
   system.stop();
 });
 
-test("Names.unregister frees a name, and returns whether it was registered", () => {
+test("Names.unregister frees a name, and returns whether the name was registered", () => {
   const system = new ManualSystem();
   const [one, two] = [system.puppet(), system.puppet()];
   one.self.register("it");
@@ -65,7 +65,7 @@ test("Names.unregister frees a name, and returns whether it was registered", () 
   system.stop();
 });
 
-test("Names are removed as soon as their actor exits, before other actors are notified", () => {
+test("call waits without a time limit if the timeout is Infinity, and rejects an invalid timeout", () => {
   const system = new ManualSystem();
   const [one, two] = [system.puppet(), system.puppet()];
   one.self.register("it");
@@ -80,7 +80,7 @@ test("Names are removed as soon as their actor exits, before other actors are no
   assertEquals(system.names.registered(), ["it"]);
 });
 
-test("sendTo sends to a name; without an actor, the message is a dead letter", async () => {
+test("sendTo drops the message as a dead letter if no actor has the name", async () => {
   const system = new ManualSystem();
   const letters: unknown[] = [];
   system.events.on("deadletter", (letter) => void letters.push(letter));

@@ -86,7 +86,7 @@ test("Node registers, finds and lists actors by name", async () => {
   assertEquals([got, letters], [[1, 2], [["two", 3]]]);
 });
 
-test("Node sends after a time and periodically, and not after cancelTimer", async () => {
+test("Node.cancelTimer stops messages of sendAfter and sendInterval", async () => {
   await using node = await start();
   const got: string[] = [];
   const pid = node.spawn((_self: Self<string>) => (message) => void got.push(message));
@@ -104,7 +104,7 @@ test("Node sends after a time and periodically, and not after cancelTimer", asyn
   assertEquals(got.filter((message) => message !== "often"), ["once"]);
 });
 
-test("Node limits a mailbox, and emits mailbox, spawn, exit and crash", async () => {
+test("Node emits the events spawn, mailbox, crash and exit of an actor in order", async () => {
   await using node = await start();
   const received: string[] = [];
   for (const name of ["spawn", "exit", "crash", "mailbox"] as const) {
@@ -119,7 +119,7 @@ test("Node limits a mailbox, and emits mailbox, spawn, exit and crash", async ()
   assertEquals(received, ["spawn <0.1>", "mailbox <0.1>", "crash <0.1>", "exit <0.1>"]);
 });
 
-test("two nodes in one process have separate actors, names and numbers", async () => {
+test("two nodes in one process have separate actors, names and actor numbers", async () => {
   await using a = await start();
   await using b = await start();
   const one = a.spawnWith({ name: "it" }, () => () => {});
@@ -131,7 +131,7 @@ test("two nodes in one process have separate actors, names and numbers", async (
   assertEquals([a.actors(), b.whereis("it")], [[], two]);
 });
 
-test("Node.stop ends all actors, and a stopped node rejects spawns", async () => {
+test("Node.stop ends all actors, and the stopped node rejects spawns", async () => {
   const node = await start();
   const seen: unknown[] = [];
   node.spawn(async (self) => {
@@ -177,7 +177,7 @@ test("Node.serve assigns pids to its connections, to which any actor can send", 
   }
 });
 
-test("Node rejects arguments of wrong types with an error that states the problem", async () => {
+test("Node methods throw an error that states the problem for arguments of wrong types", async () => {
   // deno-lint-ignore no-explicit-any -- passes arguments of wrong types
   const node: any = await start();
   const rows: readonly (readonly [() => unknown, string])[] = [
@@ -207,7 +207,7 @@ test("Node.serve rejects on a stopped node", async () => {
   assertEquals(error.code, "stopped");
 });
 
-test("node.on: logs a listener that throws or rejects, and the node and other listeners continue", async () => {
+test("Node logs the error of a listener that throws or rejects, and calls the other listeners", async () => {
   const lines: string[] = [];
   await using node = await Node.start({
     cookie: "a cookie for tests",
@@ -234,7 +234,7 @@ test("node.on: logs a listener that throws or rejects, and the node and other li
   assert(lines.some((line) => line.includes('"exit" failed: Error: of an async listener')));
 });
 
-test("Node: a method of a stopped node throws or logs an error that states the cause", async () => {
+test("Node methods throw or log NodeStoppedError on a stopped node", async () => {
   const lines: string[] = [];
   const node = await Node.start({ log: ({ line }) => void lines.push(line) });
   const pid = node.spawn(() => () => {});

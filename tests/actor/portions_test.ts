@@ -51,7 +51,7 @@ function received({ self, got }: Puppet): number {
   return self.length + got.length;
 }
 
-test("an exit sends its Downs and Exits in portions, each exactly once", async () => {
+test("an exit sends thousands of Downs and Exits in portions, each exactly once", async () => {
   for (const what of ["monitor", "link", "both"]) {
     const system = new ManualSystem();
     const target = system.puppet();
@@ -75,7 +75,7 @@ test("an exit sends its Downs and Exits in portions, each exactly once", async (
   }
 });
 
-test("an exit ends linked actors, and calls that wait for it, in portions", async () => {
+test("an exit ends thousands of linked actors and pending calls in portions", async () => {
   const system = new ManualSystem();
   const target = system.puppet();
   const linked = await around(system, ({ self }) => self.link(target.pid));
@@ -97,7 +97,7 @@ test("an exit ends linked actors, and calls that wait for it, in portions", asyn
   system.stop();
 });
 
-test("an exit removes the actor's own monitors and names in portions", async () => {
+test("an exit removes thousands of monitors and names of the actor in portions", async () => {
   const system = new ManualSystem();
   const watcher = system.puppet();
   const puppets = await around(system, ({ pid }) => void watcher.self.monitor(pid));
@@ -127,7 +127,7 @@ test("an exit removes the actor's own monitors and names in portions", async () 
   system.stop();
 });
 
-test("demonitor and unlink apply to a signal that is still to be delivered", async () => {
+test("demonitor and unlink prevent a signal that is not delivered yet", async () => {
   const system = new ManualSystem();
   const target = system.puppet();
   const refs: Ref[] = [];
@@ -149,7 +149,7 @@ test("demonitor and unlink apply to a signal that is still to be delivered", asy
   system.stop();
 });
 
-test("a small exit does not wait behind a large one", async () => {
+test("the exit of an actor with few links is delivered before the rest of an exit with thousands", async () => {
   const system = new ManualSystem();
   const [large, small] = [system.puppet(), system.puppet()];
   await around(system, ({ self }) => self.link(large.pid));
@@ -163,7 +163,7 @@ test("a small exit does not wait behind a large one", async () => {
   assert(!system.signals.isBehind, "a stopped system has ended everything");
 });
 
-test("a call of an actor that exits with thousands of timers is rejected before its Down", async () => {
+test("a pending call of an actor with thousands of timers rejects before a Down of its exit arrives", async () => {
   const system = new ManualSystem();
   const [target, watcher] = [system.puppet(), system.puppet()];
   watcher.self.monitor(target.pid);
@@ -181,7 +181,7 @@ test("a call of an actor that exits with thousands of timers is rejected before 
   system.stop();
 });
 
-test("a node's change is sent to many monitors in portions, in order, and not after demonitorNode", async () => {
+test("a NodeChange reaches thousands of monitors in portions, in the order of the changes", async () => {
   const system = new ManualSystem();
   const node = "far@127.0.0.1:9";
   const watchers = await around(system, ({ self }) => self.monitorNode(node));
@@ -204,7 +204,7 @@ test("a node's change is sent to many monitors in portions, in order, and not af
   system.stop();
 });
 
-test("timers that are due at once fire in portions, and those set meanwhile are not forgotten", async () => {
+test("timers that are due at the same time fire in portions", async () => {
   const system = new ManualSystem();
   const target = system.puppet();
   await system.settle();
@@ -228,7 +228,7 @@ test("timers that are due at once fire in portions, and those set meanwhile are 
   system.stop();
 });
 
-test("Signals.inPortions runs steps that another step adds, after that step", () => {
+test("Signals.inPortions runs steps that a step adds after that step", () => {
   const system = new ManualSystem();
   const order: string[] = [];
   function* inner(): Generator<number, void> {

@@ -56,7 +56,7 @@ test("receive returns messages that arrived before the actor's first turn", asyn
   system.stop();
 });
 
-test("receive with match returns the first match, and keeps the order of the others", async () => {
+test("receive with match returns the first matching message, and keeps the order of the others", async () => {
   const system = new ManualSystem();
   const { pid, self, got, receive } = await receiver(system);
   for (const message of [1, 3, 4, 5, 6]) system.send(pid, message);
@@ -83,7 +83,7 @@ test("receive with match skips messages that do not match, and keeps their order
   system.stop();
 });
 
-test("receive behaves like a list model for random sends, matches and timeouts", async () => {
+test("receive returns the same messages as a list model for random sends, predicates and timeouts", async () => {
   const random = new SeededRandom(11);
   const system = new ManualSystem();
   const { pid, got, receive } = await receiver(system);
@@ -123,7 +123,7 @@ test("receive behaves like a list model for random sends, matches and timeouts",
   system.stop();
 });
 
-test("receive with timeout returns undefined at the timeout, and not earlier", async () => {
+test("receive with a timeout returns undefined at the timeout", async () => {
   const system = new ManualSystem();
   const { got, receive } = await receiver(system);
   receive({ timeout: 100 });
@@ -135,7 +135,7 @@ test("receive with timeout returns undefined at the timeout, and not earlier", a
   system.stop();
 });
 
-test("receive with timeout returns a message that arrives in time, and clears its timer", async () => {
+test("receive with a timeout clears its timer if a message arrives in time", async () => {
   const system = new ManualSystem();
   const { pid, got, receive } = await receiver(system);
   receive({ timeout: 100 });
@@ -147,7 +147,7 @@ test("receive with timeout returns a message that arrives in time, and clears it
   system.stop();
 });
 
-test("receive with timeout returns a message that is already queued when the time is over", async () => {
+test("receive with a timeout returns a message that was queued before the timeout", async () => {
   const system = new ManualSystem();
   const { pid, self, got, receive } = await receiver(system);
   receive({ timeout: 10 });
@@ -192,7 +192,7 @@ test("receive rejects an invalid timeout, and removes no message", async () => {
   system.stop();
 });
 
-test("receive rejects if its predicate throws; sender, scheduler and mailbox continue", async () => {
+test("receive rejects if its predicate throws, and the message stays in the mailbox", async () => {
   const system = new ManualSystem();
   const { pid, self, got, receive } = await receiver(system);
   const match = (): boolean => {
@@ -220,7 +220,7 @@ test("receive rejects if its predicate throws; sender, scheduler and mailbox con
   system.stop();
 });
 
-test("receive works with a predicate that ends its own actor", async () => {
+test("receive allows its predicate to end the receiving actor", async () => {
   for (const first of [false, true]) {
     const system = new ManualSystem();
     const { pid, self, got, receive } = await receiver(system);
@@ -244,7 +244,7 @@ test("receive works with a predicate that ends its own actor", async () => {
   }
 });
 
-test("receive rejects when called while another is pending, and the first continues", async () => {
+test("receive throws while another receive is pending", async () => {
   const system = new ManualSystem();
   const { pid, self, got, receive } = await receiver(system);
   receive();
@@ -267,7 +267,7 @@ test("receive rejects when the actor exits, and clears its timer", async () => {
   system.stop();
 });
 
-test("receive that is not awaited rejects without ending the process", async () => {
+test("a receive that is not awaited rejects without ending the process", async () => {
   const system = new ManualSystem();
   const pid = system.start(async (self) => {
     const next = self.receive();
@@ -281,7 +281,7 @@ test("receive that is not awaited rejects without ending the process", async () 
   system.stop();
 });
 
-test("for await yields each message, and ends when the actor exits", async () => {
+test("for await on self yields each message until the actor exits", async () => {
   const system = new ManualSystem();
   const events: unknown[] = [];
   const pid = system.start(async (self) => {
@@ -319,7 +319,7 @@ test("mailboxLength returns the number of queued messages", async () => {
   system.stop();
 });
 
-test("an unbounded mailbox is reported once when it exceeds the warning mark", async () => {
+test("an unbounded mailbox emits one mailbox event when its length reaches the warning mark", async () => {
   const system = new ManualSystem();
   const { pid } = await receiver(system);
   const received: unknown[] = [];
@@ -333,17 +333,17 @@ test("an unbounded mailbox is reported once when it exceeds the warning mark", a
 for (const waiting of [false, true]) {
   const when = waiting ? "while it waits for something else" : "while it is busy";
 
-  test(`a bounded mailbox with dropNewest keeps the oldest messages, ${when}`, async () => {
+  test(`a bounded mailbox with the policy dropNewest keeps the oldest messages, ${when}`, async () => {
     const { got, received } = await overflow("dropNewest", waiting);
     assertEquals([got, received], [["EXIT", 1, 2, "DOWN"], [3, 3, 3, 4]]);
   });
 
-  test(`a bounded mailbox with dropOldest keeps the newest messages, ${when}`, async () => {
+  test(`a bounded mailbox with the policy dropOldest keeps the newest messages, ${when}`, async () => {
     const { got, received } = await overflow("dropOldest", waiting);
     assertEquals([got, received], [["EXIT", 5, "DOWN", 6], [3, 3, 3, 4]]);
   });
 
-  test(`a bounded mailbox with exit ends its actor at the first message over the limit, ${when}`, async () => {
+  test(`a bounded mailbox with the policy exit ends its actor at the first message over the limit, ${when}`, async () => {
     const { got, received, reason } = await overflow("exit", waiting);
     assertEquals([got, received, reason], [[], [3], { mailbox: "full" }]);
   });
@@ -384,7 +384,7 @@ async function overflow(policy: "dropNewest" | "dropOldest" | "exit", waiting: b
   return { got, received, reason };
 }
 
-test("a bounded mailbox stays bounded while its actor waits for its turn", async () => {
+test("a bounded mailbox stays within its limit while its actor waits for its turn", async () => {
   const system = new ManualSystem();
   const pid = system.startWith(
     { mailbox: { max: 2, policy: "dropNewest" } },
@@ -400,7 +400,7 @@ test("a bounded mailbox stays bounded while its actor waits for its turn", async
   system.stop();
 });
 
-test("a listener of the full-mailbox event may end the actor", async () => {
+test("a listener of the mailbox event may end the actor", async () => {
   const system = new ManualSystem();
   const pid = system.startWith({ mailbox: { max: 1, policy: "dropOldest" } }, () => () => {});
   const self = system.find(pid.id)!;
@@ -410,7 +410,7 @@ test("a listener of the full-mailbox event may end the actor", async () => {
   await system.settle();
 });
 
-test("messages keep their order when some are delivered directly and some are queued", async () => {
+test("messages keep their order while the receiver waits for its turn", async () => {
   const system = new ManualSystem();
   const got: unknown[] = [];
   const receiver = system.start(async (self) => {
@@ -429,7 +429,7 @@ test("messages keep their order when some are delivered directly and some are qu
   system.stop();
 });
 
-test("a mailbox limit of zero is rejected, and nothing is spawned", () => {
+test("spawn with a mailbox limit of zero throws, and starts no actor", () => {
   const system = new ManualSystem();
   for (const max of [0, -1, NaN]) {
     const spawn = () => system.startWith({ mailbox: { max, policy: "exit" } }, () => {});
@@ -439,7 +439,7 @@ test("a mailbox limit of zero is rejected, and nothing is spawned", () => {
   system.stop();
 });
 
-test("a message with a then method is delivered to a handler, and in an object to receive", async () => {
+test("a message with a then method is delivered unchanged to a handler", async () => {
   const system = new ManualSystem();
   const promise = { then: (resolve: (value: string) => void) => resolve("what it comes to") };
   const { pid, got, receive } = await receiver(system);
@@ -454,7 +454,7 @@ test("a message with a then method is delivered to a handler, and in an object t
   system.stop();
 });
 
-test("receive drops messages with a then method, such as promises, and emits an event", async () => {
+test("receive drops a message that has a then method, such as a promise, and emits a dead letter", async () => {
   const system = new ManualSystem();
   const dead: unknown[] = [];
   system.events.on("deadletter", ({ message, error }) => void dead.push([message, error?.name]));

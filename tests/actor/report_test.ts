@@ -17,7 +17,7 @@ function watched() {
   return { system, crashes };
 }
 
-test("a crash is reported with pid, names, function, reason, last message and ancestors", async () => {
+test("a crash event has the pid, names, function, reason, last message and ancestors of its actor", async () => {
   const { system, crashes } = watched();
   const reason = new Error("a crash");
   function cook() {
@@ -50,7 +50,7 @@ test("a crash is reported with pid, names, function, reason, last message and an
   system.stop();
 });
 
-test("a crash of a loop reports the message it was handling, or none between messages", async () => {
+test("a crash event of a loop has the message that the loop was handling", async () => {
   const { system, crashes } = watched();
   const loop = async (self: Self<number>) => {
     await self.receive({ timeout: 10 });
@@ -92,7 +92,7 @@ test("an actor releases a message after it has handled it", async () => {
 });
 
 for (const reason of ["normal", "shutdown", { shutdown: "enough" }]) {
-  test(`a normal exit is not a crash: ${JSON.stringify(reason)}`, async () => {
+  test(`an exit with the normal reason ${JSON.stringify(reason)} emits no crash event`, async () => {
     const { system, crashes } = watched();
     system.start((self) => self.exit(reason));
     await system.settle();
@@ -100,7 +100,7 @@ for (const reason of ["normal", "shutdown", { shutdown: "enough" }]) {
   });
 }
 
-test("an actor ended by an exit signal is not a crash: one fault is reported once", async () => {
+test("an actor that an exit signal ends emits no crash event", async () => {
   const { system, crashes } = watched();
   const [one, two, three] = [system.puppet(), system.puppet(), system.puppet()];
   one.self.link(two.pid);
@@ -115,7 +115,7 @@ test("an actor ended by an exit signal is not a crash: one fault is reported onc
   assertEquals([system.size, crashes.map(({ body }) => body)], [0, ["guilty"]]);
 });
 
-test("a thrown value that is not an Error, and a mailbox overflow, are reported unchanged", async () => {
+test("a crash report shows a thrown value that is not an Error", async () => {
   const { system, crashes } = watched();
   system.start(() => {
     throw { odd: 1n };
@@ -137,7 +137,7 @@ test("a thrown value that is not an Error, and a mailbox overflow, are reported 
   );
 });
 
-test("a report describes a call by its request", async () => {
+test("a crash report describes a call by its request", async () => {
   const { system, crashes } = watched();
   const pid = system.start((_self: Self<Call<{ get: string }, never>>) => () => {
     throw new Error("no");
@@ -147,7 +147,7 @@ test("a report describes a call by its request", async () => {
   assertStringIncludes(crashText(crashes[0]!), '\n  last message: a call, { get: "it" }');
 });
 
-test("events report spawn, exit, dead letters and mailbox marks only to their listeners", async () => {
+test("System emits an event only to the listeners of its name", async () => {
   const system = new ManualSystem();
   const received: [string, unknown][] = [];
   const stops = (["spawn", "exit", "crash", "deadletter", "mailbox"] as const).map((name) =>
@@ -170,7 +170,7 @@ test("events report spawn, exit, dead letters and mailbox marks only to their li
   assertEquals(received.length, 4);
 });
 
-test("events without listeners allocate no objects", async () => {
+test("System allocates no event object if the event has no listener", async () => {
   const system = new ManualSystem();
   system.events.emit = (name) => {
     throw new Error(`${String(name)} was emitted without a listener`);
@@ -185,7 +185,7 @@ test("events without listeners allocate no objects", async () => {
   assertEquals(system.size, 0);
 });
 
-test("a listener that throws affects neither the system nor other listeners", async () => {
+test("a listener that throws does not affect the system or other listeners", async () => {
   const system = new ManualSystem();
   const received: unknown[] = [];
   system.events.on("exit", () => {
@@ -199,7 +199,7 @@ test("a listener that throws affects neither the system nor other listeners", as
   assertEquals([received, system.size], [["over", "over"], 0]);
 });
 
-test("a node logs one readable report per crash", async () => {
+test("Node logs one readable report for each crash", async () => {
   const lines: string[] = [];
   await using node = await startCheaply({
     cookie: "only for this test",
@@ -217,7 +217,7 @@ test("a node logs one readable report per crash", async () => {
   assertStringIncludes(lines[0]!, `last message: { pid: ${pid} }`);
 });
 
-test("an actor that throws, or exits with, a value that cannot be read ends like any other", async () => {
+test("an actor ends with a crash event if it throws a value that cannot be read", async () => {
   for (const [name, value] of Object.entries(unreadableValues())) {
     const system = new ManualSystem();
     const crashes: string[] = [];

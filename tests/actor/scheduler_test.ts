@@ -64,7 +64,7 @@ test("Scheduler yields to I/O after its time slice, and continues after I/O", as
   assert(clock.readings < 12, `${clock.readings} readings`);
 });
 
-test("Scheduler.spend adds and subtracts within one slice", () => {
+test("Scheduler.spend yields to I/O after at most two portions of work", () => {
   const clock = new ManualClock();
   const yielded: (() => void)[] = [];
   const scheduler = new Scheduler(clock, (task) => void yielded.push(task));
@@ -102,7 +102,7 @@ async function slow(body: (clock: ManualClock, handled: () => void) => (self: Se
   return slices;
 }
 
-test("a slow handler yields to I/O after each message, once the scheduler has measured that it is slow", async () => {
+test("a handler that is measured as slow yields to I/O after each message", async () => {
   const slices = await slow((clock, handled) => () => () => {
     clock.jump(5);
     handled();
@@ -121,7 +121,7 @@ test("a slow loop yields to I/O every few messages", async () => {
   assert(slices.every((count) => count <= 9), `${slices}`);
 });
 
-test("a handler that is fast again gets full slices, and few clock reads", async () => {
+test("a handler that becomes fast again runs many messages in each time slice", async () => {
   let count = 0;
   let read = (): number => 0;
   let before = 0;
@@ -149,7 +149,7 @@ test("Scheduler does not count idle time as a slow turn", async () => {
   system.stop();
 });
 
-test("an actor with many messages does not starve another", async () => {
+test("an actor with many messages does not starve an actor with one message", async () => {
   const system = new ManualSystem();
   const log: string[] = [];
   const many = system.start(() => () => void log.push("many"));
@@ -191,7 +191,7 @@ const BUSY: readonly [string, (system: System) => () => number][] = [
     }
     return () => done;
   }],
-  ["loops that play ping-pong, which would stay in microtasks for ever", (system) => {
+  ["loops that exchange messages in microtasks", (system) => {
     let done = 0;
     for (let i = 0; i < 500; i++) {
       const pong = system.spawn(undefined, undefined, async (self: Self<Pid<number>>) => {
@@ -227,7 +227,7 @@ const BUSY: readonly [string, (system: System) => () => number][] = [
 ];
 
 for (const [who, start] of BUSY) {
-  test(`timers and sockets continue while 1,000 actors are never idle: ${who}`, async () => {
+  test(`timers and sockets continue while 1,000 actors run ${who}`, async () => {
     const host = makeHost();
     await withSystem(async (system) => {
       const listener = await host.listen({ hostname: "127.0.0.1", port: 0 }, (stream) => {

@@ -60,6 +60,13 @@ function name(reason: ExitReason): string {
   return reason instanceof Error ? "an Error" : JSON.stringify(reason);
 }
 
+/** Returns the effect of an exit signal on a running actor, for a title. */
+function effectOf(reason: ExitReason, trap: boolean): string {
+  if (reason === "kill") return "ends";
+  if (trap) return "sends an Exit to";
+  return reason === "normal" ? "has no effect on" : "ends";
+}
+
 /** Returns a target in the given state. */
 async function targetOf(system: Ends, state: typeof STATES[number]): Promise<Puppet> {
   if (state === "never") {
@@ -76,9 +83,21 @@ for (const reason of REASONS) {
     for (const trap of [false, true]) {
       const received: ExitReason = state === "alive" ? reason : "noproc";
       const traps = trap ? "traps exits" : "does not trap exits";
-      const what = state === "alive" ? `ends with ${name(reason)}` : state;
+      const other = {
+        alive: `an actor that exits with ${name(reason)}`,
+        dead: "an exited actor",
+        never: "an actor that never existed",
+      }[state];
+      const outcome = trap
+        ? `receives an Exit with ${name(received)}`
+        : received === "normal"
+        ? "continues"
+        : `ends with ${name(received)}`;
+      const effect = state === "alive"
+        ? `${effectOf(reason, trap)} an actor that ${traps}`
+        : `has no effect on ${other}`;
 
-      test(`link: one actor ${traps}, the other is ${state} and then ${what}`, async () => {
+      test(`link to ${other}: an actor that ${traps} ${outcome}`, async () => {
         const system = new Ends();
         const target = await targetOf(system, state);
         const one = system.puppet({ trap });
@@ -91,7 +110,7 @@ for (const reason of REASONS) {
         system.stop();
       });
 
-      test(`monitor: the monitoring actor ${traps}, the other is ${state} and then ${what}`, async () => {
+      test(`monitor of ${other}: an actor that ${traps} receives a Down with ${name(received)}`, async () => {
         const system = new Ends();
         const target = await targetOf(system, state);
         const one = system.puppet({ trap });
@@ -103,7 +122,7 @@ for (const reason of REASONS) {
         system.stop();
       });
 
-      test(`exit: ${name(reason)} to an actor that ${traps} and is ${state}`, async () => {
+      test(`exit with ${name(reason)} ${effect}`, async () => {
         const system = new Ends();
         const target = await targetOf(system, state);
         if (state === "alive") target.self.trapExit = trap;
@@ -122,7 +141,10 @@ for (const reason of REASONS) {
   }
 
   for (const trap of [false, true]) {
-    test(`exit: ${name(reason)} to itself, ${trap ? "" : "not "}trapping exits`, async () => {
+    const traps = trap ? "traps exits" : "does not trap exits";
+    const effect = reason === "normal" && !trap ? "ends" : effectOf(reason, trap);
+
+    test(`exit with ${name(reason)} to its own pid ${effect} an actor that ${traps}`, async () => {
       const system = new Ends();
       const one = system.puppet({ trap });
       await system.settle();
@@ -148,7 +170,7 @@ const EXITS: readonly [string, (target: Puppet, other: Puppet) => void, ExitReas
 ];
 
 for (const [how, act, reason] of EXITS) {
-  test(`an actor that ${how} sends ${name(reason)} to links and monitors`, async () => {
+  test(`an actor that ${how} sends the reason ${name(reason)} to its links and monitors`, async () => {
     const system = new Ends();
     const pid = system.start(async (self) => {
       const message = await self.receive();
@@ -195,7 +217,7 @@ test("link with itself has no effect", async () => {
   system.stop();
 });
 
-test("unlink removes the link on both sides, whichever side made it", async () => {
+test("unlink removes the link on both sides, whichever actor created the link", async () => {
   for (const byMaker of [true, false]) {
     const system = new Ends();
     const [one, two] = [system.puppet(), system.puppet({ trap: true })];
@@ -217,7 +239,7 @@ test("unlink of an unlinked, exited or unknown actor has no effect", async () =>
   system.stop();
 });
 
-test("unlink after the other actor has exited keeps an Exit message that has arrived", async () => {
+test("unlink keeps an Exit message that has already arrived", async () => {
   const system = new Ends();
   const [one, two] = [system.puppet({ trap: true }), system.puppet()];
   one.self.link(two.pid);
@@ -251,7 +273,7 @@ test("link after unlink creates a new link", async () => {
   system.stop();
 });
 
-test("monitor called several times results in as many Downs, in order, and demonitor removes one", async () => {
+test("monitor called several times on one actor results in one Down for each call", async () => {
   const system = new Ends();
   const [one, two] = [system.puppet(), system.puppet()];
   const refs = [1, 2, 3].map(() => one.self.monitor(two.pid));
@@ -267,7 +289,7 @@ test("monitor called several times results in as many Downs, in order, and demon
   system.stop();
 });
 
-test("monitor is one-way, and ends with the watcher", async () => {
+test("monitor does not affect the monitored actor when the monitoring actor exits", async () => {
   const system = new Ends();
   const [one, two] = [system.puppet(), system.puppet({ trap: true })];
   one.self.monitor(two.pid);
@@ -278,7 +300,7 @@ test("monitor is one-way, and ends with the watcher", async () => {
   system.stop();
 });
 
-test("demonitor keeps a Down that has arrived; with flush it removes only that one", async () => {
+test("demonitor with flush removes the Down of its reference from the mailbox", async () => {
   for (const flush of [false, true]) {
     const system = new Ends();
     const [two, three] = [system.puppet(), system.puppet()];
@@ -303,7 +325,7 @@ test("demonitor keeps a Down that has arrived; with flush it removes only that o
   }
 });
 
-test("demonitor of another actor's or node's reference has no effect", async () => {
+test("demonitor of a reference that belongs to another actor or node has no effect", async () => {
   const system = new Ends();
   const [one, two, three] = [system.puppet(), system.puppet(), system.puppet()];
   const ref = one.self.monitor(two.pid);
@@ -328,7 +350,7 @@ test("demonitor in a listener of the exit event prevents the Down", async () => 
   system.stop();
 });
 
-test("an exit signal ends linked actors in turn, and stops at one that traps exits", async () => {
+test("an exit signal ends linked actors one after the other until one traps exits", async () => {
   const system = new Ends();
   const [a, b, c, d] = [
     system.puppet(),
@@ -362,7 +384,7 @@ test("trapExit applies when the signal arrives, not when the link was created", 
 });
 
 for (const shape of ["a chain", "a star"] as const) {
-  test(`${shape} of 100,000 linked actors ends iteratively, without deep recursion`, async () => {
+  test(`${shape} of 100,000 linked actors ends without deep recursion`, async () => {
     const system = new Ends();
     const all = Array.from({ length: 100_000 }, () => system.puppet());
     for (let i = 1; i < all.length; i++) {
@@ -410,7 +432,7 @@ test("Exit and Down cannot be created, copied or imitated", async () => {
   system.stop();
 });
 
-test("a message shaped like EXIT or DOWN ends no actor and is not flushed by demonitor", async () => {
+test("a plain object with the fields of EXIT or DOWN is an ordinary message", async () => {
   const system = new Ends();
   const [one, two] = [system.puppet(), system.puppet()];
   one.self.link(two.pid);

@@ -22,7 +22,7 @@ test("sendAfter sends once, after its delay", async () => {
   system.stop();
 });
 
-test("sendAfter with 0, a negative time or a fraction fires at the next millisecond", async () => {
+test("sendAfter with zero, a negative time or a fraction fires at the next millisecond", async () => {
   for (const ms of [0, -1, -Infinity, 0.001, 0.5, 1]) {
     const system = new ManualSystem(1000.25);
     const { pid, got } = system.puppet();
@@ -35,7 +35,7 @@ test("sendAfter with 0, a negative time or a fraction fires at the next millisec
   }
 });
 
-test("sendAfter never fires early, with any fractions of clock and delay", async () => {
+test("sendAfter never fires early, whatever the fractions of the clock and the delay", async () => {
   for (const start of [0, 0.1, 0.5, 0.999]) {
     for (const ms of [1, 1.5, 255.9, 256, 300.25]) {
       const system = new ManualSystem(start);
@@ -115,7 +115,7 @@ test("sendInterval rounds up to whole milliseconds, at least 1", async () => {
   }
 });
 
-test("sendInterval with a fraction stays aligned with whole milliseconds, even after missed ticks", async () => {
+test("sendInterval with a fraction stays aligned with whole milliseconds after missed ticks", async () => {
   const system = new ManualSystem();
   const at: number[] = [];
   const pid = system.start(() => () => void at.push(system.clock.now()));
@@ -127,7 +127,7 @@ test("sendInterval with a fraction stays aligned with whole milliseconds, even a
   system.stop();
 });
 
-test("cancelTimer returns the remaining milliseconds, once", async () => {
+test("cancelTimer returns the remaining milliseconds, and false when it is called again", async () => {
   const system = new ManualSystem();
   const { pid, self, got } = system.puppet();
   const timer = system.sendAfter(pid, "never", 100);
@@ -144,7 +144,7 @@ test("cancelTimer returns the remaining milliseconds, once", async () => {
   system.stop();
 });
 
-test("cancelTimer returns whole milliseconds, never more than were set", async () => {
+test("cancelTimer returns whole milliseconds, and never more than the delay", async () => {
   for (const start of [0, 0.2, 0.5, 0.999]) {
     const system = new ManualSystem(start);
     const { pid } = system.puppet();
@@ -160,7 +160,7 @@ test("cancelTimer returns whole milliseconds, never more than were set", async (
   }
 });
 
-test("cancelTimer of the first, middle and last timer keeps the target's other timers", async () => {
+test("cancelTimer keeps the target's other timers", async () => {
   for (const gone of [0, 1, 2]) {
     const system = new ManualSystem();
     const { pid, self, got } = system.puppet();
@@ -172,7 +172,7 @@ test("cancelTimer of the first, middle and last timer keeps the target's other t
   }
 });
 
-test("timers end when their target exits, and a timer for an exited actor ends at once", async () => {
+test("the timers of an actor end when the actor exits", async () => {
   const system = new ManualSystem();
   const letters: unknown[] = [];
   system.events.on("deadletter", (letter) => void letters.push(letter));
@@ -199,7 +199,7 @@ test("timers end when their target exits, and a timer for an exited actor ends a
   assertEquals([letters, system.wheel.size], [[], 0]);
 });
 
-test("an interval stops when its message ends the target", async () => {
+test("an interval stops when one of its messages ends the target", async () => {
   const system = new ManualSystem();
   let ticks = 0;
   const pid = system.start(() => () => {
@@ -210,7 +210,7 @@ test("an interval stops when its message ends the target", async () => {
   assertEquals([ticks, system.size, system.wheel.size, system.clock.armed], [2, 0, 0, 0]);
 });
 
-test("an interval stops when it overflows its target's mailbox", async () => {
+test("an interval stops when its message ends the target through a full mailbox", async () => {
   const system = new ManualSystem();
   const pid = system.startWith(
     { mailbox: { max: 3, policy: "exit" } },
@@ -223,7 +223,7 @@ test("an interval stops when it overflows its target's mailbox", async () => {
   assertEquals([system.size, system.wheel.size, system.clock.armed], [0, 0, 0]);
 });
 
-test("timers of one millisecond fire in the order they were set, from one host timer", async () => {
+test("timers that are due in the same millisecond fire in the order in which they were set", async () => {
   const system = new ManualSystem();
   const { pid, got } = system.puppet();
   const numbers = Array.from({ length: 1000 }, (_, i) => i);
@@ -234,7 +234,7 @@ test("timers of one millisecond fire in the order they were set, from one host t
   system.stop();
 });
 
-test("100,000 timers are set, fired and cancelled quickly, with one host timer", async () => {
+test("100,000 timers need one host timer", async () => {
   const system = new ManualSystem();
   const { pid } = system.puppet();
   const began = performance.now();
@@ -253,7 +253,7 @@ test("100,000 timers are set, fired and cancelled quickly, with one host timer",
   assertEquals(system.wheel.size, 0);
 });
 
-test("a pending timer, call or receive does not keep a program alive", async () => {
+test("a pending timer, call or receive does not keep the process alive", async () => {
   const file = fileURLToPath(new URL("./idle.ts", import.meta.url));
   const child = makeHost().spawn({ runtime, file });
   child.lines(() => {});
@@ -282,7 +282,7 @@ test("timers fire on the host clock, not early, and stop clears them", async () 
   });
 });
 
-test("self.sendAfter, sendInterval and cancelTimer behave like those of the system", async () => {
+test("self.sendAfter, self.sendInterval and self.cancelTimer behave like those of System", async () => {
   const system = new ManualSystem();
   const [{ self }, { pid, got }] = [system.puppet(), system.puppet()];
   self.sendAfter(pid, "once", 10);
@@ -322,7 +322,7 @@ test("cancelTimer throws ArgumentError for a value that is not a timer", () => {
   system.stop();
 });
 
-test("self.sleep resolves after its time, and rejects once if the actor exits before", async () => {
+test("self.sleep resolves after its time, and rejects if the actor exits first", async () => {
   const system = new ManualSystem();
   const received: string[] = [];
   const sleeper = async (self: Self): Promise<void> => {

@@ -44,7 +44,7 @@ function distance(random: SeededRandom): number {
   return Math.floor(random.next() * 2 ** level);
 }
 
-test("Wheel fires every timer in order, neither early nor late", () => {
+test("Wheel fires every timer exactly at its due time, in order", () => {
   const fired: Probe[] = [];
   const wheel = new Wheel(1000);
   const dues = [1000, 1001, 1255, 1256, 1257, 1511, 2024, 66_536, 66_537, 17_000_000];
@@ -139,7 +139,7 @@ test("Wheel.advance skips years without timers in constant time", () => {
   assert(took < 2000, `${took} ms`);
 });
 
-test("Wheel.add puts a past timer into the next tick, and a far one into the last slot", () => {
+test("Wheel.add moves a past due time to the next tick, and a far one into the last slot", () => {
   const fired: Probe[] = [];
   const wheel = new Wheel(500);
   wheel.advance(500);
@@ -215,7 +215,7 @@ test("Wheel adds and removes timers in constant time with 100,000 timers", () =>
   assert(many < 20 * few + 200, `${few} ms among 10, ${many} ms among 100,000`);
 });
 
-test("Wheel.advance: a timer that adds itself again for one turn later fires once per turn", () => {
+test("Wheel.advance fires a timer that adds itself again once per turn of the wheel", () => {
   const wheel = new Wheel(0);
   const fired: Probe[] = [];
   const probe: Probe = new Probe(fired, () => {
@@ -230,7 +230,7 @@ test("Wheel.advance: a timer that adds itself again for one turn later fires onc
   assertEquals(fired.length, 2);
 });
 
-test("Wheel.begin sets the due times of waiting timers, which can be removed before", () => {
+test("Wheel.begin sets the due times of waiting timers", () => {
   const fired: Probe[] = [];
   const wheel = new Wheel(0);
   const [first, second, removed] = [new Probe(fired), new Probe(fired), new Probe(fired)];
@@ -250,7 +250,7 @@ test("Wheel.begin sets the due times of waiting timers, which can be removed bef
   assertEquals(wheel.size, 0);
 });
 
-test("Wheel.advance fires at most as many timers as asked, and continues in order", () => {
+test("Wheel.advance fires at most the given number of timers, and continues in order", () => {
   const wheel = new Wheel(0);
   const fired: Probe[] = [];
   const late = new Probe(fired);
@@ -277,7 +277,7 @@ test("Wheel.advance fires at most as many timers as asked, and continues in orde
   assertEquals([fired.length, wheel.size], [9, 0]);
 });
 
-test("Wheel.advance in portions fires the same timers in the same order as at once", () => {
+test("Wheel.advance fires timers in the same order in portions as all at once", () => {
   for (let seed = 1; seed <= 50; seed++) {
     const orders = [Infinity, 1, 3].map((most) => {
       const random = new SeededRandom(seed);
