@@ -2,7 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { assert, AssertionFailure, unreachable } from "../../lib/base/assert.ts";
 import { test } from "../kit/test.ts";
 
-test("assert accepts truthy values, and throws with its message for others", () => {
+test("assert throws an AssertionFailure with the given message for a falsy value", () => {
   for (const value of [true, 1, "x", {}]) assert(value, "fine");
   for (const value of [false, 0, "", null, undefined, NaN]) {
     const failure = assertThrows(() => assert(value, "queue is empty"), AssertionFailure);

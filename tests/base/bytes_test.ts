@@ -26,7 +26,7 @@ test("Writer writes fields in order, little-endian", () => {
   assertEquals(writeAll(new Writer()).toHex(), HEX);
 });
 
-test("Writer grows from any capacity to the same bytes", () => {
+test("Writer writes the same bytes whatever its initial capacity", () => {
   for (let capacity = 0; capacity <= HEX.length / 2; capacity++) {
     const writer = new Writer(capacity);
     assertEquals(writeAll(writer).toHex(), HEX, `capacity ${capacity}`);
@@ -34,7 +34,7 @@ test("Writer grows from any capacity to the same bytes", () => {
   }
 });
 
-test("Writer accepts exactly its limit, and throws at one byte more", () => {
+test("Writer accepts exactly as many bytes as its limit, and throws at the next byte", () => {
   const limit = HEX.length / 2;
   const writer = new Writer(1, limit);
   assertEquals(writeAll(writer).length, limit);
@@ -75,7 +75,7 @@ test("Reader reads what Writer wrote, with no bytes left", () => {
   assertEquals([reader.ok, reader.left], [true, 0]);
 });
 
-test("Reader fails at every truncation, and then returns zero and empty values", () => {
+test("Reader of truncated bytes fails, and returns zero or an empty value for each missing field", () => {
   const whole = Uint8Array.fromHex(HEX);
   for (let cut = 0; cut < whole.length; cut++) {
     const reader = new Reader(whole.subarray(0, cut));
@@ -90,20 +90,20 @@ test("Reader fails at every truncation, and then returns zero and empty values",
   }
 });
 
-test("Reader stays failed even if bytes are left", () => {
+test("Reader stays failed after a read beyond the end, whatever bytes are left", () => {
   const reader = new Reader(new Uint8Array([1, 2, 3]));
   assertEquals([reader.u32(), reader.ok, reader.left], [0, false, 3]);
   assertEquals([reader.u8(), reader.u16(), reader.u64()], [0, 0, 0n]);
   assertEquals([reader.bytes(1).length, reader.text(1), reader.ok], [0, "", false]);
 });
 
-test("Reader fails on a negative length, and does not move back", () => {
+test("Reader fails on a negative length, and keeps its position", () => {
   const reader = new Reader(new Uint8Array([1, 2, 3]));
   reader.u16();
   assertEquals([reader.bytes(-1), reader.ok, reader.at], [EMPTY, false, 2]);
 });
 
-test("Reader starts at an offset, also within a larger buffer", () => {
+test("Reader starts at the given offset of a view or buffer", () => {
   const memory = new Uint8Array([9, 9, 1, 2, 3, 9]);
   const reader = new Reader(memory.subarray(2, 5), 1);
   assertEquals([reader.left, reader.u16(), reader.ok, reader.left], [2, 0x0302, true, 0]);
@@ -151,7 +151,7 @@ test("Reader.number64 and Writer.number64 use the same bytes as u64 for numbers 
   assertEquals(new Reader(negative, 1).number64(), 0);
 });
 
-test("Reader.text16 returns the text whether or not it equals the expected text", () => {
+test("Reader.text16 returns the encoded text, whatever the expected text is", () => {
   for (const text of ["", "abc", "abd", "ab", "abcd", "äbc", "x".repeat(300)]) {
     const bytes = new Writer().text16(text).u8(7).done();
     for (const likely of ["", "abc", "äbc", text]) {
@@ -163,7 +163,7 @@ test("Reader.text16 returns the text whether or not it equals the expected text"
   }
 });
 
-test("Writer.text16 writes a text that begins with ASCII and contains other characters", () => {
+test("Writer.text16 writes texts that are not all ASCII", () => {
   const writer = new Writer(2).text16("aé").text16("\ud800").text16("b");
   const reader = new Reader(writer.done());
   assertEquals([reader.text16(), reader.text16(), reader.text16()], ["aé", "\ufffd", "b"]);

@@ -3,7 +3,7 @@ import { ChurnMap } from "../../lib/base/churn_map.ts";
 import { pick, seeds } from "../kit/seeds.ts";
 import { test } from "../kit/test.ts";
 
-test("ChurnMap has the same contents as a Map, whether or not removed keys stay in it", async () => {
+test("ChurnMap has the same contents as a Map after random changes", async () => {
   await seeds(6, 20_000, (random, size) => {
     const map = new ChurnMap<string, number>();
     const model = new Map<string, number>();
@@ -27,7 +27,7 @@ test("ChurnMap has the same contents as a Map, whether or not removed keys stay 
   });
 });
 
-test("ChurnMap: a key that is added and removed again and again stays in its place", () => {
+test("ChurnMap keeps the position of a key that is deleted and set again", () => {
   const map = new ChurnMap<string, number>();
   for (let i = 0; i < 5_000; i++) map.set(`${i}`, i);
   for (let i = 0; i < 10_000; i++) {

@@ -7,7 +7,7 @@ interface Events {
   down: number;
 }
 
-test("Emitter calls the listeners of a name in order of registration, within emit", () => {
+test("Emitter.emit calls the listeners of its event synchronously, in order of registration", () => {
   const emitter = new Emitter<Events>();
   const observed: string[] = [];
   emitter.on("up", (node) => observed.push(`first ${node}`));
@@ -17,14 +17,14 @@ test("Emitter calls the listeners of a name in order of registration, within emi
   assertEquals(observed, ["first a", "second a"]);
 });
 
-test("Emitter without listeners does nothing", () => {
+test("Emitter.emit without listeners does nothing", () => {
   const emitter = new Emitter<Events>();
   emitter.emit("up", "a");
   emitter.on("up", () => {})();
   emitter.emit("up", "b");
 });
 
-test("Emitter.on returns a function that removes that listener only", () => {
+test("Emitter.on returns a function that removes the registered listener", () => {
   const emitter = new Emitter<Events>();
   const observed: string[] = [];
   const stop = emitter.on("up", () => observed.push("first"));
@@ -35,7 +35,7 @@ test("Emitter.on returns a function that removes that listener only", () => {
   assertEquals(observed, ["second"]);
 });
 
-test("Emitter.emit calls the listeners registered when it began, whatever they change", () => {
+test("Emitter.emit calls the listeners that were registered when it began", () => {
   const emitter = new Emitter<Events>();
   const observed: string[] = [];
   emitter.on("up", () => {
@@ -50,7 +50,7 @@ test("Emitter.emit calls the listeners registered when it began, whatever they c
   assertEquals(observed, ["first", "second", "first", "third"]);
 });
 
-test("Emitter.emit calls all listeners even if one throws or rejects, and reports the errors", async () => {
+test("Emitter.emit calls all listeners, and reports the errors of those that throw or reject", async () => {
   const failed: [string, string][] = [];
   const emitter = new Emitter<Events>((name, error) => failed.push([name, String(error)]));
   const observed: string[] = [];
@@ -68,7 +68,7 @@ test("Emitter.emit calls all listeners even if one throws or rejects, and report
   assertEquals(failed.at(-1), ["up", "Error: rejected"]);
 });
 
-test("Emitter.on removes a listener when its signal aborts, and after one event with once", () => {
+test("Emitter.on removes a listener when its signal aborts, or after one event with the option once", () => {
   const emitter = new Emitter<Events>();
   const observed: string[] = [];
   const stop = new AbortController();

@@ -19,24 +19,24 @@ function play(end: number, trafficAt: readonly number[] = []): [number, Heartbea
   return advised;
 }
 
-test("Heartbeat sends one ping per quiet interval, and ends at the deadline", () => {
+test("Heartbeat advises one ping per quiet interval, and reports the peer as dead at the deadline", () => {
   assertEquals(play(150), [[50, "ping"], [100, "ping"], [150, "dead"]]);
 });
 
-test("Heartbeat counts any traffic as a sign of life", () => {
+test("Heartbeat restarts its deadline whenever traffic arrives", () => {
   const often = Array.from({ length: 100 }, (_, i) => i * 40 + 40);
   assertEquals(play(4000, often), []);
   assertEquals(play(200, [60]), [[50, "ping"], [110, "ping"], [160, "ping"]]);
   assertEquals(play(210, [60]).at(-1), [210, "dead"]);
 });
 
-test("Heartbeat ends exactly at the deadline", () => {
+test("Heartbeat reports a silent peer as dead exactly at the deadline", () => {
   const heartbeat = new Heartbeat(LIMITS, 100, 1000);
   assertEquals(heartbeat.tick(1000 + 149.9), "ping");
   assertEquals(heartbeat.tick(1000 + 150), "dead");
 });
 
-test("Heartbeat counts traffic that arrived before a tick, even at the deadline", () => {
+test("Heartbeat counts traffic from the tick before it", () => {
   const heartbeat = new Heartbeat(LIMITS, 100, 0);
   heartbeat.received();
   assertEquals(heartbeat.tick(150), "wait");
@@ -44,7 +44,7 @@ test("Heartbeat counts traffic that arrived before a tick, even at the deadline"
   assertEquals(heartbeat.tick(300), "dead");
 });
 
-test("Heartbeat does not end a session because its own ticks were late", () => {
+test("Heartbeat counts at most two ticks of a suspension towards the deadline", () => {
   const heartbeat = new Heartbeat(LIMITS, 10, 0);
   assertEquals(heartbeat.tick(10), "wait");
   // This process was suspended for an hour, of which only 20 ms (two ticks) count.
@@ -60,14 +60,14 @@ test("Heartbeat does not end a session because its own ticks were late", () => {
   assertEquals(advised, [[20, "ping"], [70, "ping"], [120, "dead"]]);
 });
 
-test("Heartbeat ignores lateness of less than two ticks", () => {
+test("Heartbeat counts delays of less than two ticks in full", () => {
   const heartbeat = new Heartbeat(LIMITS, 10, 0);
   const advised: HeartbeatAdvice[] = [];
   for (let now = 20; now <= 160; now += 20) advised.push(heartbeat.tick(now));
   assertEquals(advised, ["wait", "wait", "ping", "wait", "wait", "ping", "wait", "dead"]);
 });
 
-test("Heartbeat reports a silent peer as dead even if its own ticks are repeatedly late", () => {
+test("Heartbeat reports a silent peer as dead although all of its own ticks are late", () => {
   const heartbeat = new Heartbeat(LIMITS, 10, 0);
   let ticks = 1;
   // Each tick is 1000 ms late, of which 20 ms count.

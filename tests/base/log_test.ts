@@ -20,7 +20,7 @@ test("Log writes entries from its minimum level up", () => {
   }
 });
 
-test("Log.write: passes an entry object, whose line is one rendering of it", () => {
+test("Log.write passes the sink an entry object with the rendered line", () => {
   const entries: LogEntry[] = [];
   const log = new Log((entry) => void entries.push(entry), "info", "a@here", () => 7);
   const data = { pid: 1 };
@@ -37,7 +37,7 @@ test("Log.write: passes an entry object, whose line is one rendering of it", () 
   });
 });
 
-test("Log.as logs under another name, with the same sink and minimum level", () => {
+test("Log.as returns a log with another name, and with the same sink and minimum level", () => {
   const { log, lines } = observed("warn");
   const other = log.as("rooms");
   other.info("not this");

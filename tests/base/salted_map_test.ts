@@ -6,7 +6,7 @@ import { test } from "../kit/test.ts";
 
 const KEYS = [0, 1, 77, 2 ** 30 - 1, 2 ** 30, 2 ** 31, 2 ** 32 + 5, 2 ** 40 - 1, 2 ** 52];
 
-test("SaltedMap stores each number separately, and finds it again", () => {
+test("SaltedMap stores and finds each number as a separate key", () => {
   const random = new SeededRandom(5);
   for (let round = 0; round < 50; round++) {
     const map = new SaltedMap<number>(random.next());
@@ -20,7 +20,7 @@ test("SaltedMap stores each number separately, and finds it again", () => {
   }
 });
 
-test("SaltedMap spreads keys that were chosen to share one bucket", () => {
+test("SaltedMap spreads keys that collide in a table with a predictable hash", () => {
   const scratch = new DataView(new ArrayBuffer(8));
   const keys: number[] = [];
   for (const start of [0, 2 ** 33]) {

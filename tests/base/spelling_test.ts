@@ -5,7 +5,7 @@ import { test } from "../kit/test.ts";
 const KNOWN = { port: true, hostname: true, idleTimeout: true, tls: true } as const;
 const fail = (words: string): Error => new RangeError(words);
 
-test("checkNames accepts known names, and rejects inherited ones", () => {
+test("checkNames rejects an option whose name is only inherited by the table of known names", () => {
   checkNames({}, KNOWN, fail);
   checkNames({ port: undefined, tls: 5 }, KNOWN, fail);
   assertThrows(() => checkNames({ toString: 1 }, KNOWN, fail), RangeError, '"toString"');
@@ -18,7 +18,7 @@ test("checkNames rejects a value that is not an object", () => {
   }
 });
 
-test("unknownName suggests a similar known name if there is one", () => {
+test("unknownName suggests the most similar known name", () => {
   const rows = [
     ["prot", "did you mean port?"],
     ["Port", "did you mean port?"],
