@@ -76,7 +76,7 @@ function room() {
   });
 }
 
-test("Socket.channel: joins a topic, and receives replies to pushes and the broadcasts of clients and nodes", async () => {
+test("Socket.channel receives replies to its pushes, and the broadcasts of other clients and nodes", async () => {
   await withTwo({ channels: [room()] }, async ([a], connect) => {
     const [one, two] = [connect(0), connect(1)].map((socket) =>
       socket.channel<ReturnType<typeof room>>("room:1", { name: "x" })
@@ -115,7 +115,7 @@ function typed(socket: Socket) {
   return socket.channel<ReturnType<typeof room>>("room:1", { name: "x" });
 }
 
-test("Socket.channel: rejected joins and events carry the reason, and a crashed channel rejoins", async () => {
+test("Socket.channel rejects joins and pushes with the code and details of the channel", async () => {
   await withTwo({ channels: [room()] }, async (_nodes, connect) => {
     const socket = connect(0);
     const code = async (wait: Promise<unknown>): Promise<unknown[]> => {
@@ -140,7 +140,7 @@ test("Socket.channel: rejected joins and events carry the reason, and a crashed 
   });
 });
 
-test("Socket: rejections that the program does not await are printed, with topic and event", async () => {
+test("Socket prints rejections that the program does not await, with their topic and event", async () => {
   const lines: string[] = [];
   const printer = console;
   const { warn } = printer;
@@ -166,7 +166,7 @@ test("Socket: rejections that the program does not await are printed, with topic
   }
 });
 
-test("Channels: counts, lists and users include both nodes", async () => {
+test("Channels counts and lists the users of all nodes", async () => {
   await withTwo({ channels: [room()] }, async ([a, b], connect) => {
     const sockets = [connect(0, "ann"), connect(1, "ann"), connect(1, "bob")];
     const joined = sockets.map((socket) => socket.channel("room:1"));
@@ -195,7 +195,7 @@ test("Channels: counts, lists and users include both nodes", async () => {
   });
 });
 
-test("channel: presence with metadata covers both nodes, and a reconnect within the grace period is not a leave", async () => {
+test("presence of a channel has the users of all nodes, and keeps a user that reconnects in the grace period", async () => {
   const lobby: Channel = channel("lobby", {
     presence: { grace: 2_000 },
     join: (socket, params: { name: string }) => socket.track(params.name, { from: socket.topic }),
@@ -232,7 +232,7 @@ test("channel: presence with metadata covers both nodes, and a reconnect within 
   });
 });
 
-test("channel: validates parameters and payloads, and limits the rate", async () => {
+test("channel rejects joins and pushes with invalid payloads or at too high a rate", async () => {
   const text = {
     "~standard": {
       version: 1 as const,
@@ -264,7 +264,7 @@ test("channel: validates parameters and payloads, and limits the rate", async ()
   });
 });
 
-test("channel: errors that cannot be sent, and rejected states, reach the client as an error", async () => {
+test("ChannelError keeps its code if its details cannot be sent", async () => {
   const odd = channel("odd:*", {
     async state() {
       await Promise.resolve();
@@ -327,7 +327,7 @@ test("channel: errors that cannot be sent, and rejected states, reach the client
   socket.close();
 });
 
-test("Channels.track: metadata with bigints or cycles is rejected with badpayload", async () => {
+test("Channels.track rejects metadata with bigints or cycles with the code badpayload", async () => {
   await using node = await startCheaply({ logLevel: "silent" });
   node.channels.define(channel("present", { presence: true }));
   const pid = node.spawn(() => () => {});
@@ -343,7 +343,7 @@ test("Channels.track: metadata with bigints or cycles is rejected with badpayloa
   assertEquals(node.channels.presence("present"), {});
 });
 
-test("Channels.broadcast rejects invalid values with a code", async () => {
+test("Channels.broadcast rejects a value that cannot be sent with a code", async () => {
   await withTwo({ channels: [room()] }, async ([a]) => {
     const cyclic: Record<string, unknown> = {};
     cyclic["self"] = cyclic;
@@ -368,7 +368,7 @@ test("Channels.broadcast rejects invalid values with a code", async () => {
   });
 });
 
-test("Socket: a malformed message closes only its own connection, with 1008", async () => {
+test("Channels closes the connection of a malformed message with the code 1008", async () => {
   await withTwo({ channels: [room()] }, async (_nodes, connect) => {
     const other = connect(0).channel("room:1");
     await other.ready();
@@ -397,7 +397,7 @@ test("Socket: a malformed message closes only its own connection, with 1008", as
   });
 });
 
-test("a client: a mistake in one topic, push or listener affects no other", async () => {
+test("Socket limits the effect of a mistake to its own topic, push or listener", async () => {
   const printed: unknown[] = [];
   const { error, warn } = console;
   const print = (words: unknown): void => void printed.push(words);

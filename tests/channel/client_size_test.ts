@@ -13,7 +13,7 @@ interface Bundler {
   >;
 }
 
-test("client: is at most 4 KiB when bundled and compressed, and imports nothing", {
+test("the client is at most 4 KiB when bundled and compressed, and imports nothing", {
   ignore: runtime !== "bun",
 }, async () => {
   const { Bun } = globalThis as unknown as { Bun: Bundler };

@@ -27,7 +27,7 @@ async function withChannels(sim: Simulation, ...channels: (typeof log)[]): Promi
   return nodes;
 }
 
-test("channel with history: messages do not wait for nodes without the channel", async () => {
+test("channel with history does not wait for nodes that do not define the channel", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const [node] = await withChannels(sim, log, other);
     for (let i = 0; i < 10; i++) {
@@ -38,7 +38,7 @@ test("channel with history: messages do not wait for nodes without the channel",
   });
 });
 
-test("channel with history: a message is acknowledged only when the other node has it, unless that node is lost", async () => {
+test("channel with history acknowledges a message after the other node has stored it or is lost", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const [node] = await withChannels(sim, log, log);
     const topics = Array.from({ length: 10 }, (_, i) => `log:${i}`);
@@ -56,7 +56,7 @@ test("channel with history: a message is acknowledged only when the other node h
   });
 });
 
-test("channel with history: a node that does not acknowledge is replaced by another", async () => {
+test("channel with history replaces a copying node that does not acknowledge by another node", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const [node] = await withChannels(sim, log, log, log);
     const topics = Array.from({ length: 20 }, (_, i) => `log:${i}`);

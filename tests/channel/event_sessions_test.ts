@@ -43,7 +43,7 @@ function make() {
   return { sessions: new EventSessions(ports), advance, asked, hasTimer: () => next !== undefined };
 }
 
-test("EventSessions: a session without a request for 90 seconds is closed, and other sessions receive comments", async () => {
+test("EventSessions closes a session after 90 seconds without a request", async () => {
   const { sessions, advance, hasTimer } = make();
   const ended: string[] = [];
   const open = (name: string) => {
@@ -68,7 +68,7 @@ test("EventSessions: a session without a request for 90 seconds is closed, and o
   assert(!hasTimer());
 });
 
-test("EventSessions: the total size of requests that wait for other nodes is limited", async () => {
+test("EventSessions limits the total size of requests that wait for other nodes", async () => {
   const { sessions, asked } = make();
   const body = `${(77).toString(36)}.1.secret 1\n${"x".repeat(9_000_000)}`;
   const first = sessions.send(body);

@@ -109,7 +109,7 @@ const join = '["1","1","room:1","phx_join",{"name":"raw"}]';
 const say = (ref: number, text: string): string =>
   JSON.stringify(["1", String(ref), "room:1", "say", text]);
 
-test("Socket: if no WebSocket can be opened, the whole API works over events and requests", async () => {
+test("Socket offers its whole API over events and requests if no WebSocket can be opened", async () => {
   await withTwo({}, async (_servers, connect, [a]) => {
     const sockets = [connect(0, "ann"), connect(1, "bob")];
     const opened: SocketEvents["open"][] = [];
@@ -172,7 +172,7 @@ function typed(socket: Socket) {
   return socket.channel<typeof room>("room:1", { name: "x" });
 }
 
-test("Socket: a rejection by the upgrade hook is the reason of the close event", async () => {
+test("Socket emits close with the reason of the upgrade hook if the hook rejects the client", async () => {
   await withTwo({}, async (_servers, connect) => {
     const socket = connect(0, "mallory");
     const { code, reason } = await new Promise<SocketEvents["close"]>((close) =>
@@ -182,7 +182,7 @@ test("Socket: a rejection by the upgrade hook is the reason of the close event",
   });
 });
 
-test("Socket: a client that had a WebSocket tries one first when it reconnects", async () => {
+test("Socket reconnects with a WebSocket first if a WebSocket worked before", async () => {
   let isBlocked = false;
   await using node = await startCheaply({ logLevel: "silent" });
   const server = await node.serve({
@@ -209,7 +209,7 @@ test("Socket: a client that had a WebSocket tries one first when it reconnects",
   }
 });
 
-test("EventSessions: requests need the session's id, and are handled once and in order", async () => {
+test("EventSessions handles each request of a session once and in order", async () => {
   await withTwo({}, async ([server, other]) => {
     const { id, next } = await open(server);
     const url = `${httpOf(server)}/send`;
@@ -261,7 +261,7 @@ test("EventSessions: requests need the session's id, and are handled once and in
   });
 });
 
-test("EventSessions: a malformed message ends only its own session, with 1008", async () => {
+test("EventSessions ends the session of a malformed message with the code 1008", async () => {
   await withTwo({}, async ([server], connect) => {
     const other = connect(0).channel("room:1", { name: "other" });
     await other.ready();
@@ -278,7 +278,7 @@ test("EventSessions: a malformed message ends only its own session, with 1008", 
   });
 });
 
-test("EventSessions: origins are checked as for WebSockets, and permitted pages may read responses", async () => {
+test("EventSessions accepts requests from the allowed origins of WebSockets, and rejects others", async () => {
   const origins = ["https://app.example"];
   await withTwo({ origins }, async ([server]) => {
     const url = httpOf(server);
@@ -299,7 +299,7 @@ test("EventSessions: origins are checked as for WebSockets, and permitted pages 
   });
 });
 
-test("EventSessions: connections per address, bodies and versions are checked, and requests without Upgrade are answered", async () => {
+test("EventSessions enforces the limits on connections per address and on request bodies", async () => {
   const limits = { maxConnectionsPerAddress: 2, trustedProxies: ["127.0.0.1"] };
   await withTwo({ ...limits, maxRequestBodySize: 1_000 }, async ([server]) => {
     const url = `${httpOf(server)}/websocket?vsn=2.0.0`;
@@ -326,7 +326,7 @@ test("EventSessions: connections per address, bodies and versions are checked, a
   });
 });
 
-test("EventSessions: a client that does not read is disconnected, and delays no other", async () => {
+test("EventSessions disconnects a client that does not read, without delaying others", async () => {
   await withTwo({ backpressureLimit: 100_000 }, async ([server], connect, [a]) => {
     const { id } = await open(server);
     const response = await post(`${httpOf(server)}/send`, `${id} 1\n${join}`);
@@ -348,7 +348,7 @@ test("EventSessions: a client that does not read is disconnected, and delays no 
   });
 });
 
-test("Server.stop closes sessions with its code, in batches", async () => {
+test("Server.stop closes sessions in batches with the given code", async () => {
   await withTwo({}, async ([server], connect) => {
     const socket = connect(0);
     const closed: [number, string][] = [];
@@ -369,7 +369,7 @@ test("Server.stop closes sessions with its code, in batches", async () => {
   });
 });
 
-test("Server.stop and disconnect: WebSockets and sessions receive the broadcasts made before", async () => {
+test("Server.stop and disconnect first deliver the broadcasts that were made before", async () => {
   const upgrade = () => ({ data: { user: "ann" } });
   await withTwo({ upgrade }, async (servers, connect, nodes) => {
     const join = '["1","1","plain:1","phx_join",{}]';

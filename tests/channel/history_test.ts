@@ -79,7 +79,7 @@ function upTo(count: number): number[] {
   return Array.from({ length: count }, (_, i) => i + 1);
 }
 
-test("channel with history: messages get consecutive positions, all clients receive them in the same order, and a new client first receives the last ones", async () => {
+test("channel with history delivers messages in one order to all clients, and the latest to new ones", async () => {
   await withNodes(3, async ({ connect }) => {
     const clients = [0, 1, 2].map((i) => receiver(connect(`${i}`, i), "log:a"));
     await Promise.all(clients.map(({ channel }) => channel.ready()));
@@ -100,7 +100,7 @@ test("channel with history: messages get consecutive positions, all clients rece
   });
 });
 
-test("channel with history: rejects a message that is too large for other nodes, and does not store it", async () => {
+test("channel with history rejects a message that is too large for other nodes without storing it", async () => {
   await withNodes(2, async ({ nodes, connect }) => {
     const one = receiver(connect("one", 1), "log:large");
     await one.channel.ready();
@@ -118,7 +118,7 @@ test("channel with history: rejects a message that is too large for other nodes,
   });
 });
 
-test("channel with history: a client that reconnects to another node receives exactly the missed messages", async () => {
+test("channel with history sends a client that reconnects to another node exactly the missed messages", async () => {
   await withNodes(3, async ({ nodes, connect }) => {
     const one = receiver(connect("one", 0, 1), "log:b");
     const other = receiver(connect("other", 2), "log:b");
@@ -137,7 +137,7 @@ test("channel with history: a client that reconnects to another node receives ex
   });
 });
 
-test("channel with history: no message is lost when the topic's home node leaves", async () => {
+test("channel with history loses no message when the topic's home node leaves", async () => {
   await withNodes(3, async ({ nodes, connect }) => {
     const one = receiver(connect("one", 0), "log:c");
     await one.channel.ready();
@@ -160,7 +160,7 @@ test("channel with history: no message is lost when the topic's home node leaves
   });
 });
 
-test("TopicLog: reports positions of other epochs, of dropped messages, and beyond the end", () => {
+test("TopicLog.after reports positions that are expired, of another epoch or beyond the end", () => {
   const limits = { size: 5, ttl: 1_000 };
   const made = new TopicLog({ epochs: [], entries: [], last: 0 }, limits, 0);
   made.begin("a");
@@ -187,7 +187,7 @@ test("TopicLog: reports positions of other epochs, of dropped messages, and beyo
   assertEquals(missed("b", 4, copy, 7_000), "expired");
 });
 
-test("channel with history: messages may be kept for longer than a timer lasts", async () => {
+test("channel with history accepts a ttl that is longer than the longest timer", async () => {
   await using node = await startCheaply({ cookie: COOKIE, logLevel: "silent" });
   for (const ttl of [30 * 86_400_000, Infinity]) {
     node.channels.define(channel(`kept:${ttl}`, { history: { ttl } }));

@@ -2,7 +2,7 @@ import { assert } from "@std/assert";
 import { reconnectTime } from "../../lib/channel/hub.ts";
 import { test } from "../kit/test.ts";
 
-test("reconnectTime distributes the clients of each batch evenly over the interval", () => {
+test("reconnectTime distributes the clients of a batch evenly over the interval", () => {
   for (const batch of [4, 10, 100]) {
     for (const first of [0, 1, 17, 1_000]) {
       const times = Array.from({ length: batch }, (_, i) => reconnectTime(first + i, 1_000));

@@ -44,7 +44,7 @@ function withEntries(count: number): { port: ManualPort; presence: Presence } {
   return { port, presence };
 }
 
-test("Presence.down: entries of a lost node are removed in portions after their grace period", () => {
+test("Presence.down removes the entries of a lost node in portions after the grace period", () => {
   const { port, presence } = withEntries(1_200);
   presence.down("peer");
   port.turn();
@@ -55,7 +55,7 @@ test("Presence.down: entries of a lost node are removed in portions after their 
   assertEquals([Object.keys(presence.list("t")).length, port.leaves], [0, [500, 500, 200]]);
 });
 
-test("Presence.down: entries stay if their node returns while they are removed in portions", () => {
+test("Presence.up keeps the entries of a returning node whose removal has begun", () => {
   const { port, presence } = withEntries(1_200);
   presence.down("peer");
   port.timers[0]!();

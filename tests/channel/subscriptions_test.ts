@@ -54,7 +54,7 @@ async function settle(): Promise<void> {
   for (let i = 0; i < 20; i++) await Promise.resolve();
 }
 
-test("History: a topic that is left and rejoined at once stays subscribed", async () => {
+test("History keeps the subscription of a topic that is left and rejoined at once", async () => {
   const { history, asked, casts } = make();
   const entered: (Resumed | undefined)[] = [];
   void history.subscribe("log", undefined, (resumed) => entered.push(resumed));
@@ -71,7 +71,7 @@ test("History: a topic that is left and rejoined at once stays subscribed", asyn
   assertEquals(casts, ["unsubscribe"]);
 });
 
-test("History: a gap found while synchronising is read from the home", async () => {
+test("History reads messages that are missing after a subscription from the topic's home", async () => {
   const { history, asked, delivered } = make();
   void history.subscribe("log", undefined, () => {});
   history.received(["entries", "log", home, "e", [entryOf(5)]]);
@@ -83,7 +83,7 @@ test("History: a gap found while synchronising is read from the home", async () 
   assertEquals(delivered.map((frame) => JSON.parse(frame)[4]), [3, 4, 5]);
 });
 
-test("History: a client that resumes receives each message once, whenever the next message arrives", async () => {
+test("History delivers each message once to a client that resumes while messages arrive", async () => {
   for (let turns = 0; turns < 12; turns++) {
     const { history, asked, delivered } = make();
     void history.subscribe("log", undefined, () => {});
