@@ -69,7 +69,7 @@ test("Global.register: at most one of two unconnected nodes gets a name if a thi
   });
 });
 
-test("Global.register: the earlier of two claims gets the name, even if it arrives second at a third node", async () => {
+test("Global.register: one of two claims succeeds if they reach a third node in opposite order", async () => {
   await apart(async (cluster, a, b, c) => {
     cluster.faults.isHeld = true;
     const answers: Record<string, boolean> = {};
@@ -93,7 +93,7 @@ test("Global.register: the earlier of two claims gets the name, even if it arriv
   });
 });
 
-test("Global.register: a claim with an earlier stamp does not replace a holder", async () => {
+test("Global.register: a claim with an earlier stamp does not replace the holder of the name", async () => {
   await apart(async (_cluster, a, b, c) => {
     const held = idle(b);
     assertEquals(await b.global.register("held", held), true);
@@ -104,7 +104,7 @@ test("Global.register: a claim with an earlier stamp does not replace a holder",
   });
 });
 
-test("Global.register: a name can be registered again after its holder unregistered it, even if a third node learns that late", async () => {
+test("Global.register: a name is free again after unregister, even if a third node learns of it late", async () => {
   await apart(async (_cluster, a, b) => {
     for (let i = 0; i < 20; i++) {
       assertEquals(await a.global.register("x", idle(a)), true);
@@ -117,7 +117,7 @@ test("Global.register: a name can be registered again after its holder unregiste
   });
 });
 
-test("Global.register: a name requested in a session that is then lost is announced in the next session", async () => {
+test("Global.register: a name whose registration is interrupted by a lost session is announced in the next session", async () => {
   await withCluster(3, async (cluster, ...nodes) => {
     const [a, b, c] = nodes as [TestNode, TestNode, TestNode];
     cluster.cut(0, 1);
@@ -148,7 +148,7 @@ test("Global.register: a name requested in a session that is then lost is announ
   });
 });
 
-test("Global: two unconnected holders of one name are notified by a node connected to both", async () => {
+test("Global: the later of two unconnected holders exits when a third node connects to both", async () => {
   await withCluster(3, async (cluster, ...nodes) => {
     const [a, b, c] = nodes as [TestNode, TestNode, TestNode];
     for (const [i, j] of [[0, 1], [0, 2], [1, 2]] as const) cluster.cut(i, j);
@@ -167,7 +167,7 @@ test("Global: two unconnected holders of one name are notified by a node connect
 });
 
 for (const hours of [-10, 10]) {
-  test(`Global: conflicts are decided correctly although a clock is ${hours} hours off`, async () => {
+  test(`Global: the actor that was registered first keeps its name although a clock is ${hours} hours wrong`, async () => {
     await withNodes(async (start) => {
       const cluster = new TestCluster(start);
       const a = await cluster.add();
@@ -196,7 +196,7 @@ for (const hours of [-10, 10]) {
   });
 }
 
-test("Global.reregister: moves the name to another actor, on the same or another node, and both keep running", async () => {
+test("Global.reregister moves a name to another actor without ending its former holder", async () => {
   await withCluster(3, async (cluster, ...nodes) => {
     const [a, b, c] = nodes as [TestNode, TestNode, TestNode];
     await cluster.meet();
@@ -224,7 +224,7 @@ test("Global.reregister: moves the name to another actor, on the same or another
   });
 });
 
-test("Global.waitFor: resolves to the actor that has or gets the name, and to undefined at the timeout", async () => {
+test("Global.waitFor resolves to the holder of a name, and rejects at the timeout", async () => {
   await withCluster(2, async (cluster, ...nodes) => {
     const [a, b] = nodes as [TestNode, TestNode];
     await cluster.meet();
@@ -243,7 +243,7 @@ test("Global.waitFor: resolves to the actor that has or gets the name, and to un
   });
 });
 
-test("Global: a resolver chooses the actor that keeps a name, and the other ends", async () => {
+test("Global: a resolver chooses the actor that keeps the name, and the other exits", async () => {
   for (const choice of ["one", "other", "none", "throws"] as const) {
     await withCluster(2, async (cluster, ...nodes) => {
       const [a, b] = nodes as [TestNode, TestNode];
@@ -292,7 +292,7 @@ async function trio(
   });
 }
 
-test("Global.register: with a quorum, a side without it loses its names and cannot register others", async () => {
+test("Global.register: a side of a partition without the quorum loses its names", async () => {
   for (const quorum of [2, "majority"] as const) {
     await trio(async (cluster, a, b, c) => {
       const pid = idle(a);
@@ -330,7 +330,7 @@ test("Global.register: with a quorum, a side without it loses its names and cann
   }
 });
 
-test("Global.register: rejects an invalid quorum, and one larger than the number of nodes", async () => {
+test("Global.register rejects an invalid quorum, and a quorum larger than the number of nodes", async () => {
   await withCluster(1, async (_cluster, a) => {
     for (const quorum of [0, -1, 1.5, NaN, "most" as "majority"]) {
       await assertRejects(() => a!.global.register("x", idle(a!), { quorum }), ArgumentError);
@@ -344,7 +344,7 @@ test("Global.register: rejects an invalid quorum, and one larger than the number
   });
 });
 
-test("Global.register: a node that has just started grants no name by quorum while a member is missing", async () => {
+test("Global.register: a node that has just started rejects names with a quorum while a seed is missing", async () => {
   await withNodes(async (start) => {
     const names = [0, 1, 2].map((i) => `n${i}@127.0.0.1:${3000 + i}`);
     const cluster = new TestCluster((short, options, host) =>

@@ -28,7 +28,7 @@ function untilKeys(nodes: readonly TestNode[], pids: readonly Pid[], group = "g"
   );
 }
 
-test("Groups: a group contains the members of all nodes, each as often as it joined, until they exit", async () => {
+test("Groups.members returns an actor of any node as often as the actor has joined", async () => {
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2) as [TestNode, TestNode];
     const [x, y] = [idle(a), idle(b)];
@@ -49,7 +49,7 @@ test("Groups: a group contains the members of all nodes, each as often as it joi
   });
 });
 
-test("Groups: members that joined before the nodes connected are known to both nodes, in several groups and scopes", async () => {
+test("Groups: two nodes that connect exchange the members that joined before", async () => {
   await withCluster(2, async (testCluster, a, b) => {
     const [x, y] = [idle(a!), idle(b!)];
     const scopes = ["s", "s\0", "1:s", "s:"];
@@ -94,7 +94,7 @@ test("Groups: members that joined before the nodes connected are known to both n
   });
 });
 
-test("Groups: a node that loses another removes its members, and adds them when it is connected again", async () => {
+test("Groups: a node removes the members of a lost node, and adds them again when it reconnects", async () => {
   await withCluster(3, async (testCluster, a, b, c) => {
     await testCluster.meet();
     const pids = [a!, b!, c!].map(idle);
@@ -112,7 +112,7 @@ test("Groups: a node that loses another removes its members, and adds them when 
   });
 });
 
-test("Groups.monitor: reports all current members, then joins and leaves", async () => {
+test("Groups.monitor reports the current members, and then each join and leave", async () => {
   await withCluster(2, async (testCluster, a, b) => {
     await testCluster.meet();
     const [x, y] = [idle(a!), idle(b!)];
@@ -171,7 +171,7 @@ test("Groups.join rejects actors of other nodes, and invalid names", async () =>
   });
 });
 
-test("Groups: a long list is sent in portions, in order, while actors join and leave", () => {
+test("Groups: a long list of members is sent in portions while actors join and leave", () => {
   return seeds(6, 4_000, async (random, size) => {
     await withCluster(2, async (testCluster, a, b) => {
       const pids = [idle(a!), idle(a!), idle(a!)];
@@ -202,7 +202,7 @@ test("Groups: a long list is sent in portions, in order, while actors join and l
   });
 });
 
-test("Groups: the number of a node's memberships is limited, and leaving makes room", async () => {
+test("Groups: a node accepts memberships up to a limit, and accepts more after members have left", async () => {
   await withCluster(2, async (testCluster, a, b) => {
     await testCluster.meet();
     const line = a!.remote.nodeLink(b!.name)!;
@@ -233,7 +233,7 @@ test("Groups: the number of a node's memberships is limited, and leaving makes r
   });
 });
 
-test("Groups: messages of a closed session are ignored, and only changes are reported", async () => {
+test("Groups: messages of a closed session are ignored", async () => {
   await withCluster(2, async (testCluster, a, b) => {
     await testCluster.meet();
     const line = a!.remote.nodeLink(b!.name)!;
@@ -268,7 +268,7 @@ test("Groups: messages of a closed session are ignored, and only changes are rep
   });
 });
 
-test("GroupTable, Registry: the end of a replaced session removes nothing", async () => {
+test("GroupTable and Registry keep the entries of a session when its replaced session ends", async () => {
   await withCluster(2, async (testCluster, a, b) => {
     await testCluster.meet();
     const later = a!.remote.nodeLink(b!.name)!;

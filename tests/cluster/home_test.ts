@@ -65,7 +65,7 @@ function untilKnown(sim: Simulation, homes: readonly HomeKind[]): Promise<void> 
 
 const KEYS = Array.from({ length: 30 }, (_, i) => `k${i}`);
 
-test("Home: the first call from any node starts the key's actor on its home node, once", async () => {
+test("HomeKind.call from any node starts the key's actor once, on the key's home node", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const homes = await offered(sim, ["a", "b", "c"]);
     for (const key of KEYS) {
@@ -79,7 +79,7 @@ test("Home: the first call from any node starts the key's actor on its home node
   });
 });
 
-test("Home: nodes that offer a kind at the same moment run one actor per key, even if it is called at once", async () => {
+test("HomeKind.call starts one actor per key while several nodes begin to offer the kind", async () => {
   for (let seed = 1; seed <= 10; seed++) {
     await simulate({ seed }, async (sim) => {
       const shorts = ["a", "b", "c"];
@@ -105,7 +105,7 @@ test("Home: nodes that offer a kind at the same moment run one actor per key, ev
   }
 });
 
-test("Home: a node that joins takes over its share of keys with their state, and no call is lost", async () => {
+test("Home: a node that joins takes over its share of the keys with their state, and no call is lost", async () => {
   for (let seed = 1; seed <= 5; seed++) {
     await simulate({ seed }, async (sim) => {
       const homes = await offered(sim, ["a", "b"]);
@@ -138,7 +138,7 @@ test("Home: a node that joins takes over its share of keys with their state, and
   }
 });
 
-test("Home: thousands of keys are listed to a node that joins, moved, and stopped, in portions", async () => {
+test("Home: thousands of keys are listed, moved and stopped in portions", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const options = { movesPerSecond: 1_000_000, passivateAfter: 10_000 };
     const [a] = await offered(sim, ["a"], options) as [HomeKind];
@@ -166,7 +166,7 @@ test("Home: thousands of keys are listed to a node that joins, moved, and stoppe
   });
 });
 
-test("Home: keys move at the rate of movesPerSecond, and a called key moves at once", async () => {
+test("Home: a key that is called moves at once, and other keys at the rate of movesPerSecond", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const homes = await offered(sim, ["a"], { movesPerSecond: 2 });
     const keys = Array.from({ length: 100 }, (_, i) => `k${i}`);
@@ -187,7 +187,7 @@ test("Home: keys move at the rate of movesPerSecond, and a called key moves at o
   });
 });
 
-test("Home: a node that leaves hands its keys over, and forwards late calls", async () => {
+test("Home: a node that leaves hands its keys over without losing a call", async () => {
   for (let seed = 1; seed <= 5; seed++) {
     await simulate({ seed }, async (sim) => {
       const homes = await offered(sim, ["a", "b", "c"]);
@@ -211,7 +211,7 @@ test("Home: a node that leaves hands its keys over, and forwards late calls", as
   }
 });
 
-test("Home: keys of a lost node are started on others by the next call", async () => {
+test("Home: the keys of a lost node are started on other nodes by the next call", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const [a, , c] = await offered(sim, ["a", "b", "c"]);
     const key = KEYS.find((key) => a!.nodeOf(key)!.startsWith("c"))!;
@@ -223,7 +223,7 @@ test("Home: keys of a lost node are started on others by the next call", async (
   });
 });
 
-test("Home: a node without keys finds the homes, and calls reject if no node offers the kind", async () => {
+test("HomeKind.call from a node without keys rejects if no node offers the kind", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     await sim.start("x");
     const caller = partsOf(sim, "x").homes.use(KIND);
@@ -239,7 +239,7 @@ test("Home: a node without keys finds the homes, and calls reject if no node off
   });
 });
 
-test("Home: an actor without calls is stopped after passivateAfter, and restarted by the next call", async () => {
+test("Home: an actor is stopped after passivateAfter without a call, and started again by the next call", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const [a] = await offered(sim, ["a"], { passivateAfter: 10_000 });
     await a!.call("k1", "add");
@@ -253,7 +253,7 @@ test("Home: an actor without calls is stopped after passivateAfter, and restarte
   });
 });
 
-test("Home: waiting calls of a crashed actor are rejected, and it is restarted up to its restart limit", async () => {
+test("Home: a crashed actor is restarted until its restart limit, and its waiting calls reject", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const [a] = await offered(sim, ["a"], { restart: true });
     const givenUp: unknown[] = [];
@@ -286,7 +286,7 @@ test("Home: a failed start rejects the waiting calls with its error", async () =
   });
 });
 
-test("Home: with a quorum, the smaller side of a partition stops its keys before the other starts them", async () => {
+test("Home: with a quorum, a partition's smaller side stops its keys before the other starts them", async () => {
   await simulate({ seed: 3 }, async (sim) => {
     const homes = await offered(sim, ["a", "b", "c"], { quorum: 2 });
     const [a, b] = homes;
@@ -306,7 +306,7 @@ test("Home: with a quorum, the smaller side of a partition stops its keys before
   });
 });
 
-test("Homes: reject invalid options and a second instance of the same kind", async () => {
+test("Homes rejects invalid options and a second instance of the same kind", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const [a] = await offered(sim, ["a"]);
     const { homes } = partsOf(sim, "a");

@@ -13,7 +13,7 @@ async function stubborn(self: Self<unknown>): Promise<void> {
   for await (const _ of self);
 }
 
-test("Node.leave ends within its timeout, even if a singleton does not stop", async () => {
+test("Node.leave ends at its timeout if a singleton does not stop", async () => {
   const options = { cookie: COOKIE, logLevel: "silent" } as const;
   await using a = await startCheaply({ name: "a@127.0.0.1:0", ...options });
   await using b = await startCheaply({ name: "b@127.0.0.1:0", ...options, seeds: [a.name] });
@@ -36,7 +36,7 @@ test("Node.leave ends within its timeout, even if a singleton does not stop", as
   await b.leave({ timeout: 600 });
 });
 
-test("Node.leave unexposes the node's functions before it stops anything, and rejects a timeout that is negative or over-long", async () => {
+test("Node.leave unexposes all functions before the node stops, and rejects an invalid timeout", async () => {
   const options = { cookie: COOKIE, logLevel: "silent" } as const;
   await using a = await startCheaply({ name: "a@127.0.0.1:0", ...options });
   await using b = await startCheaply({ name: "b@127.0.0.1:0", ...options, seeds: [a.name] });
@@ -55,7 +55,7 @@ test("Node.leave unexposes the node's functions before it stops anything, and re
   assertEquals(seen, [[]]);
 });
 
-test("Node.leave: supervisors of the leaving node still restart their children on it", async () => {
+test("Node.leave: supervisors of the leaving node restart their children until the node stops", async () => {
   const options = { cookie: COOKIE, logLevel: "silent" } as const;
   await using a = await startCheaply({ name: "a@127.0.0.1:0", ...options });
   // The singleton does not stop, so leaving takes half of its timeout.

@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { Memberships } from "../../lib/cluster/memberships.ts";
 import { test } from "../kit/test.ts";
 
-test("Memberships.take reads no other membership, however many there are", () => {
+test("Memberships.take finds a membership without reading the others", () => {
   let reads = 0;
   const memberships = new Memberships(() => false);
   for (let i = 0; i < 10_000; i++) {
@@ -27,7 +27,7 @@ test("Memberships.take reads no other membership, however many there are", () =>
   assertEquals([...memberships.rows()].length, 5_000);
 });
 
-test("Memberships.take returns each membership of a group once, the latest first", () => {
+test("Memberships.take returns the latest membership of a group first, and each one once", () => {
   const memberships = new Memberships<{ scope: string; group: string; number: number }>(() =>
     false
   );

@@ -300,7 +300,7 @@ function turn(): Promise<void> {
 }
 
 test(
-  "Global, Groups: five nodes agree after random faults, and every conflict had one winner",
+  "Global and Groups: five nodes agree on all names and members after random faults",
   {
     timeout: 600_000,
   },

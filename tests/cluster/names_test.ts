@@ -115,7 +115,7 @@ function model(messages: ReadonlyMap<string, readonly OwnerMessage[]>, gone: Rea
   }));
 }
 
-test("NameTable: the table is the same however the messages of different owners interleave, and if some are repeated", () => {
+test("NameTable has the same entries in whatever order the messages of different owners arrive", () => {
   return seeds(3_000, 60, (random, size) => {
     const messages = history(random, size);
     const gone = new Set(OWNERS.filter(() => random.below(5) === 0));
@@ -174,7 +174,7 @@ test("NameTable: the table is the same however the messages of different owners 
   });
 });
 
-test("NameTable.lingeringOf has the entries that linger, and keeps them when the node is removed", () => {
+test("NameTable.lingeringOf returns the lingering entries of a node, and keeps them after drop", () => {
   const table = new NameTable();
   const names = (): string[] => [...table.lingeringOf("a@h:1").keys()];
   const add = (name: string, lingers: boolean, owner = "a@h:1"): void => {
@@ -197,7 +197,7 @@ test("NameTable.lingeringOf has the entries that linger, and keeps them when the
   assertEquals([names(), [...kept.keys()]], [[], ["x"]]);
 });
 
-test("NameTable: a node's changes never remove another node's entries", () => {
+test("NameTable keeps the entries of a node when another node's entries change", () => {
   return seeds(2_000, 60, (random, size) => {
     const table = new NameTable();
     const has = new Map<string, NameEntry>();
@@ -223,7 +223,7 @@ test("NameTable: a node's changes never remove another node's entries", () => {
   });
 });
 
-test("NameTable: the earliest stamp wins; of equal stamps, the lesser node name", () => {
+test("NameTable.find returns the entry with the earliest stamp, and of equal stamps that of the lesser node name", () => {
   const table = new NameTable();
   const late = entry("a@h:1", "x", 7);
   const early = entry("b@h:1", "x", 6);
@@ -247,7 +247,7 @@ test("NameTable: the earliest stamp wins; of equal stamps, the lesser node name"
   assertEquals(table.set(other)?.to, other);
 });
 
-test("SyncCursor: sends every row once, in its turn or when it is added, and no removed row", () => {
+test("SyncCursor sends every row once that is not removed before", () => {
   return seeds(3_000, 60, (random, size) => {
     const rows = new Set<{ number: number }>();
     let numbers = 0;

@@ -42,7 +42,7 @@ async function registerAll(node: TestNode, pid: Pid, count: number): Promise<voi
   await Promise.all(Array.from({ length: count }, (_, i) => node.global.register(`n${i}`, pid)));
 }
 
-test("A lost node: all Downs of an actor arrive, in portions, before the node's nodedown and nodeup", async () => {
+test("Mesh delivers thousands of Downs of a lost node in portions before the nodedown", async () => {
   await withPair(async (a, b) => {
     const log: (Down | NodeChange)[] = [];
     const pid = recorder(a, log);
@@ -66,7 +66,7 @@ test("A lost node: all Downs of an actor arrive, in portions, before the node's 
   });
 });
 
-test("A lost node that connects again waits until everything of its last session has ended", async () => {
+test("Mesh reports a lost node as up again after all effects of its lost session have ended", async () => {
   await withPair(async (a, b) => {
     const watcher = a.system.find(recorder(a, []).id) as Actor;
     await monitorMany(watcher, a, b);
@@ -93,7 +93,7 @@ test("A lost node that connects again waits until everything of its last session
   });
 });
 
-test("Mesh.stop: what is attached to a connected node ends in portions, and stop waits for it", async () => {
+test("Mesh.stop waits until thousands of monitors of actors on other nodes have ended in portions", async () => {
   await withPair(async (a, b) => {
     const watcher = a.system.find(recorder(a, []).id) as Actor;
     await monitorMany(watcher, a, b);
@@ -109,7 +109,7 @@ test("Mesh.stop: what is attached to a connected node ends in portions, and stop
   });
 });
 
-test("Global: the names of an actor that has exited are free at once, and removed in portions", async () => {
+test("Global: the names of an exited actor are free at once, and removed in portions", async () => {
   await withPair(async (a, b) => {
     const [holder, other, far] = [idle(a), idle(a), idle(b)];
     await registerAll(a, holder, COUNT);
@@ -141,7 +141,7 @@ test("Global: the names of an actor that has exited are free at once, and remove
   });
 });
 
-test("Global: a clock that is set changes the stamps of thousands of names in portions, and conflicts are decided correctly", async () => {
+test("Global: conflicts are decided correctly while the stamps of thousands of names are corrected in portions", async () => {
   await withNodes(async (start) => {
     const nodes = new TestCluster(start);
     const a = await nodes.add();
@@ -168,7 +168,7 @@ test("Global: a clock that is set changes the stamps of thousands of names in po
   });
 });
 
-test("Groups: members of a lost node are not found at once, and are removed in portions, each reported once", async () => {
+test("Groups: the members of a lost node disappear at once, and are removed in portions", async () => {
   await withPair(async (a, b) => {
     const member = idle(b);
     const most = 6_000;
@@ -200,7 +200,7 @@ test("Groups: members of a lost node are not found at once, and are removed in p
   });
 });
 
-test("Groups: an actor that exits leaves thousands of groups in portions, and is in none at once", async () => {
+test("Groups: an actor that exits is in no group at once, and its memberships are removed in portions", async () => {
   await withPair(async (a, b) => {
     const member = idle(a);
     for (let i = 0; i < COUNT; i++) a.groups.join(DEFAULT_SCOPE, `g${i}`, member);

@@ -124,7 +124,7 @@ const settled = async (nodes: readonly TestNode[]) => {
   for (const { rooms } of nodes) assertEquals(await rooms.announced(), { missing: [] });
 };
 
-test("RelayLink connects the rooms of two meshes: each member receives each broadcast once, in order", async () => {
+test("RelayLink delivers each broadcast once and in order to the members in both meshes", async () => {
   await withNodes(async (start) => {
     const broker = new Broker();
     const { a1, a2, b, all } = await meshes(start, broker);
@@ -149,7 +149,7 @@ test("RelayLink connects the rooms of two meshes: each member receives each broa
   });
 });
 
-test("RelayLink: with a transport without the option mesh, all broadcasts go through the transport, and none through sessions between nodes", async () => {
+test("RelayLink without the option mesh sends all broadcasts through the transport", async () => {
   await withNodes(async (start) => {
     const broker = new Broker();
     const a = await start("a", { relay: broker.transport() });
@@ -170,7 +170,7 @@ test("RelayLink: with a transport without the option mesh, all broadcasts go thr
   });
 });
 
-test("RelayLink.stop: a transport that hangs, throws or rejects does not keep the node from stopping", async () => {
+test("RelayLink.stop resolves although the transport hangs, throws or rejects", async () => {
   const failed = (): Error => new Error("fails as requested");
   const stops: readonly (() => Promise<void>)[] = [
     () => new Promise(() => {}),
@@ -193,7 +193,7 @@ test("RelayLink.stop: a transport that hangs, throws or rejects does not keep th
   });
 });
 
-test("RelayLink subscribes to the keys of rooms with members, and to each key once", async () => {
+test("RelayLink subscribes once to the key of each room that has members", async () => {
   await withNodes(async (start) => {
     const broker = new Broker();
     const transport = broker.transport("a");
@@ -214,7 +214,7 @@ test("RelayLink subscribes to the keys of rooms with members, and to each key on
   });
 });
 
-test("Hub relays broadcasts to all nodes, and events with history to one node of each mesh, which stores them", async () => {
+test("Hub relays broadcasts to all nodes, and events with history to one node of each mesh", async () => {
   await withNodes(async (start) => {
     const broker = new Broker();
     const { a1, a2, b, all } = await meshes(start, broker);
@@ -261,7 +261,7 @@ test("Hub relays broadcasts to all nodes, and events with history to one node of
   });
 });
 
-test("decodeRelayed accepts what encodeRelayed makes, and returns undefined for anything malformed", () => {
+test("decodeRelayed decodes what encodeRelayed returns, and rejects malformed bytes", () => {
   const random = new SeededRandom(7);
   const origin = new TextEncoder().encode("mesh é");
   const samples = [
@@ -287,7 +287,7 @@ test("decodeRelayed accepts what encodeRelayed makes, and returns undefined for 
   assert(decoded > 0);
 });
 
-test("RelayLink drops messages that are malformed, and logs the first", async () => {
+test("RelayLink drops malformed messages, and logs the first one", async () => {
   await withNodes(async (start) => {
     const transport = new Broker().transport("a");
     const a = await start("a", { relay: transport });
@@ -306,7 +306,7 @@ test("RelayLink drops messages that are malformed, and logs the first", async ()
   });
 });
 
-test("SendWindow queues messages while disconnected or unconfirmed, in order and within its limit", async () => {
+test("SendWindow queues messages in order while the connection is lost or unconfirmed", async () => {
   const sent: string[] = [];
   let fulls = 0;
   let confirm: () => void = () => {};
@@ -332,7 +332,7 @@ test("SendWindow queues messages while disconnected or unconfirmed, in order and
   assertEquals([sent.at(-1), window.dropped], ["more", 2]);
 });
 
-test("natsRelay.stop sends all queued messages first, for at most a second", async () => {
+test("natsRelay.stop waits at most one second until all queued messages are sent", async () => {
   let isAnswering = true;
   let published = 0;
   const connection: NatsConnection = {

@@ -27,13 +27,13 @@ test("hashOf returns the same 32 bits on every runtime", () => {
   ]);
 });
 
-test("Rendezvous assigns a fifth of the keys to each of five members, in any order", () => {
+test("Rendezvous assigns each of five members a fifth of the keys, whatever the members' order", () => {
   const homes = placed({ a: 1, b: 1, c: 1, d: 1, e: 1 });
   for (const name of "abcde") assert(Math.abs(share(homes, name) - 0.2) < 0.01, name);
   assertEquals(placed({ e: 1, c: 1, a: 1, d: 1, b: 1 }), homes);
 });
 
-test("Rendezvous moves only the keys of a leaving member, and 1/n of the keys to a joining one", () => {
+test("Rendezvous moves only the keys of a member that leaves, and 1/n of the keys to one that joins", () => {
   const before = placed({ a: 1, b: 1, c: 1, d: 1 });
   const after = placed({ a: 1, b: 1, c: 1, d: 1, e: 1 });
   const moved = KEYS.filter((key) => before.get(key) !== after.get(key));
@@ -46,7 +46,7 @@ test("Rendezvous assigns three times as many keys to a member of weight 3", () =
   assert(Math.abs(share(homes, "a") - 0.6) < 0.015, `${share(homes, "a")}`);
 });
 
-test("Rendezvous orders two members identically whatever other members there are", () => {
+test("Rendezvous ranks two members in the same order, whatever other members exist", () => {
   const all = placed({ a: 1, b: 1, c: 1 });
   const two = placed({ a: 1, b: 1 });
   for (const key of KEYS) {

@@ -66,7 +66,7 @@ test("Rooms.broadcast reaches the members on every node, text as text and bytes 
   });
 });
 
-test("Rooms.broadcast reaches a member on another node that has just joined, once and in order", async () => {
+test("Rooms.broadcast reaches a member that has just joined on another node once and in order", async () => {
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2);
     await announced(a!, b!);
@@ -88,7 +88,7 @@ test("Rooms.broadcast reaches a member on another node that has just joined, onc
   });
 });
 
-test("Rooms.broadcastFrom skips one local member, and none on other nodes", async () => {
+test("Rooms.broadcastFrom skips the sending member, and reaches all other members on every node", async () => {
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2);
     const [one, other, far] = [new Listener(a!), new Listener(a!), new Listener(b!)];
@@ -104,7 +104,7 @@ test("Rooms.broadcastFrom skips one local member, and none on other nodes", asyn
   });
 });
 
-test("Rooms.broadcast reaches other nodes even if this node has no members", async () => {
+test("Rooms.broadcast reaches other nodes from a node without members", async () => {
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2);
     const far = new Listener(b!);
@@ -115,7 +115,7 @@ test("Rooms.broadcast reaches other nodes even if this node has no members", asy
   });
 });
 
-test("Rooms delivers each message once, in the order of its sender, with two nodes sending at once", async () => {
+test("Rooms delivers each message once and in the order of its sender while two nodes send", async () => {
   await withNodes(async (start) => {
     const nodes = await cluster(start, 3);
     const far = new Listener(nodes[2]!);
@@ -137,7 +137,7 @@ test("Rooms delivers each message once, in the order of its sender, with two nod
   });
 });
 
-test("RoomRelay does not forward the messages it receives", async () => {
+test("RoomRelay does not forward the broadcasts that it receives", async () => {
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2);
     // Connects two peers that the test controls. What one of them broadcasts must not reach the
@@ -169,7 +169,7 @@ test("RoomRelay does not forward the messages it receives", async () => {
   });
 });
 
-test("RoomRelay writes frames in the public layout, byte for byte", async () => {
+test("RoomRelay writes frames in the documented layout", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const member = await joinAs(`x@127.0.0.1:${await freePort()}`, a.name);
@@ -190,7 +190,7 @@ test("RoomRelay writes frames in the public layout, byte for byte", async () => 
   });
 });
 
-test("Rooms.broadcast delivers the longest message, and throws for a longer one without delivering it", async () => {
+test("Rooms.broadcast delivers a message of the maximum length, and throws for a longer one", async () => {
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2);
     const room = "r".repeat(ROOM_BYTES_MAX);
@@ -221,7 +221,7 @@ test("Rooms.broadcast delivers the longest message, and throws for a longer one 
   });
 });
 
-test("RoomRelay ends the session of a member whose text is not UTF-8, and no other", async () => {
+test("RoomRelay ends the session of a peer that sends a text that is not UTF-8", async () => {
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2);
     const here = new Listener(a!);
@@ -243,7 +243,7 @@ test("RoomRelay ends the session of a member whose text is not UTF-8, and no oth
   });
 });
 
-test("RoomRelay drops broadcasts to a node that does not read, and other nodes receive all", async () => {
+test("RoomRelay drops broadcasts for a node that does not read, without delaying other nodes", async () => {
   await withNodes(async (start) => {
     const a = await start("a", { queueBytesMax: 1 << 20 });
     const b = await start("b", { seeds: [a.name] });
@@ -274,7 +274,7 @@ test("RoomRelay drops broadcasts to a node that does not read, and other nodes r
   });
 });
 
-test("RoomRelay sends to a node that joined later, and stops sending to one that left", async () => {
+test("RoomRelay sends broadcasts to each node from its connect until its disconnect", async () => {
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2);
     const second = new Listener(b!);
@@ -311,7 +311,7 @@ function received(nodes: readonly TestNode[]): number[] {
   return counts;
 }
 
-test("RoomRelay sends only to nodes with members, from join to leave, and to nodes that come later", async () => {
+test("RoomRelay sends broadcasts to the nodes that have members in the room, and to no others", async () => {
   await withNodes(async (start) => {
     const nodes = await cluster(start, 3);
     const [a, b, c] = nodes as [TestNode, TestNode, TestNode];
@@ -371,7 +371,7 @@ test("RoomRelay announces a bucket until the last of its rooms is empty", async 
   });
 });
 
-test("RoomRelay announces many rooms as a bitmap, when they are joined and to a node that connects later", async () => {
+test("RoomRelay announces thousands of rooms as a bitmap to connected and to new nodes", async () => {
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2);
     const member = new Listener(b!, "r0");

@@ -56,7 +56,7 @@ async function started(
   return all;
 }
 
-test("shards: a service is called by its key, from any node, with its own types", async () => {
+test("shards: any node calls a service by its key", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const [a, b, c] = await started(sim, "abc");
     for (const key of KEYS) {
@@ -72,7 +72,7 @@ test("shards: a service is called by its key, from any node, with its own types"
   });
 });
 
-test("shards: state moves with its key when a node joins, and when one leaves", async () => {
+test("shards: state moves with its key when a node joins or leaves", async () => {
   await simulate({ seed: 2 }, async (sim) => {
     const all = await started(sim, "ab");
     for (const key of KEYS) await all[0]!.call(key).add("tea");
@@ -90,7 +90,7 @@ test("shards: state moves with its key when a node joins, and when one leaves", 
   });
 });
 
-test("shards: with a store, state survives crashes, passivation and lost nodes", async () => {
+test("shards: state in a store survives crashes, passivation and lost nodes", async () => {
   await simulate({ seed: 3 }, async (sim) => {
     const persist = { store: memoryStore() };
     const [a, b] = await started(sim, "abc", { persist, passivateAfter: 5_000 });
@@ -107,7 +107,7 @@ test("shards: with a store, state survives crashes, passivation and lost nodes",
   });
 });
 
-test("shards: both sides of a partition run a key, and the store lets only one of them write", async () => {
+test("shards: the store lets one side write while both sides of a partition run a key", async () => {
   await simulate({ seed: 4 }, async (sim) => {
     const persist = { store: memoryStore() };
     const [a, b] = await started(sim, "ab", { persist });
@@ -138,7 +138,7 @@ test("shards: both sides of a partition run a key, and the store lets only one o
   });
 });
 
-test("shards: a node of weight 0 has no keys, and can call the keys of other nodes", async () => {
+test("shards: a node of weight 0 runs no keys, and calls the keys of other nodes", async () => {
   await simulate({ seed: 5 }, async (sim) => {
     const [a] = await started(sim, "ab");
     const x = await sim.start("x", { seeds: ["a"] });
@@ -213,7 +213,7 @@ async function losses(seed: number): Promise<void> {
   });
 }
 
-test("shards: no acknowledged operation is lost while nodes are killed, with any seed", async () => {
+test("shards: no acknowledged operation is lost while nodes are killed", async () => {
   for (let seed = 1; seed <= SEEDS; seed++) await losses(seed);
 });
 
@@ -237,7 +237,7 @@ test("shards: the test of lost operations detects a build that replies before it
   }
 });
 
-test("shards: rejects unknown or invalid options", async () => {
+test("shards rejects unknown and invalid options", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const node = await sim.start("a");
     const bad = [{ passivate: 1 }, { actor: {} }, {

@@ -11,7 +11,7 @@ import { test, until } from "../kit/test.ts";
 import { Authority, awake, join, Runs, trio } from "./singleton_runs.ts";
 import { withCluster } from "./test_cluster.ts";
 
-test("Global.singleton: with a quorum, one side starts it only after the other has stopped it, and tokens increase", async () => {
+test("Global.singleton: with a quorum, one side starts the child after the other has stopped it", async () => {
   await trio(async (cluster, nodes, runs) => {
     await join(nodes, runs, { quorum: "majority" });
     const first = await runs.one(nodes);
@@ -30,7 +30,7 @@ test("Global.singleton: with a quorum, one side starts it only after the other h
   });
 });
 
-test("Global.singleton: no second copy starts while a third node is connected to the holder", async () => {
+test("Global.singleton: no second child starts while a third node is connected to the holder", async () => {
   await withCluster(3, async (cluster, ...nodes) => {
     const [a, b, c] = nodes as [TestNode, TestNode, TestNode];
     await cluster.meet();
@@ -49,7 +49,7 @@ test("Global.singleton: no second copy starts while a third node is connected to
   });
 });
 
-test("Global.singleton: rejects at the timeout, and then its node does not take part", async () => {
+test("Global.singleton rejects at the timeout if the node has no quorum", async () => {
   await trio(async (cluster, nodes, runs) => {
     const [a, b] = nodes as [TestNode, TestNode];
     for (const other of [1, 2]) cluster.cut(0, other);
@@ -73,7 +73,7 @@ test("Global.singleton: rejects at the timeout, and then its node does not take 
   });
 });
 
-test("Singleton.stop: passes the child's state to the next child, and a restart does not reuse it", async () => {
+test("Singleton.stop passes the child's state to the next child on another node", async () => {
   await withCluster(3, async (cluster, ...nodes) => {
     await cluster.meet();
     const runs = new Runs();
@@ -100,7 +100,7 @@ test("Singleton.stop: passes the child's state to the next child, and a restart 
   });
 });
 
-test("Global.singleton: with a lease, the authority decides on both sides of a partition", async () => {
+test("Global.singleton: with a lease, the authority decides which side of a partition runs the child", async () => {
   await trio(async (cluster, nodes, runs) => {
     const authority = new Authority();
     const lease = authority.lease(400);
@@ -130,7 +130,7 @@ test("Global.singleton: with a lease, the authority decides on both sides of a p
   });
 });
 
-test("Global.singleton: rejects an invalid lease, and starts nothing without a token", async () => {
+test("Global.singleton rejects an invalid lease, and starts no child without a valid token", async () => {
   await using node = await startCheaply({ cookie: COOKIE, logLevel: "silent" });
   let started = 0;
   const child = {

@@ -21,7 +21,7 @@ function renewals({ asked }: Authority): number {
   return asked.filter((what) => what === "renew").length;
 }
 
-test("Global.singleton: a lease is renewed while the child starts for longer than its validity", async () => {
+test("Global.singleton: a lease is renewed while the child starts for longer than the lease is valid", async () => {
   await trio(async (_cluster, nodes, runs) => {
     const authority = new Authority();
     // A third of the lease's validity passes between two renewals.
@@ -107,7 +107,7 @@ test("Global.singleton: a lease is released after a child whose restart is in pr
   });
 });
 
-test("Singleton.stop: a lease is renewed while the child stops for longer than its validity", async () => {
+test("Singleton.stop: a lease is renewed while the child stops for longer than the lease is valid", async () => {
   await trio(async (_cluster, nodes) => {
     const authority = new Authority();
     const events: string[] = [];
@@ -132,7 +132,7 @@ test("Singleton.stop: a lease is renewed while the child stops for longer than i
   });
 });
 
-test("Global.singleton: rejects in time, and then does not take part, if the child takes too long to start", async () => {
+test("Global.singleton rejects at its timeout if the child takes too long to start", async () => {
   await trio(async (_cluster, nodes, runs) => {
     const [a, b] = nodes as [TestNode, TestNode];
     const never = Promise.withResolvers<void>();
@@ -148,7 +148,7 @@ test("Global.singleton: rejects in time, and then does not take part, if the chi
   });
 });
 
-test("Global.singleton: a leaving node asks all others if the child starts slowly, and reports no failure", async () => {
+test("Global.singleton: a leaving node asks all other nodes to take over if the child starts slowly", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const received: [short: string, state: unknown][] = [];
     const nodes: Node[] = [];

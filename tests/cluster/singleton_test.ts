@@ -59,7 +59,7 @@ async function three(start: Start): Promise<[TestNode, TestNode, TestNode]> {
   return [a, b, c];
 }
 
-test("Global.singleton: one instance runs and is found everywhere; when its node is lost, another node runs it", async () => {
+test("Global.singleton runs one child, and starts it on another node when its node is lost", async () => {
   await withNodes(async (start) => {
     const nodes = await three(start);
     const census = new Census();
@@ -79,7 +79,7 @@ test("Global.singleton: one instance runs and is found everywhere; when its node
   });
 });
 
-test("Global.singleton: restarts on its node, and moves to another after too many restarts", async () => {
+test("Global.singleton restarts the child on its node, and moves it after too many restarts", async () => {
   await withNodes(async (start) => {
     const nodes = await three(start);
     const census = new Census();
@@ -99,7 +99,7 @@ test("Global.singleton: restarts on its node, and moves to another after too man
   });
 });
 
-test("Singleton.stop: the child ends before another node takes over", async () => {
+test("Singleton.stop ends the child before another node starts it", async () => {
   await withNodes(async (start) => {
     const nodes = await three(start);
     const census = new Census();
@@ -131,7 +131,7 @@ test("Singleton.stop: the child ends before another node takes over", async () =
   });
 });
 
-test("Global.singleton: two instances from separate partitions become one when the nodes connect", async () => {
+test("Global.singleton: one of two children ends when the two sides of a partition connect", async () => {
   await withNodes(async (start) => {
     const census = new Census();
     const a = await start("a", quiet);
@@ -152,7 +152,7 @@ test("Global.singleton: two instances from separate partitions become one when t
   });
 });
 
-test("Global.singleton: a child that cannot start on one node is started on another", async () => {
+test("Global.singleton starts the child on another node if it cannot start on the first", async () => {
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2) as [TestNode, TestNode];
     const census = new Census();
@@ -167,7 +167,7 @@ test("Global.singleton: a child that cannot start on one node is started on anot
 });
 
 test(
-  "Global.singleton: exactly one runs after random faults of the network, the nodes and the child",
+  "Global.singleton: exactly one child runs after random faults of the network, nodes and children",
   {
     timeout: 300_000,
   },
@@ -248,7 +248,7 @@ test(
   },
 );
 
-test("Global.singleton: does not run while another actor holds its name, and runs when the name is free", async () => {
+test("Global.singleton leaves the name to another actor that holds it until the name is free", async () => {
   await withCluster(2, async (testCluster, ...nodes) => {
     await testCluster.meet();
     const [a, b] = nodes as [TestNode, TestNode];
@@ -267,7 +267,7 @@ test("Global.singleton: does not run while another actor holds its name, and run
   });
 });
 
-test("Global.singleton: resolves even if its node stops before the holder is decided", async () => {
+test("Global.singleton resolves if its node stops while the child is starting", async () => {
   await withCluster(1, async (_cluster, a) => {
     const never = (): Promise<Pid> => new Promise(() => {});
     const part = a!.global.singleton("clock", { id: "clock", start: never });
@@ -278,7 +278,7 @@ test("Global.singleton: resolves even if its node stops before the holder is dec
   });
 });
 
-test("Global.singleton: a transient child that exits normally is not restarted, and the promises resolve", async () => {
+test("Global.singleton does not restart a transient child that has exited normally", async () => {
   await withCluster(2, async (testCluster, ...nodes) => {
     await testCluster.meet();
     const census = new Census();
@@ -297,7 +297,7 @@ test("Global.singleton: a transient child that exits normally is not restarted, 
   });
 });
 
-test("Global.singleton: resolves when the child can be found, even if it starts slowly on another node", async () => {
+test("Global.singleton resolves after a child that starts slowly on another node can be found", async () => {
   await withCluster(2, async (testCluster, ...nodes) => {
     await testCluster.meet();
     const [a, b] = nodes as [TestNode, TestNode];
@@ -320,7 +320,7 @@ test("Global.singleton: resolves when the child can be found, even if it starts 
   });
 });
 
-test("Global.singleton: a manager that cannot get the lock of an unreachable holder retries at intervals", async () => {
+test("Global.singleton retries at intervals while another node still knows an unreachable holder", async () => {
   await withCluster(3, async (testCluster, ...nodes) => {
     await testCluster.meet();
     const [a, b, c] = nodes as [TestNode, TestNode, TestNode];
@@ -345,7 +345,7 @@ test("Global.singleton: a manager that cannot get the lock of an unreachable hol
   });
 });
 
-test("Global.singleton: a child that cannot start yet is retried, and the promise stays pending", async () => {
+test("Global.singleton retries a child that fails to start, and resolves after it has started", async () => {
   await withCluster(1, async (_cluster, node) => {
     const census = new Census();
     const { start } = census.child(node!);

@@ -4,7 +4,7 @@ import { test } from "../kit/test.ts";
 
 const HOUR = 3_600_000;
 
-test("steadyWall follows small corrections, ignores jumps, and follows the clock again when it is set back", () => {
+test("steadyWall follows small corrections of the clock, and ignores large jumps", () => {
   let [wall, now] = [1_000_000, 0];
   const clock = steadyWall(() => wall, () => now);
   const pass = (ms: number): void => {
