@@ -32,7 +32,7 @@ function assertNone(problems: readonly string[]): void {
 const library = readLib();
 const plan = readPlan();
 
-test("lib imports only from lower layers and the same folder, and only files that exist", () => {
+test("lib imports only from lower layers and from the same folder", () => {
   assertNone(importProblems(library, plan));
 });
 
@@ -68,7 +68,7 @@ const PLAIN_FOLDERS = ["lib", "mesher", "tests", "scripts", "bench"];
 /** This file contains examples of banned phrases. */
 const OWN_PATH = "tests/architecture_test.ts";
 
-test("lib declares each class name once and has no file with an old name", () => {
+test("lib declares each class name once, and has no file with a former name", () => {
   assertNone(nameProblems(library));
 });
 
@@ -83,7 +83,7 @@ test("comments name files that exist", () => {
   assertNone(fileNameProblems(library));
 });
 
-test("mod.ts exports at most 60 names, and no name has two entry points", () => {
+test("mod.ts exports at most 60 names, and each name has one entry point", () => {
   assertNone(exportProblems(library));
 });
 
@@ -109,7 +109,7 @@ function mesh(text: string) {
   return [base, peers, ws, sourceOf("lib/mesh/frame.ts", text)];
 }
 
-test("importProblems reports imports from a higher layer, a sibling folder, a package or a missing file", () => {
+test("importProblems reports imports from higher layers, sibling folders, packages and missing files", () => {
   const find = (text: string) => importProblems(mesh(text), small);
   assertEquals(find('import { Ring } from "../base/ring.ts";\nimport "node:fs";'), []);
   assertEquals(find('import type { P } from "./peers.ts";'), []);
@@ -148,7 +148,7 @@ test("nameProblems reports a class name declared twice, and a file with an old n
   assertEquals(find("lib/mesh/crowd.ts", "").length, 1);
 });
 
-test("phraseProblems reports a banned phrase only in comments of listed folders", () => {
+test("phraseProblems reports a banned phrase in a comment of a listed folder, but not elsewhere", () => {
   const find = (text: string, folder: string) =>
     phraseProblems([sourceOf("lib/base/ring.ts", text)], [folder], () => text);
   assertEquals(find("/** Waits for whoever sends. */", "lib/base").length, 1);
@@ -158,7 +158,7 @@ test("phraseProblems reports a banned phrase only in comments of listed folders"
   assertEquals(find("/** Says how long it takes. */", "lib").length, 1);
 });
 
-test("titleProblems reports a banned phrase in the title of a test only", () => {
+test("titleProblems reports a banned phrase in the title of a test, but not elsewhere in its code", () => {
   const find = (text: string) => titleProblems([sourceOf("tests/x_test.ts", "")], () => text);
   assertEquals(find('test("Ring refuses nothing", () => {'), [
     'tests/x_test.ts:1: "refuses" in a title',
@@ -239,7 +239,7 @@ test("effectProblems reports each effect, and wrong entries in the list of files
   assertEquals(effectProblems([sourceOf("lib/mesh/peers.ts", "1;")], small).length, 1);
 });
 
-test("planProblems reports folders and files that lib/README.md lists but that do not exist", () => {
+test("planProblems reports a folder or file that lib/README.md lists but that does not exist", () => {
   const all = [...mesh(""), sourceOf("mod.ts", "")];
   assertEquals(planProblems(all, small), []);
   assertEquals(planProblems([...all, sourceOf("lib/sim/clock.ts", "")], small), [
@@ -253,7 +253,7 @@ test("planProblems reports folders and files that lib/README.md lists but that d
   ]);
 });
 
-test("topProblems reports unexpected entries", () => {
+test("topProblems reports an unexpected entry at the top level", () => {
   assertEquals(topProblems(["lib", ".git", "deno.json"]), []);
   assertEquals(topProblems(["lib", "package.json"]).length, 1);
 });
@@ -267,7 +267,7 @@ test("sourceOf separates code from comments, strings, templates and regular expr
   assertEquals(bare("'it\\'s'; a"), "; a");
 });
 
-test("sizeProblems reports a long file without a reason", () => {
+test("sizeProblems reports a long file that states no reason for its length", () => {
   const find = (comment: string, lines: number) =>
     sizeProblems([base], () => `/** ${comment} */\n${"\n".repeat(lines)}`).length;
   assertEquals(find("Ring.", 399), 0);
