@@ -21,7 +21,7 @@ export interface Mesher extends Parts {
   readonly attempts: Attempts;
   /** Limits password resets by client and by account. */
   readonly resets: Allowance;
-  /** Limits how often each user may find out whether an address has an account. */
+  /** Limits how often each user may look up whether an address has an account. */
   readonly lookups: Allowance;
   readonly stopTree: StopTree;
   /** Whether the node accepts requests. False while it stops. */

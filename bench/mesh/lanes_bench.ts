@@ -3,10 +3,10 @@
  * take that is sent directly after a large one?
  *
  * Both ends of one session over loopback TLS share this process and its event loop, which is
- * saturated, so every result includes the work of both sides. One iteration of "small frames" is
- * the frames of one turn until the last has arrived; of "small behind large" a frame of 16 MiB
- * followed by small frames, one per turn, until all have arrived. Percentiles of the small frames'
- * latencies are printed at the end.
+ * saturated, so every result includes the work of both sides. One iteration of "small frames" sends
+ * the frames of one turn and ends when the last has arrived. One iteration of "small behind large"
+ * sends a frame of 16 MiB and then small frames, one per turn, and ends when all have arrived.
+ * Percentiles of the small frames' latencies are printed at the end.
  *
  * @module
  */

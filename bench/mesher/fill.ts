@@ -19,7 +19,10 @@ import type { Storage } from "../../mesher/storage/storage.ts";
 const DAY_MS = 86_400_000;
 /** Number of events that the storage writes. All others are copies of these, made with SQL. */
 const WRITTEN = 5_000;
-/** Number of days over which the new events are spread, as are the old events. */
+/**
+ * Number of days over which the new events are spread. The old events are spread over the same
+ * number of days.
+ */
 const DAYS = 10;
 /** Age of the newest old event, in days. */
 const OLD_DAYS = 60;

@@ -29,7 +29,7 @@ export async function seconds(run: () => unknown): Promise<number> {
   return (performance.now() - start) / 1000;
 }
 
-/** Reports a rate per second, where `run(n)` does n operations. */
+/** Reports the rate per second of an operation, which `run(n)` performs n times. */
 export async function reportRate(
   metric: string,
   n: number,
@@ -38,7 +38,7 @@ export async function reportRate(
   report(metric, await rate(n, run));
 }
 
-/** Reports the time of one operation in microseconds, where `run(n)` does n of them. */
+/** Reports the time in microseconds of an operation, which `run(n)` performs n times. */
 export async function reportEach(
   metric: string,
   n: number,

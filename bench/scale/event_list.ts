@@ -71,7 +71,10 @@ function exit(
   };
 }
 
-/** Returns an event in which a node is lost. `what` is what the node does before: see `far.ts`. */
+/**
+ * Returns an event in which a node is lost. `what` is the action that the node has performed
+ * before: see `far.ts`.
+ */
 function lost(
   name: string,
   what: string,

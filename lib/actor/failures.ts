@@ -54,7 +54,7 @@ export class Failures {
     }
   }
 
-  /** Whether an error or promise is a failure of this system. */
+  /** Returns whether an error or promise is a failure of this system. */
   has(failure: object): boolean {
     return Failure.isOf(failure, this) || this.#others.has(failure);
   }

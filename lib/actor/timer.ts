@@ -26,7 +26,7 @@ export function timeoutMs(ms: number): number {
   return ms === Infinity ? ms : timerMs(ms);
 }
 
-/** Whether a timeout is valid. */
+/** Returns whether a timeout is valid. */
 export function isTimeout(ms: number): boolean {
   return ms <= TIMER_MS_MAX || ms === Infinity;
 }

@@ -58,7 +58,7 @@ export class Watchers {
     return true;
   }
 
-  /** Whether a key has subscribers. */
+  /** Returns whether a key has subscribers. */
   has(key: string): boolean {
     return this.#byKey.has(key);
   }

@@ -348,7 +348,7 @@ export class Socket {
       this.#lost();
       if (!works) {
         this.#isBlocked = false;
-        // Tries once with HTTP requests, to find out whether only WebSockets are blocked. A single
+        // Tries once with HTTP requests, to determine whether only WebSockets are blocked. A single
         // failure after a success is not a reason, because the server may have been stopped.
         if (code === 1006 && !usesEvents && (this.#attempts > 0 || !this.#hasWorked)) {
           return void this.#connect(true);
@@ -573,7 +573,7 @@ export class Socket {
       if (status === "ok") pending.resolve({ response, details } as never);
       else {
         const error = new ChannelClientError(response?.reason ?? "error", response, pending.what);
-        // This is logged because it is a mistake of the program, which often does not await the
+        // Logs the error, because it is a mistake of the program, which often does not await the
         // reply.
         if (error.code.startsWith("unmatched")) console.warn(error.message);
         pending.reject(error);

@@ -286,7 +286,9 @@ export class DenoHost implements Host {
   }
 }
 
-/** Whether this process may connect to an address, without asking the user for permission. */
+/**
+ * Returns whether this process may connect to an address, without asking the user for permission.
+ */
 function mayConnect(address: Address): boolean {
   return Deno.permissions.querySync({ name: "net", host: place(address) }).state === "granted";
 }

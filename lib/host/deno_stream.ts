@@ -170,8 +170,8 @@ export class WriteWindow {
   }
 
   /**
-   * Starts the write of a stream in the lane. If the stream has ended, starts that of the next
-   * waiting stream that has not. If there is none, the lane becomes free.
+   * Starts a write of the stream in the lane. If the stream has ended, the lane is used for the
+   * next waiting stream that has not ended. If there is none, the lane becomes free.
    */
   #enter(lane: Lane, stream: DenoStream | undefined): void {
     for (let next = stream; next !== undefined; next = this.#waiting.shift()) {

@@ -276,7 +276,7 @@ export interface Host {
   writeText?(path: string, text: string): void;
   /**
    * Returns the memory of this process, or `undefined` if it cannot be read at present. Absent if
-   * the host does not know it.
+   * the host cannot determine it.
    */
   memory?(): MemoryUse | undefined;
   /**

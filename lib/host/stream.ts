@@ -18,7 +18,7 @@
 export interface Address {
   /** A host name or an address, without brackets. */
   readonly hostname: string;
-  /** The port, from 1 to 65535. */
+  /** The port, from 1 to 65535; 0 for a Unix socket, or if a proxy has not reported it. */
   readonly port: number;
   /** The certificate, in DER, of a client that was required to present one. */
   readonly certificate?: Uint8Array | undefined;

@@ -346,8 +346,8 @@ export class Observation implements Sys {
   }
 
   /**
-   * Returns the information about an actor: the one of the pid, or, if `name` is passed, the one
-   * registered under `name` on the node of the pid. Resolves with undefined on failure.
+   * Returns the information about the actor of a pid. If `name` is passed, about the actor that is
+   * registered under `name` on the node of the pid instead. Resolves with undefined on failure.
    */
   async #infoOf(pid: Pid, name?: string): Promise<ActorInfo | undefined> {
     try {

@@ -19,11 +19,11 @@ import { shellJson } from "./shell_text.ts";
 
 /** The part of `Node` that the page uses. */
 export interface ObserverNode extends ShellNode {
-  /** See `Node.metrics`. */
+  /** Returns the metrics of this node, as `Node.metrics` does. */
   metrics(format?: MetricFormat): Promise<string>;
-  /** See `Node.global`. */
+  /** The global names of the cluster, as in `Node.global`. */
   readonly global: { names(): string[]; whereis(name: string): Pid<never> | undefined };
-  /** See `Node.groups`. */
+  /** The process groups of the cluster, as in `Node.groups`. */
   readonly groups: { names(): string[]; members(group: string): Pid<never>[] };
 }
 

@@ -13,19 +13,19 @@ import { ObserveError } from "./error.ts";
 
 /** The part of `Node` that the shell uses. */
 export interface ShellNode {
-  /** See `Node.name`. */
+  /** The name of this node. */
   readonly name: string;
-  /** See `Node.peers`. */
+  /** Returns the names of the connected nodes, as `Node.peers` does. */
   peers(): string[];
-  /** See `Node.info`. */
+  /** Returns information about an actor, as `Node.info` does. */
   info(pid: Pid<never>): Promise<ActorInfo>;
-  /** See `Node.top`. */
+  /** Returns the actors of a node with the highest figures, as `Node.top` does. */
   top(options?: TopOptions): Promise<TopActor[]>;
-  /** See `Node.tree`. */
+  /** Returns the supervision trees of a node, as `Node.tree` does. */
   tree(options?: { readonly node?: string | undefined }): Promise<TreeEntry[]>;
-  /** See `Node.stats`. */
+  /** Returns the statistics of a node, as `Node.stats` does. */
   stats(options?: { readonly node?: string | undefined }): Promise<NodeStats>;
-  /** See `Node.sys`. */
+  /** Inspects and controls actors, as `Node.sys` does. */
   readonly sys: Sys;
 }
 

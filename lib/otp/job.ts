@@ -51,7 +51,7 @@ export interface PoolDefinition<Args extends unknown[], Result> {
   /** Maximum number of jobs that run at a time on each node. Default 4. */
   readonly perNode?: number | undefined;
   /**
-   * Returns the nodes that may run jobs, of the given ones: this node, and the connected nodes that
+   * Selects the nodes that may run jobs. `nodes` contains this node, and the connected nodes that
    * expose the pool. Default: all of them.
    */
   readonly nodes?: ((nodes: readonly string[]) => readonly string[]) | undefined;

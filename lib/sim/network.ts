@@ -383,7 +383,7 @@ export class SimStream implements Stream {
   }
 }
 
-/** The error for a port that already has a listener. */
+/** Returns the error for a port that already has a listener. */
 export function portInUse(port: number): ListenError {
   return new ListenError("EADDRINUSE", `port ${port} is in use`);
 }

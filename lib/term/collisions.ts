@@ -97,7 +97,7 @@ function doubleHash(value: number, scratch: DataView): number {
   return longHash(scratch.getUint32(4), scratch.getUint32(0));
 }
 
-/** V8 hashes only the lowest 64 bits, without the sign. */
+/** Returns the hash that V8 computes for a bigint, from its lowest 64 bits without the sign. */
 function bigintHash(value: bigint): number {
   const absolute = value < 0n ? -value : value;
   const low = Number(BigInt.asUintN(32, absolute));

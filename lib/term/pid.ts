@@ -49,7 +49,7 @@ export interface Home {
  * ```
  */
 export class Pid<in Message = never> {
-  /** The incarnation of the node on which the actor lives. */
+  /** The incarnation of the node on which the actor runs. */
   readonly home: Home;
   /** Number of the actor on its node, from 1. */
   readonly id: number;

@@ -174,7 +174,7 @@ export function encodeChunk(bytes: Uint8Array): Uint8Array[] {
   return bytes.length <= JOINED_CHUNK_BYTES_MAX ? [concat(pieces)] : pieces;
 }
 
-/** Returns whether a response has no body, whatever its headers are. */
+/** Returns whether a response has no body, regardless of its headers. */
 export function isBodiless(method: string, status: number): boolean {
   return method === "HEAD" || status === 204 || status === 304;
 }

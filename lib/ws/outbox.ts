@@ -135,7 +135,7 @@ export class ConnectionOutbox {
     this.#pongAt = this.#written;
   }
 
-  /** Queues the frames stored under the policy "latest", whatever the limit. */
+  /** Queues the frames stored under the policy "latest", regardless of the limit. */
   finish(): void {
     const held = this.#held;
     this.#held = undefined;

@@ -48,7 +48,7 @@ export interface MessageSocket {
   readonly readyState?: number;
   /** Number of queued bytes (standard class). */
   readonly bufferedAmount?: number;
-  /** Number of queued bytes (Bun). */
+  /** Returns the number of queued bytes (Bun). */
   getBufferedAmount?(): number;
   /** The runtime's own socket inside a framework's wrapper (Hono). */
   readonly raw?: unknown;

@@ -582,8 +582,8 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   // Methods that change the state from open to closing:
 
   /**
-   * Closes the connection because of an error. The `close` handler receives this code, whatever the
-   * peer answers.
+   * Closes the connection because of an error. The `close` handler receives this code, regardless
+   * of the peer's close frame.
    */
   #giveUp(code: number, words: string): void {
     if (this.#state !== "open") return;

@@ -39,7 +39,7 @@ export class Held {
   readonly #held: () => number;
   readonly #tell: TellPeers;
   #turn = 0;
-  /** The ceiling that peers know: the number of events that this node may hold. */
+  /** The ceiling that was announced to peers: the number of events that this node may hold. */
   #most = 0;
   /** The higher ceiling that is being announced. */
   #next = 0;

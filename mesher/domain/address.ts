@@ -20,7 +20,7 @@ export interface AddressRange {
 
 /** Internal targets that webhooks are allowed to reach. */
 export interface Allowed {
-  /** Names that are allowed whatever they resolve to. */
+  /** Names that are allowed regardless of the addresses to which they resolve. */
   readonly names: ReadonlySet<string>;
   readonly ranges: readonly AddressRange[];
 }

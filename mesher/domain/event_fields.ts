@@ -58,7 +58,7 @@ function modulesFrom(value: unknown): Record<string, string> | null {
   return entries.length === 0 ? null : Object.fromEntries(entries);
 }
 
-/** Returns the JavaScript files whose debug ids the client knows. */
+/** Returns the JavaScript files for which the client has sent a debug id. */
 function imagesFrom(value: unknown): DebugImage[] | null {
   const images = listOf(objectOf(value)?.["images"]).map(objectOf)
     .map((image) => ({ debugId: idOf(image?.["debug_id"]), file: textOf(image?.["code_file"]) }))

@@ -24,7 +24,7 @@ export const QUOTAS = {
  */
 export const RESETS: RateLimit = { limit: 5, windowMs: 600_000 };
 
-/** Limits how often a user may find out whether an address has an account. */
+/** Limits how often a user may look up whether an address has an account. */
 export const LOOKUPS: RateLimit = { limit: 20, windowMs: 600_000 };
 
 /** Throws 429 with `Retry-After` if the time to wait is not 0. */

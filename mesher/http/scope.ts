@@ -88,7 +88,7 @@ export function mustManage(role: Role): void {
   if (!isManager(role)) throw new HttpError(403, "only an owner or admin may do this");
 }
 
-/** Returns the page that a request asks for. */
+/** Returns the page of a list that a request selects. */
 export function pageOf({ query }: RouteInput, limitDefault: number): PageRequest {
   const limit = limitOf(query["limit"], limitDefault);
   const cursor = query["cursor"] as string | undefined;

@@ -15,7 +15,7 @@ export interface ParsedMap {
     readonly column: number | null;
     readonly name: string | null;
   };
-  /** The segments of a line: `[column, source, line, column, name]`. */
+  /** Returns the segments of a line: `[column, source, line, column, name]`. */
   segments(line: number): readonly (readonly number[])[];
   nameOf(index: number): string | null;
   contentOf(source: string): string | null;

@@ -17,7 +17,11 @@ import { plural } from "./time.js";
 /** Maximum number of concurrent requests. */
 const REQUESTS_MAX = 6;
 
-/** @type {Record<Action, { text: string, done: string, icon: IconName }>} */
+/**
+ * The actions, with their texts and icons.
+ *
+ * @type {Record<Action, { text: string, done: string, icon: IconName }>}
+ */
 export const ACTIONS = {
   resolve: { text: "Resolve", done: "resolved", icon: "check" },
   archive: { text: "Ignore", done: "ignored until there is a spike", icon: "ignore" },
@@ -87,7 +91,7 @@ export async function actOn(issues, action, { button = null, undone }) {
     const { text } = ACTIONS[action];
     if (!await confirm(`${text} ${things}?`, warning, text)) return [];
   }
-  /** @type {model.Issue[]} */
+  /** The issues that were changed. @type {model.Issue[]} */
   const done = [];
   await attempt(button, async () => {
     const problem = await toAll(issues, async (issue) => {
@@ -130,7 +134,7 @@ export async function mergeAll(issues, button) {
     { isSafe: true },
   );
   if (!yes) return null;
-  /** @type {model.Issue | null} */
+  /** The merged issue. @type {model.Issue | null} */
   let merged = null;
   await attempt(button, async () => {
     merged = await issuesApi.merge(target.id, others.map(({ id }) => id));
@@ -149,7 +153,7 @@ export async function mergeAll(issues, button) {
  */
 async function toAll(list, work) {
   const rest = [...list];
-  /** @type {unknown} */
+  /** The first failure. @type {unknown} */
   let problem = null;
   const lane = async () => {
     for (let one = rest.shift(); one !== undefined; one = rest.shift()) {

@@ -33,15 +33,15 @@ const RATE_MS = 60_000;
  * state of the stream changes.
  */
 export class App extends EventTarget {
-  /** @type {model.User} */
+  /** The current user. @type {model.User} */
   user;
-  /** @type {model.Organisation[]} */
+  /** The user's organisations. @type {model.Organisation[]} */
   organisations;
-  /** @type {model.Organisation | null} */
+  /** The selected organisation. @type {model.Organisation | null} */
   organisation = null;
-  /** @type {model.Project[]} */
+  /** The projects of the organisation. @type {model.Project[]} */
   projects = [];
-  /** @type {model.Project | null} */
+  /** The selected project. @type {model.Project | null} */
   project = null;
   /** Number of events that have arrived since the page was opened. */
   seen = 0;
@@ -57,9 +57,9 @@ export class App extends EventTarget {
   lostAt = null;
   /** Times of the latest events, for the rate. @type {number[]} */
   #arrivals = [];
-  /** @type {LiveStream | null} */
+  /** The project's live stream. @type {LiveStream | null} */
   #live = null;
-  /** @type {Map<string, Promise<model.Member[]>>} */
+  /** The members of each organisation, by its id. @type {Map<string, Promise<model.Member[]>>} */
   #members = new Map();
 
   /**
@@ -165,7 +165,7 @@ export class App extends EventTarget {
     return members;
   }
 
-  /** Called when the members of the organisation have changed. */
+  /** Removes the loaded members of all organisations, because some members have changed. */
   forgetMembers() {
     this.#members.clear();
   }

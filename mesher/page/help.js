@@ -5,7 +5,7 @@
  */
 import { h } from "./dom.js";
 
-/** @type {readonly (readonly [string, string])[]} */
+/** The keys and their descriptions. @type {readonly (readonly [string, string])[]} */
 const KEYS = [
   ["j  k", "Next, previous row"],
   ["Enter", "Open the row"],

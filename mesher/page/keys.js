@@ -15,7 +15,7 @@ const PAIR_MS = 1_200;
 
 /** The current bindings; the last added is checked first. */
 export class Keys {
-  /** @type {Bindings[]} */
+  /** The bindings, in the order in which they were added. @type {Bindings[]} */
   #layers = [];
   #first = "";
   #firstAt = 0;

@@ -28,16 +28,16 @@ const REFUSED = 1008;
 /** The live stream of a project. Emits `message` and `state`. */
 export class LiveStream {
   #projectId;
-  /** @type {Filters} */
+  /** The filters of the stream. @type {Filters} */
   #filters;
   #onMessage;
   #onState;
   #onRefused;
-  /** @type {LiveState} */
+  /** The state of the stream. @type {LiveState} */
   #state = "connecting";
-  /** @type {WebSocket | undefined} */
+  /** The current WebSocket. @type {WebSocket | undefined} */
   #socket;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  /** The timer of the next connection. @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
   #tries = 0;
 

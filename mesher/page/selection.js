@@ -7,7 +7,7 @@
 
 /** The ids of the selected rows. Emits `change`. */
 export class Selection extends EventTarget {
-  /** @type {Set<string>} */
+  /** The ids of the selected rows. @type {Set<string>} */
   #ids = new Set();
   /** The row from which the next range is selected. @type {string | null} */
   #last = null;

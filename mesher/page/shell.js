@@ -16,7 +16,11 @@ import { session } from "./server/request.js";
 /** @import { App } from "./app.js" */
 /** @import { IconName } from "./icons.js" */
 
-/** @type {readonly { key: string, path: string, text: string, icon: IconName }[]} */
+/**
+ * The entries of the navigation: key, path, text and icon.
+ *
+ * @type {readonly { key: string, path: string, text: string, icon: IconName }[]}
+ */
 export const PLACES = [
   { key: "d", path: "", text: "Dashboard", icon: "dashboard" },
   { key: "i", path: "issues", text: "Issues", icon: "issues" },
@@ -32,7 +36,7 @@ export function placesOf(app) {
   return PLACES.filter(({ path }) => path !== "cluster" || app.user.isOperator);
 }
 
-/** @type {Record<string, string>} */
+/** The texts of the states of the live stream. @type {Record<string, string>} */
 const LIVE_WORDS = {
   open: "Live",
   connecting: "Connecting",
@@ -119,7 +123,7 @@ export function shell(app, on) {
   });
 
   function drawSwitcher() {
-    /** @type {[string, string][]} */
+    /** The options of the project selector. @type {[string, string][]} */
     const projects = app.projects.map(({ id, name }) => [id, name]);
     const project = select(projects, app.project?.id ?? "", {
       "aria-label": "Project",
@@ -128,7 +132,7 @@ export function shell(app, on) {
         on.changed();
       },
     });
-    /** @type {[string, string][]} */
+    /** The options of the organisation selector. @type {[string, string][]} */
     const all = app.organisations.map(({ id, name }) => [id, name]);
     const organisation = select(all, app.organisation?.id ?? "", {
       "aria-label": "Organisation",
@@ -206,7 +210,11 @@ export function mark() {
 
 /** Creates the button that changes the theme: light, dark, or the system's. */
 function themeButton() {
-  /** @type {readonly { theme: string, icon: IconName, label: string }[]} */
+  /**
+   * The themes, in the order in which the button selects them.
+   *
+   * @type {readonly { theme: string, icon: IconName, label: string }[]}
+   */
   const steps = [
     { theme: "", icon: "auto", label: "Theme: as the system" },
     { theme: "light", icon: "sun", label: "Theme: light" },

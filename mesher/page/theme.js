@@ -4,7 +4,7 @@
  * system. The user changes the theme in `shell.js`.
  */
 (() => {
-  /** @type {string | null} */
+  /** The theme that the user has chosen. @type {string | null} */
   let chosen = null;
   try {
     chosen = localStorage.getItem("mesher.theme");

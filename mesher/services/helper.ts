@@ -54,7 +54,7 @@ export function helperOf(parts: Parts): Service<Helper> {
  */
 const ANY: Service<Helper> = helperOf(undefined as never);
 
-/** Functions that call a helper on any node. */
+/** Returns functions that call a helper on any node. */
 export function helperCalls(helper: ServicePid<Helper>, timeout: number): CallApi<Helper> {
   return ANY.call(helper, { timeout });
 }

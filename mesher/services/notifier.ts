@@ -78,7 +78,9 @@ export const webhooks: Service<Webhooks> = service({
   },
 });
 
-/** The actor of one delivery. */
+/**
+ * Runs in the actor of one delivery: attempts to deliver until it succeeds or has no attempts left.
+ */
 async function deliver(
   self: Self<never>,
   { config, counters, log }: WebhookParts,

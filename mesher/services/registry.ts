@@ -159,7 +159,7 @@ function claim({ node }: Parts, me: ServicePid<Registry>): void {
   node.global.register(REGISTRY, me, { onConflict: "keep" }).catch(() => {});
 }
 
-/** Functions that call the registry of this node. */
+/** Returns functions that call the registry of this node. */
 export function registryCalls({ node }: Pick<Parts, "node">): CallApi<Registry> {
   return registry.call(registry.at(node, REGISTRY));
 }

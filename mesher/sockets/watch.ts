@@ -38,13 +38,13 @@ export class Watch {
     this.#ms = ms;
   }
 
-  /** Called when a stream has opened. */
+  /** Adds a stream that has opened. */
   add(stream: ClosableStream, right: StreamAccess): void {
     this.#streams.set(stream, right);
     this.#timer ??= setInterval(() => this.#look(), this.#ms);
   }
 
-  /** Called when a stream has closed. */
+  /** Removes a stream that has closed. */
   remove(stream: ClosableStream): void {
     this.#streams.delete(stream);
     if (this.#streams.size > 0) return;

@@ -17,7 +17,7 @@ export function statusBadge(status) {
   return h("span", { class: `status ${status}` }, STATUS_WORDS[status] ?? status);
 }
 
-/** @type {Record<string, string>} */
+/** The texts of the states of issues and alerts. @type {Record<string, string>} */
 export const STATUS_WORDS = {
   unresolved: "Unresolved",
   resolved: "Resolved",

@@ -43,7 +43,7 @@ function ruleFrom(value) {
   return { ...restFrom(value), ...conditionFrom(objectOf(value).condition) };
 }
 
-/** @type {(value: unknown) => model.Alert} */
+/** Converts JSON to an alert. @type {(value: unknown) => model.Alert} */
 const alertFrom = shape({
   id: text("id"),
   ruleId: text("rule_id"),
@@ -55,7 +55,7 @@ const alertFrom = shape({
   at: time("triggered_at"),
 });
 
-/** @type {(value: unknown) => number} */
+/** Returns the number of changed rows from JSON. @type {(value: unknown) => number} */
 const affectedFrom = (value) => number("affected")(objectOf(value));
 
 /** Number of the latest alerts that are loaded. */

@@ -21,7 +21,7 @@ import {
 /** @import * as model from "../model.js" */
 /** @import { Signal } from "./request.js" */
 
-/** @type {(value: unknown) => model.ClusterNode} */
+/** Converts JSON to a node of the cluster. @type {(value: unknown) => model.ClusterNode} */
 const nodeFrom = shape({
   name: text("name"),
   isHere: flag("self"),
@@ -48,7 +48,7 @@ function numbersOf(name) {
   return (raw) => Object.entries(object(name)(raw)).map(([key, n]) => [key, numberOf(n) ?? 0]);
 }
 
-/** @type {(value: unknown) => model.TreeNode} */
+/** Converts JSON to a process of a supervision tree. @type {(value: unknown) => model.TreeNode} */
 const branchFrom = shape({
   name: text("id"),
   pid: maybeText("pid"),
@@ -57,19 +57,19 @@ const branchFrom = shape({
   children: (raw) => list("children", branchFrom)(raw),
 });
 
-/** @type {(value: unknown) => model.Tree} */
+/** Converts JSON to the supervision tree of a node. @type {(value: unknown) => model.Tree} */
 const treeFrom = shape({
   node: text("node"),
   root: (raw) => raw.root ? branchFrom(raw.root) : null,
 });
 
-/** @type {(value: unknown) => model.Help} */
+/** Converts JSON to a helper. @type {(value: unknown) => model.Help} */
 const helpFrom = shape({ by: text("on"), on: text("for"), pid: maybeText("pid") });
 
-/** @type {(value: unknown) => model.ClusterName} */
+/** Converts JSON to a global name. @type {(value: unknown) => model.ClusterName} */
 const nameFrom = shape({ name: text("name"), node: maybeText("node"), pid: maybeText("pid") });
 
-/** @type {(value: unknown) => model.Loss} */
+/** Converts JSON to a lost node. @type {(value: unknown) => model.Loss} */
 const lossFrom = shape({
   node: text("node"),
   at: time("at"),
@@ -77,7 +77,7 @@ const lossFrom = shape({
   most: maybeNumber("events_missing_max"),
 });
 
-/** @type {(value: unknown) => model.StorageState} */
+/** Converts JSON to the state of the database. @type {(value: unknown) => model.StorageState} */
 const storageFrom = shape({
   ok: flag("ok"),
   engine: text("engine"),
@@ -85,14 +85,14 @@ const storageFrom = shape({
   problem: maybeText("problem"),
 });
 
-/** @type {(value: unknown) => model.Totals} */
+/** Converts JSON to the counters of all nodes. @type {(value: unknown) => model.Totals} */
 const totalsFrom = shape({
   counters: numbersOf("counters"),
   ignored: numbersOf("ignored_items"),
   rejected: numbersOf("rejected"),
 });
 
-/** @type {(value: unknown) => model.Cluster} */
+/** Converts JSON to the state of the cluster. @type {(value: unknown) => model.Cluster} */
 const clusterFrom = shape({
   here: text("node"),
   isAlone: flag("standalone"),

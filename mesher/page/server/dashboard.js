@@ -10,13 +10,17 @@ import { listOf, number, shape, text, timeOf } from "./values.js";
 /** @import * as model from "../model.js" */
 /** @import { Query, Signal } from "./request.js" */
 
-/** @type {(value: unknown) => model.Bucket} */
+/** Converts JSON to the number of events in a period. @type {(value: unknown) => model.Bucket} */
 const bucketFrom = shape({ at: (raw) => timeOf(raw.bucket) ?? 0, count: number("count") });
 
-/** @type {(value: unknown) => model.ValueCount} */
+/**
+ * Converts JSON to a value and its number of events.
+ *
+ * @type {(value: unknown) => model.ValueCount}
+ */
 const levelFrom = shape({ value: text("level"), count: number("count") });
 
-/** @type {(value: unknown) => model.Health} */
+/** Converts JSON to the counts of a project. @type {(value: unknown) => model.Health} */
 const healthFrom = shape({
   unresolved: number("unresolved_count"),
   events: number("events_24h"),

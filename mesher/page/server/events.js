@@ -30,7 +30,7 @@ const CRUMB_LEVELS = /** @type {const} */ (["info", "debug", "warning", "error",
 
 const TITLE = (/** @type {Raw} */ raw) => text("title", "message")(raw) || "Untitled";
 
-/** @type {(value: unknown) => model.EventSummary} */
+/** Converts JSON to an event of a list. @type {(value: unknown) => model.EventSummary} */
 export const summaryFrom = shape({
   id: text("id"),
   issueId: text("issue_id"),
@@ -43,7 +43,7 @@ export const summaryFrom = shape({
   at: time("received_at", "timestamp"),
 });
 
-/** @type {(value: unknown) => model.Frame} */
+/** Converts JSON to a frame of a stack. @type {(value: unknown) => model.Frame} */
 const frameFrom = shape({
   file: maybeText("file", "filename"),
   // SDKs send "?" for a function without a name.
@@ -64,7 +64,7 @@ const frameFrom = shape({
   after: texts("context_after", "contextAfter", "post_context"),
 });
 
-/** @type {(value: unknown) => model.Exception} */
+/** Converts JSON to an exception. @type {(value: unknown) => model.Exception} */
 const exceptionFrom = shape({
   type: text("type"),
   value: text("value"),
@@ -72,7 +72,7 @@ const exceptionFrom = shape({
   frames: list("frames", frameFrom),
 });
 
-/** @type {(value: unknown) => model.Breadcrumb} */
+/** Converts JSON to a breadcrumb. @type {(value: unknown) => model.Breadcrumb} */
 const breadcrumbFrom = shape({
   at: time("timestamp"),
   type: maybeText("type"),
@@ -82,9 +82,12 @@ const breadcrumbFrom = shape({
   data: object("data"),
 });
 
-/** Returns the available details of a location. @param {Raw} raw @returns {[string, string][]} */
+/**
+ * Returns the known facts about an event, such as its environment and release. @param {Raw} raw
+ * @returns {[string, string][]}
+ */
 function factsFrom(raw) {
-  /** @type {[string, string][]} */
+  /** The names and values of the facts. @type {[string, string][]} */
   const facts = [
     ["Environment", text("environment")(raw)],
     ["Release", text("release")(raw)],
@@ -151,7 +154,7 @@ export async function events(projectId, query, signal) {
 }
 
 /**
- * Returns the latest events of 24 hours with a tag.
+ * Returns the latest events of the last 24 hours that have a tag.
  *
  * @param {string} projectId
  * @param {{ key: string, value: string }} tag

@@ -29,7 +29,7 @@ import {
 
 const STATUSES = /** @type {const} */ (["unresolved", "resolved", "archived", "discarded"]);
 
-/** @type {(value: unknown) => model.Issue} */
+/** Converts JSON to an issue. @type {(value: unknown) => model.Issue} */
 export const issueFrom = shape({
   id: text("id"),
   projectId: text("project_id"),
@@ -48,10 +48,14 @@ export const issueFrom = shape({
   resolvedAfter: maybeText("resolved_after"),
 });
 
-/** @type {(value: unknown) => model.ValueCount} */
+/**
+ * Converts JSON to a value and its number of events.
+ *
+ * @type {(value: unknown) => model.ValueCount}
+ */
 export const countFrom = shape({ value: text("value"), count: number("count") });
 
-/** @type {(value: unknown) => model.Tag} */
+/** Converts JSON to the values of a tag. @type {(value: unknown) => model.Tag} */
 const tagFrom = shape({ key: text("key"), values: list("values", countFrom) });
 
 /**
@@ -91,7 +95,7 @@ export async function volumes(projectId, ids, period, signal) {
   }));
 }
 
-/** @type {(value: unknown) => model.Release} */
+/** Converts JSON to a release. @type {(value: unknown) => model.Release} */
 const releaseFrom = shape({
   id: text("id"),
   version: text("version"),
@@ -126,7 +130,7 @@ export async function issueTags(issueId, signal) {
   return listOf(await get(`/issues/${part(issueId)}/tags`, {}, signal)).map(tagFrom);
 }
 
-/** @type {(value: unknown) => model.Fingerprint} */
+/** Converts JSON to a fingerprint of an issue. @type {(value: unknown) => model.Fingerprint} */
 const fingerprintFrom = shape({
   fingerprint: text("fingerprint"),
   title: (raw) => text("title")(raw) || "Untitled",
@@ -134,7 +138,7 @@ const fingerprintFrom = shape({
   mergedAt: time("merged_at"),
 });
 
-/** @type {(value: unknown) => model.Activity} */
+/** Converts JSON to an entry of an issue's activity. @type {(value: unknown) => model.Activity} */
 const activityFrom = shape({
   id: text("id"),
   kind: text("kind"),

@@ -18,7 +18,7 @@ const SIGNED_IN = "mesher.signedin";
 const ROLES = /** @type {const} */ (["member", "admin", "owner"]);
 const NAME = text("display_name", "email");
 
-/** @type {(value: unknown) => model.User} */
+/** Converts JSON to a user. @type {(value: unknown) => model.User} */
 const userFrom = shape({
   id: text("id"),
   email: text("email"),
@@ -26,10 +26,10 @@ const userFrom = shape({
   isOperator: flag("operator"),
 });
 
-/** @type {(value: unknown) => model.OtherNode} */
+/** Converts JSON to the address of another node. @type {(value: unknown) => model.OtherNode} */
 const otherFrom = shape({ name: text("name"), url: maybeText("http_url") });
 
-/** @type {(value: unknown) => model.Organisation} */
+/** Converts JSON to an organisation. @type {(value: unknown) => model.Organisation} */
 const organisationFrom = shape({
   id: text("id"),
   name: text("name"),
@@ -37,7 +37,7 @@ const organisationFrom = shape({
   role: oneOf("role", ROLES),
 });
 
-/** @type {(value: unknown) => model.Member} */
+/** Converts JSON to a member. @type {(value: unknown) => model.Member} */
 const memberFrom = shape({
   id: text("id"),
   userId: text("user_id"),
@@ -123,7 +123,7 @@ export async function members(orgId, signal) {
   return listOf(await get(`/orgs/${part(orgId)}/members`, {}, signal)).map(memberFrom);
 }
 
-/** @type {(value: unknown) => model.Invitation} */
+/** Converts JSON to an invitation. @type {(value: unknown) => model.Invitation} */
 const invitationFrom = shape({
   id: text("id"),
   email: text("email"),

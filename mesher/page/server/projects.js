@@ -10,7 +10,7 @@ import { listOf, maybeText, number, objectOf, shape, text, textOf, time } from "
 /** @import * as model from "../model.js" */
 /** @import { Signal } from "./request.js" */
 
-/** @type {(value: unknown) => model.Project} */
+/** Converts JSON to a project. @type {(value: unknown) => model.Project} */
 const projectFrom = shape({
   id: text("id"),
   orgId: text("org_id"),
@@ -30,14 +30,14 @@ function namesOf(value) {
   return Array.isArray(value) ? value.map(textOf) : [];
 }
 
-/** @type {(value: unknown) => model.Usage} */
+/** Converts JSON to the storage used by a project. @type {(value: unknown) => model.Usage} */
 const usageFrom = shape({
   events: number("event_count"),
   bytes: number("estimated_bytes"),
   oldestAt: time("oldest_at"),
 });
 
-/** @type {(value: unknown) => model.ApiKey} */
+/** Converts JSON to a key. @type {(value: unknown) => model.ApiKey} */
 const keyFrom = shape({
   id: text("id"),
   label: text("label"),

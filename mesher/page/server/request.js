@@ -32,7 +32,7 @@ export class ApiError extends Error {
   constructor(status, message) {
     super(message);
     this.name = "ApiError";
-    /** @type {number} */
+    /** The status of the response; 0 if there was none. @type {number} */
     this.status = status;
   }
 }
@@ -72,9 +72,9 @@ export function part(text) {
  */
 async function request(method, path, body, signal) {
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
-  /** @type {Response} */
+  /** The response of the server. @type {Response} */
   let response;
-  /** @type {unknown} */
+  /** The JSON of the response. @type {unknown} */
   let answer;
   try {
     response = await fetch(`${BASE}api/v1${path}`, {

@@ -9,7 +9,7 @@ import { flag, listOf, objectOf, oneOf, shape, text, textOf, time } from "./valu
 /** @import * as model from "../model.js" */
 /** @import { Signal } from "./request.js" */
 
-/** @type {(value: unknown) => model.Session} */
+/** Converts JSON to a session or token. @type {(value: unknown) => model.Session} */
 const sessionFrom = shape({
   id: text("id"),
   kind: oneOf("kind", /** @type {const} */ (["session", "token"])),

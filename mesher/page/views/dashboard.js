@@ -37,7 +37,7 @@ export function dashboardView({ app, project, signal }) {
   const unresolved = h("strong", null, "–");
   const perMinute = h("strong", null, "0");
   const sinceOpen = h("span", null, "Waiting for events");
-  /** @type {"hour" | "day"} */
+  /** The period of a column of the chart. @type {"hour" | "day"} */
   let bucket = "hour";
   let tag = "";
 

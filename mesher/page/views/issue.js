@@ -45,7 +45,7 @@ export function issueView({ app, place, signal, keys, title }) {
   const chart = h("div", { class: "panel issue-chart", "aria-label": "Events of 30 days" });
   const body = h("div", { class: "issue-body" });
   const view = h("div", { class: "view issue-view" });
-  /** @type {model.Issue | null} */
+  /** The issue, once it is loaded. @type {model.Issue | null} */
   let issue = null;
 
   const refresh = (quiet = false) =>

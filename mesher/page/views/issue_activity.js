@@ -24,7 +24,7 @@ import { ago, plural } from "../time.js";
 export function issueActivity({ app, issueId, signal }) {
   const list = h("ol", { class: "activity" });
   const body = h("div");
-  /** @type {model.Member[]} */
+  /** The members of the organisation. @type {model.Member[]} */
   let members = [];
   const refresh = (quiet = true) =>
     load(body, signal, async () => {

@@ -59,9 +59,13 @@ export function issuesView({ app, place, project, signal, keys }) {
     onclick: () => refresh(),
   });
 
-  /** @type {Map<string, { issue: model.Issue, row: HTMLElement }>} */
+  /**
+   * The shown issues and their rows, by issue id.
+   *
+   * @type {Map<string, { issue: model.Issue, row: HTMLElement }>}
+   */
   const shown = new Map();
-  /** @type {model.Member[]} */
+  /** The members of the organisation. @type {model.Member[]} */
   let members = [];
   const issues = () => [...shown.values()].map(({ issue }) => issue);
   const selection = new Selection();
@@ -108,7 +112,7 @@ export function issuesView({ app, place, project, signal, keys }) {
     });
   }
 
-  /** @type {Map<string, model.Bucket[]>} */
+  /** The loaded charts, by issue id. @type {Map<string, model.Bucket[]>} */
   const charts = new Map();
   /**
    * Loads and draws the charts of rows that are already shown.

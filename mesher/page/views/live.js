@@ -48,9 +48,9 @@ export function liveView({ app, place, project, signal, keys }) {
   /** The events that were received but not drawn yet, oldest first. @type {model.EventSummary[]} */
   let waiting = [];
   let [total, missed, isPaused] = [0, 0, false];
-  /** @type {number | null} */
+  /** The time since which the stream is disconnected. @type {number | null} */
   let lostAt = null;
-  /** @type {LiveState} */
+  /** The state of the stream. @type {LiveState} */
   let state = "connecting";
 
   const stream = new LiveStream({

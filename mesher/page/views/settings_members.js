@@ -16,7 +16,7 @@ import { ago, until } from "../time.js";
 /** @import { Context } from "../app.js" */
 /** @import * as model from "../model.js" */
 
-/** @type {[string, string][]} */
+/** The roles that a user can choose from. @type {[string, string][]} */
 const ROLES = [["member", "Member"], ["admin", "Admin"], ["owner", "Owner"]];
 
 /**

@@ -12,7 +12,7 @@ import { ago, until } from "../time.js";
 
 /** @import { Context } from "../app.js" */
 
-/** @type {[string, string][]} */
+/** The scopes that a user can choose from. @type {[string, string][]} */
 const SCOPES = [
   ["", "All that you may"],
   ["read", "Read"],
