@@ -15,9 +15,10 @@ export interface RemoteRequest {
    */
   readonly node: string;
   /**
-   * The kind of request. `"exit"`: sends an exit signal to an actor of this node. `"link"`: links
-   * to an actor of this node, so that the exit of the other actor may end it. `"spawn"`: runs an
-   * exposed function on this node. `"register"`: registers a global name on the requesting node.
+   * The kind of request. `"exit"`: sends an exit signal to an actor of this node. `"link"`: links a
+   * remote actor to an actor of this node, which may exit when the remote actor exits. `"spawn"`:
+   * runs an exposed function on this node. `"register"`: registers a global name on the requesting
+   * node.
    */
   readonly action: "exit" | "link" | "spawn" | "register";
   /**
@@ -31,8 +32,8 @@ export interface RemoteRequest {
 export type Authorize = (request: RemoteRequest) => boolean;
 
 /**
- * Maximum number of logged rejections that are recorded. The record is cleared when it exceeds this
- * number.
+ * Maximum number of recorded rejections. When the record is full, it is cleared before the next
+ * rejection is added, so that rejections may be logged again.
  */
 const LOGGED_MAX = 1024;
 

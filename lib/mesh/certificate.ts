@@ -1,9 +1,9 @@
 /**
- * Creates X.509 certificates (RFC 5280): the cluster's authority and the nodes' leaves. They are
- * encoded here because neither runtime can create certificates.
+ * Creates X.509 certificates (RFC 5280): the certificate of the cluster's authority, and the leaf
+ * certificates of nodes. They are encoded here because neither runtime can create certificates.
  *
- *     authority   Ed25519, from the cookie, the same on every node: nothing in it is random
- *        └─ leaf  P-256, fresh at every start of a node and once a day
+ *     authority   Ed25519, derived from the cookie only: the same on every node
+ *        └─ leaf  P-256, a new one at every start of a node and once a day
  *
  * @module
  */
@@ -27,7 +27,7 @@ const VALIDITY: Uint8Array = der.sequence(
   der.generalizedTime(Date.UTC(9999, 11, 31, 23, 59, 59)),
 );
 
-/** Interval at which a running node creates a new leaf with a new key. Milliseconds. */
+/** Interval at which a running node creates a new leaf with a new key, in milliseconds. */
 export const LEAF_RENEW_MS: number = 24 * 60 * 60 * 1000;
 
 const ED25519 = der.sequence(der.oid("1.3.101.112"));
@@ -195,7 +195,8 @@ function hex(bytes: Uint8Array): string {
 }
 
 /**
- * WebCrypto's types require memory that is not shared. The bytes here are never in shared memory.
+ * Returns `bytes` with the type that WebCrypto requires: bytes that are not in shared memory. The
+ * bytes in this file never are.
  */
 function buffer(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return bytes as Uint8Array<ArrayBuffer>;

@@ -5,8 +5,8 @@
  *     certificate ─▶ to be signed ─▶ [3] extensions ─▶ subjectAltName ─▶ DNS names, addresses, URIs
  *
  * The certificate comes from a peer: every length is checked, and a malformed certificate has no
- * names. The runtimes' own parsers are not used: they return different formats, in which all names
- * are one text, although a name may contain a comma.
+ * names. The runtimes' own parsers are not used. Each returns all names as one text in a format of
+ * its own, with commas between the names, although a name may contain a comma.
  *
  * @module
  */
@@ -91,7 +91,7 @@ export function hasHost({ dns, addresses }: CertificateNames, hostname: string):
   const parent = host.indexOf(".");
   return dns.some((name) =>
     name === host ||
-    // `*` matches one label, but not a label directly before a top-level domain.
+    // `*` matches one label. At least two labels must follow it, so `*.com` matches nothing.
     name.startsWith("*.") && name.indexOf(".", 2) > 0 && parent > 0 &&
       name.slice(1) === host.slice(parent)
   );
@@ -104,7 +104,8 @@ function addressBytes(text: string): Uint8Array | undefined {
     return bytes.every((byte) => byte < 256) ? new Uint8Array(bytes) : undefined;
   }
   if (!text.includes(":") || !URL.canParse(`http://[${text}]`)) return undefined;
-  // The URL parser accepts every notation, and returns only groups with at most one "::".
+  // The URL parser accepts every notation of an IPv6 address, and returns hexadecimal groups with
+  // at most one "::".
   const [front = "", back] = new URL(`http://[${text}]`).hostname.slice(1, -1).split("::");
   const groups = (part: string | undefined): string[] => part ? part.split(":") : [];
   const [first, last] = [groups(front), groups(back)];

@@ -1,20 +1,21 @@
 /**
- * Detects wrong clocks. Nodes exchange their time of day when a session opens, and again when one
- * of their clocks has been set. The runtime works with any skew. It is reported because it makes
- * the logs and timestamps of nodes incomparable. Deterministic: times are arguments.
+ * Detects skew, which is the difference between the clocks of two nodes. Nodes exchange their time
+ * of day when a session opens, and again when one of their clocks has been set. Nodes work with any
+ * skew. It is reported because logs and timestamps of the two nodes cannot be compared.
+ * Deterministic: times are arguments.
  *
  * @module
  */
 
 /**
- * Minimum difference between the clocks of two nodes that is reported, in milliseconds. It must be
- * large, because a message with a node's time may take up to `pingTimeout` to arrive.
+ * Minimum skew that is reported, in milliseconds. It must be large, because a message with a node's
+ * time may take up to `pingTimeout` to arrive.
  */
 export const SKEW_MS = 30_000;
 
 /**
- * Minimum difference between the changes of the wall clock and of the monotonic clock that counts
- * as setting the clock. Milliseconds.
+ * Minimum amount by which the wall clock must move relative to the monotonic clock to count as
+ * having been set, in milliseconds.
  */
 const STEP_MS = 1_000;
 
@@ -24,7 +25,11 @@ export class ClockSkew {
   /** The last reported skew of each peer. */
   readonly #reported = new Map<string, number>();
 
-  /** Returns by how many milliseconds this node's clock was set since the last call, or 0. */
+  /**
+   * Returns by how many milliseconds this node's clock was set (negative: back), or 0 if by less
+   * than {@linkcode STEP_MS}. Counts from the first call, or from the last call that did not return
+   * 0.
+   */
   step(now: number, wall: number): number {
     const offset = wall - now;
     const step = this.#offset === undefined ? 0 : offset - this.#offset;
@@ -47,7 +52,7 @@ export class ClockSkew {
     return skew;
   }
 
-  /** Called when a peer's session has ended. Removes its record. */
+  /** Called when the session with a node has ended. Removes the last reported skew of that node. */
   over(node: string): void {
     this.#reported.delete(node);
   }

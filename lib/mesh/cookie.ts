@@ -26,7 +26,10 @@ const BASE64_LENGTH_MIN = 22;
  */
 const RUN_MAX = 6;
 
-/** Words that people and manuals use in secrets, and rows of keyboards. */
+/**
+ * Patterns typical of secrets that people choose: words, words of hex digits such as "deadbeef",
+ * and rows of keys such as "qwerty".
+ */
 const WORDS =
   /password|passwd|secret|cookie|change|cluster|default|example|erlang|elixir|letmein|dragon|monkey|qwerty|asdfgh|zxcvbn|deadbeef|cafebabe|feedface|baadfood|coffee|facade|decade/;
 

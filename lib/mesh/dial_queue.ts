@@ -2,23 +2,23 @@
  * Decides which nodes are dialed next: the nodes that are due, in the order of their ranks, within
  * limits. Deterministic.
  *
- * | rank   | which nodes                                        | dials at once, with all ranks below |
- * |--------|----------------------------------------------------|------------------------------:|
- * | wanted | the user waits for it in `connect`                 |                   256, separately |
- * | lost   | there was a session with it                        |                            64 |
- * | seed   | the user named it                                  |                            52 |
- * | gossip | a peer named it                                    |                            40 |
- * | silent | any of these whose last dial had no answer         |                            24 |
+ * | rank   | nodes of this rank                                    | maximum number of dials in progress |
+ * |--------|-------------------------------------------------------|------------------------------------:|
+ * | wanted | a call of `connect` waits for the node                | 256 of this rank                    |
+ * | lost   | there was a session with the node                     | 64 of this rank and all ranks below |
+ * | seed   | the user named the node                               | 52 of this rank and all ranks below |
+ * | gossip | a peer named the node                                 | 40 of this rank and the rank below  |
+ * | silent | not wanted, and the last dial of the node got no answer | 24 of this rank                   |
  *
- * An address that does not answer occupies a slot for seconds. Because of these limits, such
- * addresses cannot occupy all slots. Nodes of ranks below "wanted" have two further limits:
+ * A dial of an address that does not answer takes seconds. Because of these limits, such dials
+ * never use up the dials of the higher ranks. Nodes of ranks below "wanted" have two further
+ * limits:
  *
  * - by address: at most {@linkcode ADDRESS_DIALS_MAX} dials at once. Nodes known from gossip whose
  *   dials to the same address have failed count as one node, so a thousand names with one port are
  *   dialed as rarely as one name;
- * - by informant: after {@linkcode INFORMANT_FAILURES_MAX} nodes that a peer has named were
- *   unreachable, the other nodes that it has named are dialed one per {@linkcode
- *   INFORMANT_PAUSE_MS}.
+ * - by informant: when {@linkcode INFORMANT_FAILURES_MAX} of the nodes that a peer has named are
+ *   unreachable, the nodes that it has named are dialed one per {@linkcode INFORMANT_PAUSE_MS}.
  *
  * @module
  */
@@ -39,14 +39,14 @@ const WANTED_DIALS_MAX = 256;
 export const ADDRESS_DIALS_MAX = 2;
 
 /**
- * Maximum number of unreachable nodes that a peer may name. After that, other nodes that it names
- * are dialed slowly.
+ * Number of unreachable nodes named by one peer from which the nodes that it has named are dialed
+ * slowly: see {@linkcode INFORMANT_PAUSE_MS}.
  */
 export const INFORMANT_FAILURES_MAX = 32;
 
 /**
- * Minimum interval between two dials of nodes named by the same peer, if that peer has named
- * {@linkcode INFORMANT_FAILURES_MAX} unreachable nodes. Milliseconds.
+ * Minimum interval between two dials of nodes named by a peer that has named {@linkcode
+ * INFORMANT_FAILURES_MAX} unreachable nodes, in milliseconds.
  */
 export const INFORMANT_PAUSE_MS = 500;
 
@@ -63,8 +63,8 @@ export interface DialPlan {
   /** The nodes to dial, in this order. */
   readonly names: readonly string[];
   /**
-   * The latest time at which `next` must be called again. With `Infinity`, call it when a dial has
-   * ended. The end of a dial always requires a call.
+   * The time at which `next` must be called again at the latest, or `Infinity` if no node becomes
+   * due by itself. In addition, `next` must be called when a dial has ended.
    */
   readonly wakeAt: number;
 }
@@ -107,7 +107,7 @@ export class DialQueue {
     return { names, wakeAt };
   }
 
-  /** Returns the earliest time at which the rate limits allow a dial. */
+  /** Returns the earliest time at which the limits by address and by informant allow a dial. */
   #mayAt({ origin, isWanted, address, informant }: Peer, usage: Usage): number {
     if (isWanted || origin !== "gossip") return 0;
     const { failures, triedAt } = usage.at(address);
@@ -155,7 +155,7 @@ class Usage {
     return (this.#failing.get(informant) ?? 0) >= INFORMANT_FAILURES_MAX;
   }
 
-  /** Returns whether another dial may begin. */
+  /** Returns whether the limits of dials in progress allow a dial of `peer`. */
   hasSlot(peer: Peer): boolean {
     if (peer.isWanted) return this.#wanted < WANTED_DIALS_MAX;
     if (this.at(peer.address).dials >= ADDRESS_DIALS_MAX) return false;

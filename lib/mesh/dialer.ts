@@ -6,8 +6,7 @@
  *      ▲                     │              │
  *      └────── failed ───────┴──────────────┘
  *
- * If the peer's own dial wins in the meantime, this node abandons its dial, after the TLS
- * handshake.
+ * If the peer's own dial takes precedence, this node abandons its dial, but completes TLS first.
  *
  * @module
  */
@@ -34,7 +33,10 @@ const HELP: Readonly<Record<string, string>> = {
   unreachable: ": the host of a node's name must resolve to the machine that it runs on",
 };
 
-/** Maximum time for a dial to complete TLS, and for the handshake after it. Milliseconds. */
+/**
+ * Time limit of a dial for TCP and TLS together, and again for the handshake after TLS, in
+ * milliseconds.
+ */
 const DIAL_MS = 5_000;
 
 /**
@@ -77,8 +79,8 @@ export interface DialerOwner {
   /** Called when a dial has ended. */
   readonly ended: (outcome: DialOutcome) => void;
   /**
-   * Called when a session has opened. `exposed`: the functions of this node that its handshake
-   * contained. Returns the receiver of its frames.
+   * Called when a session has opened. `exposed`: the functions of this node that were sent in the
+   * handshake. Returns the receiver of the session's frames.
    */
   readonly up: (met: Met, opened: Opened, exposed: readonly string[]) => SessionSink;
   /** Called when a dial has failed. */
@@ -153,7 +155,7 @@ export class Dialer {
     this.#failing.delete(name);
   }
 
-  /** Called when the node was forgotten, so that its next failure is logged again. */
+  /** Called when a node was forgotten, so that its next failure is logged again. */
   forgotten(name: string): void {
     this.#failing.delete(name);
   }
@@ -166,8 +168,8 @@ export class Dialer {
   }
 
   #begin(name: string): void {
-    // `canDial` was called for other nodes of this round. It may have connected or disconnected
-    // this node, or stopped dialing.
+    // The user's function `canDial` was called for other nodes of this round. It may have connected
+    // or disconnected the node `name`, or stopped this node.
     if (this.#peers.stateOf(name) !== "idle" || this.#owner.isStopping()) return;
     const origin = this.#peers.originOf(name)!;
     const now = this.#host.clock.now();
@@ -256,7 +258,7 @@ export class Dialer {
     } else {
       peers.failed(name, now, failureOf(failure));
       this.#explain(name, failure, words, byPeer);
-      // The TLS error message alone does not tell the user which setting to check.
+      // The TLS error message alone does not show which setting is wrong.
       const why = failure === "untrusted" && !byPeer ? `${untrustedWords(words)}; ${words}` : words;
       const help = failure === "wrongnode" ? otherName(words) : HELP[failure] ?? "";
       const message = `no session with ${name}: ${why}${help}`;

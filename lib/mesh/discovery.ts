@@ -29,7 +29,10 @@ export interface DiscoveryOwner {
   readonly isKnown: (name: string) => boolean;
   /** Requests the name of the node at an address. */
   readonly identify: (hostname: string, port: number, signal: AbortSignal) => Promise<string>;
-  /** Called with the names of the nodes that the sources list now. */
+  /**
+   * Called after each periodic evaluation that found nodes, with their names. Not called after the
+   * evaluation by {@linkcode Discovery.start}, which returns the names.
+   */
   readonly found: (names: readonly string[]) => void;
 }
 
@@ -40,7 +43,7 @@ export class Discovery {
   readonly #seeds: readonly string[] | SeedFunction;
   readonly #intervalMs: number;
   readonly #cancel = new AbortController();
-  /** The names of the nodes that answered at each address in the last evaluation. */
+  /** The name of the node that answered at each address in the last evaluation. */
   #nameAt: ReadonlyMap<string, string> = new Map();
   /** The last failure of each source, so that it is logged once. */
   readonly #failures = new Map<string, string>();
@@ -128,7 +131,8 @@ export class Discovery {
   }
 
   /**
-   * Requests the names of the nodes at addresses, except where the known node is still connected.
+   * Adds the names of the nodes at the addresses to `names`. An address whose node is known and
+   * need not be dialed is not asked again.
    */
   async #identifyAll(
     addresses: [string, { hostname: string; port: number }][],
@@ -152,7 +156,8 @@ export class Discovery {
   }
 
   /**
-   * Runs a step that may fail. A failure is logged if it differs from the last one of that source.
+   * Runs a step that may fail. Logs the failure if it differs from the last failure of `source`,
+   * and returns `undefined`.
    */
   async #try<T>(source: string, step: () => T | Promise<T>): Promise<T | undefined> {
     try {

@@ -8,8 +8,8 @@
  *                                                           ├─▶ Inbound    messages and signals of actors
  *                                                           └─▶ ClusterSink, by Inbound: names and groups
  *
- * A handler returns `undefined`, or the rule that the peer violated, which ends the session. A tag
- * without a handler is skipped, because a later version may use it.
+ * A handler returns `undefined`, or the rule that the peer violated, which ends the session. A
+ * message whose tag has no handler is skipped, because a later version may use the tag.
  *
  * @module
  */

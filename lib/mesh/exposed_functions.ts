@@ -47,8 +47,8 @@ export class ExposedFunctions {
   }
 
   /**
-   * Returns the frames with the names that did not fit into the handshake, and with the changes
-   * since then.
+   * Returns EXPOSED frames with the names that did not fit into the handshake, and with the changes
+   * since the handshake. `inHandshake`: the functions of this node at the time of the handshake.
    */
   since(inHandshake: readonly string[]): Uint8Array[] {
     const sent = new Set(listThatFits(inHandshake));

@@ -41,7 +41,7 @@ export class Arriving {
   /** Number of bytes that have arrived. */
   at: number;
 
-  /** `bytes`: the first bytes of the message, in a buffer that is not reused. */
+  /** `bytes`: the first bytes of the message, in a buffer that the caller does not reuse. */
   constructor(number: number, length: number, bytes: Uint8Array) {
     this.number = number;
     this.length = length;
@@ -76,8 +76,8 @@ export class FragmentReader {
   /** `messageBytesMax`: maximum length of a message, tag and body. */
   constructor(messageBytesMax: number) {
     this.#messageBytesMax = messageBytesMax;
-    // Peers with this implementation send large messages one after another. Such a peer needs one
-    // growing buffer, and the first bytes of each other incomplete message.
+    // Peers with this implementation send the fragments of one large message after another. Their
+    // messages need one growing buffer, and the first bytes of each other incomplete message.
     this.#bytesMax = 4 * messageBytesMax + BULK_OPEN_MAX * BULK_HEAD_BYTES;
   }
 
@@ -138,8 +138,8 @@ export class FragmentReader {
   }
 
   /**
-   * Returns the number of bytes for which a TAKEN must be sent now, or 0 if they are too few.
-   * Called after each `add`.
+   * Returns the number of bytes for which a TAKEN must be sent now, or 0 if they are fewer than
+   * {@linkcode TAKEN_BYTES_MIN}. Called after each `add`.
    */
   takeUnacknowledged(): number {
     if (this.#unacknowledged < TAKEN_BYTES_MIN) return 0;

@@ -1,11 +1,11 @@
 /**
  * Splits a large message into fragments, so that other messages can be sent between them.
  *
- *     BULK      number, length of tag and body, the first 512 of these bytes
- *     FRAGMENT  number, the next of them                              ┐ other frames
- *     FRAGMENT  number, the last of them                              ┘ may stand between any two
+ *     BULK      number, length of the message (tag and body), its first 512 bytes
+ *     FRAGMENT  number, the next bytes of the message                 ┐ other frames may be sent
+ *     FRAGMENT  number, the last bytes of the message                 ┘ between these frames
  *
- *     TAKEN     u32: the receiver has read this many more bytes of fragments
+ *     TAKEN     number of bytes of fragments that the receiver has read since its last TAKEN
  *
  * BULK reserves the message's place in the order, and contains its first bytes: the tag, and
  * usually the receiver. `fragment_reader.ts` joins the fragments.
@@ -17,31 +17,34 @@ import { FRAME_HEAD_BYTES } from "./frame.ts";
 import { TAG } from "./message.ts";
 
 /**
- * Maximum number of bytes of fragments that are sent without a TAKEN. A small message waits behind
- * at most this many bytes, even if the operating systems buffer more. The limit also bounds the
- * rate of large messages: to 25 MiB/s at a round trip of 20 ms.
+ * Maximum number of bytes of fragments that are sent and not acknowledged by a TAKEN. A small
+ * message waits behind at most this many bytes of fragments, even if the operating systems buffer
+ * more. The limit also bounds the rate of large messages: to 25 MiB/s at a round trip of 20 ms.
  */
 export const FLIGHT_BYTES_MAX: number = 512 * 1024;
 
 /** Minimum number of bytes of fragments for which a receiver sends a TAKEN. */
 export const TAKEN_BYTES_MIN: number = FLIGHT_BYTES_MAX / 4;
 
-/** Length of a frame, tag and body, above which it is split. Bytes. */
+/**
+ * Length of a message, tag and body, above which it is split, in bytes. Messages with one of the
+ * {@linkcode WHOLE_TAGS} are never split.
+ */
 export const BULK_BYTES_MIN: number = 32 * 1024;
 
 /** Maximum number of bytes in a FRAGMENT. */
 export const FRAGMENT_BYTES_MAX: number = 32 * 1024;
 
-/** Number of bytes of a large frame that its BULK contains. */
+/** Number of bytes of a large message that its BULK contains. */
 export const BULK_HEAD_BYTES = 512;
 
 /** Maximum number of incomplete large messages in one direction of a session. */
 export const BULK_OPEN_MAX = 1024;
 
 /**
- * Tags of messages that are never split: those of the handshake and of the session itself,
- * fragments, and messages whose order matters but which have no single receiver whose later
- * messages could wait. All of these have their own limits.
+ * Tags of messages that are never split: messages of the handshake and of the session itself,
+ * fragments, and messages that must arrive in order but have no single receiver, which the holdback
+ * queue needs to keep the order. All of these messages have limits of their own.
  */
 export const WHOLE_TAGS: ReadonlySet<number> = new Set<number>([
   TAG.NAME,
@@ -109,8 +112,8 @@ export class FragmentWriter {
 }
 
 /**
- * Writes the length, the tag and the number of a frame. `behind` is the number of bytes that
- * follow.
+ * Writes the length, the tag and the u32 field `number` of a frame. `behind` is the number of bytes
+ * that follow these fields.
  */
 function writeHead(row: Uint8Array, tag: number, number: number, behind: number): void {
   const view = new DataView(row.buffer);

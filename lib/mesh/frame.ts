@@ -41,8 +41,8 @@ export interface FrameSink {
   /** Whether the bytes after a stop are kept for {@linkcode FrameReader.resume}. Default: false. */
   readonly keepsRest?: boolean;
   /**
-   * Handles a frame as `frame` does, without a view of the body: the body is `bytes` from `from` to
-   * `to`.
+   * Called instead of `frame` for a frame that is complete in one chunk, so that no view of the
+   * body is created: the body is `bytes` from `from` to `to`. Optional.
    */
   frameAt?(tag: number, bytes: Uint8Array, from: number, to: number): boolean;
 }
@@ -106,8 +106,9 @@ export class FrameReader {
   }
 
   /**
-   * Completes the stored frame with the first of `bytes`. Returns the number of bytes that it
-   * needed; -1 if the frame exceeds the limit; -2 if the sink stopped.
+   * Appends the first of `bytes` to the stored frame, as many as it needs, and handles the frame if
+   * it is now complete. Returns the number of bytes used; -1 if the frame exceeds the limit; -2 if
+   * the sink stopped.
    */
   #finish(bytes: Uint8Array, sink: FrameSink): number {
     let at = 0;

@@ -4,9 +4,9 @@
  *
  *     a session is up ─▶ PEER_LIST of all peers to the new peer, at once
  *                     ─▶ PEER_LIST of the new peers of this tick to all others
- *     every EXCHANGE_MS, to one random peer:
- *         node ── PEER_DIGEST ──▶ peer: equal: nothing more; else
- *         node ◀── PEER_LIST, PEER_DIGEST (an answer) ── peer
+ *     every EXCHANGE_MS, with one random peer:
+ *         node ── PEER_DIGEST ──▶ peer; if the digests differ:
+ *         node ◀── PEER_LIST, PEER_DIGEST (marked as an answer) ── peer
  *         node ── PEER_LIST ──▶ peer
  *
  * A node lists only nodes with which it has a session. The name of a lost node therefore stops
@@ -19,12 +19,12 @@ import { encodeFrame } from "./frame.ts";
 import { encodeList, LIST_COUNT_MAX, TAG } from "./message.ts";
 
 /**
- * The interval at which a digest is sent to one peer, shortened at random by up to half.
- * Milliseconds.
+ * Interval at which a digest is sent to one peer, in milliseconds. Each interval is shortened at
+ * random by up to half.
  */
 export const EXCHANGE_MS = 10_000;
 
-/** Minimum interval between answers to a peer's digests. Milliseconds. */
+/** Minimum interval between two answers to digests of the same peer, in milliseconds. */
 const ANSWER_MS = 1_000;
 
 /** The parts of the node that gossip uses. */
@@ -36,7 +36,7 @@ export interface GossipPort {
 
 /** Sends and answers gossip, for one node. */
 export class Gossip {
-  /** Number of digests sent. */
+  /** Number of digests sent, not counting answers. */
   exchanges = 0;
   /** Number of received digests that differed from this node's. */
   mismatches = 0;
@@ -72,7 +72,7 @@ export class Gossip {
     this.#answered.delete(peer);
   }
 
-  /** Sends the lists and digests that are due. Returns whether it sent a digest. */
+  /** Sends the lists and the digest that are due. Returns whether a digest was due. */
   tick(now: number): boolean {
     const peers = this.#port.peers();
     if (this.#news.size > 0) {

@@ -54,12 +54,13 @@ export const VERSION = 1;
 /** Feature bits. A message or field that requires a feature is sent only to peers that have it. */
 export const FEATURE = {
   /**
-   * Claims of global names are granted one at a time. Adds the messages 0x38 to 0x3B, and tokens.
+   * Claims of global names are granted one at a time. Adds the messages with the tags 0x38 to 0x3B,
+   * and fencing tokens.
    */
   CLAIMS: 0x10,
   /**
-   * Messages may contain the context of a trace: see `trace_context.ts`. Only nodes that trace have
-   * this feature.
+   * Messages may contain the context of a trace: see `trace_context.ts`. Only nodes with tracing
+   * switched on have this feature.
    */
   TRACE: 0x20,
   /** Nodes announce in which rooms they have members, with ROOM_INTEREST. */
@@ -116,7 +117,8 @@ export interface Met {
    */
   readonly session: bigint;
   /**
-   * The id of the last session between the two nodes that was open on the initiator's side, or 0.
+   * The id of the last session between the two nodes that was open on the initiator's side, or 0 if
+   * there was none. Always 0 on the initiator's side, which does not need it.
    */
   readonly lastSession: bigint;
   /**
@@ -237,8 +239,8 @@ export class Initiator {
       return fail("version", `it chose version ${challenge.version}, we speak ${VERSION}`);
     }
     const transcript = hashOf(encodeName(this.#name), coveredByChallenge(body), this.#certificate!);
-    // The responder proves that it has the cookie which it uses. The initiator only needs to accept
-    // that cookie.
+    // The responder's proof is made with the cookie that the responder uses. The initiator must
+    // accept this cookie, but may use another one.
     const { proofKey, acceptedKeys = [] } = this.#self;
     const key = [proofKey, ...acceptedKeys].find((key) =>
       timingSafeEqual(decoded.proof, prove(key, "responder", transcript))

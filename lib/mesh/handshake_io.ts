@@ -11,11 +11,12 @@ import { FrameReader, type FrameSink, HANDSHAKE_FRAME_BYTES_MAX } from "./frame.
 import { fail, type Initiator, type Met, type Responder, type Step } from "./handshake.ts";
 import type { RejectReason } from "./message.ts";
 
-/** Maximum number of bytes from one side before the session opens. */
+/** Maximum number of bytes accepted from the peer before the session opens. */
 export const UNPROVEN_BYTES_MAX = 4096;
 
 /**
- * Time for the peer to close the stream after a REJECT, before this side aborts it. Milliseconds.
+ * Time that the peer has to close the stream after a REJECT, in milliseconds. Then this side aborts
+ * the stream.
  */
 const CLOSE_MS = 1_000;
 
@@ -113,8 +114,8 @@ export class HandshakeIo implements StreamHandler, FrameSink {
    * deadline.
    */
   decided(decision: Decision): void {
-    // The decision may have ended another session. A listener of that end may have stopped this
-    // node.
+    // The decision may have ended another session, and a listener for the end of that session may
+    // have stopped this node.
     if (!this.isWaiting) return;
     this.#isWaiting = false;
     if (decision !== undefined) return this.#act(fail(decision.reason, decision.words));

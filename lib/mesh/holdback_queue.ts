@@ -15,8 +15,9 @@ import { assert } from "../base/assert.ts";
 import { Ring } from "../base/ring.ts";
 
 /**
- * Maximum number of held bytes. In a correct peer, at most half as many bytes overtake large
- * messages. If a peer exceeds the limit, its session ends.
+ * Maximum number of held bytes. A peer with this implementation sends at most half as many bytes
+ * past incomplete large messages: see `PASSED_BYTES_MAX` in `outbox.ts`. If a peer exceeds the
+ * limit, its session ends.
  */
 export const HELD_BYTES_MAX: number = 16 * 1024 * 1024;
 

@@ -24,12 +24,14 @@ import {
 } from "./message.ts";
 import { isNormalName } from "./name.ts";
 
-/** Time limit for TCP and TLS, and again for the CHALLENGE. Milliseconds. */
+/**
+ * Time limit for TCP and TLS together, and again for the CHALLENGE after TLS, in milliseconds.
+ */
 const IDENTIFY_MS = 5_000;
 
 /**
- * Time for the other node to close the stream after the REJECT, before this side aborts it.
- * Milliseconds.
+ * Time that the other node has to close the stream after the REJECT, in milliseconds. Then this
+ * side aborts the stream.
  */
 const CLOSE_MS = 1_000;
 
