@@ -31,7 +31,7 @@ import type { Spawner } from "./spawner.ts";
 
 /**
  * The layout of a message that has one receiver: the offset of the receiver, whether the receiver
- * is given by name, and whether a term follows that may refer to earlier terms.
+ * is identified by name, and whether a term follows that may refer to earlier terms.
  */
 interface Form {
   readonly to: number;
@@ -59,8 +59,8 @@ const FORMS: ReadonlyMap<number, Form> = new Map<number, Form>([
 ]);
 
 /**
- * Handles names and groups. Implemented by `cluster/replicas.ts`. Each method returns the rule that
- * the peer violated.
+ * Handles names and groups. Implemented by `cluster/replicas.ts`. Each `on` method returns the rule
+ * that the peer violated, or `undefined`.
  */
 export interface ClusterSink<Link> {
   /** Called when a session has opened. */
@@ -224,7 +224,7 @@ export class Inbound {
 
   /**
    * Called when the session has ended. Ends its links, monitors and calls, and then calls `done`.
-   * This takes several turns if there are many.
+   * If there are many, this takes several turns of the event loop.
    */
   lost(done: () => void = () => {}): void {
     this.#over();
@@ -317,7 +317,7 @@ export class Inbound {
     if (actor === undefined) return this.#nodeLink.answer(number, ANSWER.MISSING, undefined);
     const call = new IncomingCall(request, actor, number, this.#calls, this.#nodeLink);
     if (trace !== undefined) traces!.arrived(call, trace);
-    // The caller has already cancelled the call. The call is delivered, but its reply is not sent.
+    // A call that the caller has already cancelled is delivered, but its reply is not sent.
     if (this.#wasEarly(`call ${number}`)) call.close();
     this.#deliver(actor, call);
   }
@@ -371,8 +371,8 @@ export class Inbound {
     if (!this.#authorization.allows(this.#nodeLink.home.node, "link", actor.pid as Pid)) {
       return this.#nodeLink.linkBroke(this.#own(to), from, "noproc");
     }
-    // The peer sent this LINK before it received this node's UNLINK, which then removes the link on
-    // the peer.
+    // The peer sent this LINK before it received an UNLINK from this node. That UNLINK removes the
+    // link on the peer too.
     if (remote.isUnlinking(to)) return;
     this.#countLink();
     tie(actor, remote);
@@ -514,8 +514,8 @@ export class Inbound {
   }
 
   /**
-   * Checks the number of links before a new one is created. They are counted only periodically,
-   * because a link can end in many ways.
+   * Checks the number of links before a new one is created. The links are counted only after every
+   * `relationsMax / 2` requests, because a link can end in many ways, and counting all takes long.
    */
   #countLink(): void {
     if (++this.#uncounted < this.#relationsMax / 2) return;

@@ -18,8 +18,8 @@ export interface Answerer {
 }
 
 /**
- * A call from another node. It is attached to the called actor, so that the actor's exit answers
- * it.
+ * A call from another node. It is attached to the called actor, so that the call is answered when
+ * the actor exits.
  */
 export class IncomingCall extends Call implements Chained, PassableCall {
   request: unknown;
@@ -102,11 +102,11 @@ export class IncomingCall extends Call implements Chained, PassableCall {
   }
 
   /**
-   * Ends the call without an answer, because the caller no longer waits. Returns whether the call
-   * was open.
+   * Ends the call without sending an answer. Called before an answer is sent, and when the caller
+   * no longer waits. Returns whether the call was open.
    */
   close(): boolean {
-    // A peer may reuse the number of a call that it has cancelled.
+    // `isOpen` is also false if the peer has cancelled this call and reused its number.
     if (!this.isOpen) return false;
     this.#open.delete(this.#number);
     detach(this, this.#actor);

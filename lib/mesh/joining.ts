@@ -12,7 +12,10 @@
  */
 import type { Clock, Timer } from "../base/clock.ts";
 
-/** Maximum time to wait for the nodes that peers have named, after the seeds. Milliseconds. */
+/**
+ * Maximum time to wait for the nodes that peers have named, in milliseconds. It begins when no seed
+ * is awaited any more.
+ */
 const JOIN_PEERS_MS = 1_000;
 
 /** Tracks when this node has joined its cluster. */
@@ -82,7 +85,7 @@ export class Joining {
     this.#reject(error);
   }
 
-  /** Ends joining, because this node is stopping or nothing is left to wait for. */
+  /** Resolves `done`, because this node is stopping or no node is awaited any more. */
   stop(): void {
     if (this.#isOver) return;
     this.#end();

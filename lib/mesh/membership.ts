@@ -23,7 +23,7 @@ import { FORGET_MS, type PeerOrigin, Peers, type Verdict } from "./peers.ts";
 import type { SeedFunction } from "./seed.ts";
 import type { Opened, SessionEnd } from "./session.ts";
 
-/** Default time limit of {@linkcode Membership.connect}. Milliseconds. */
+/** Default time limit of {@linkcode Membership.connect}, in milliseconds. */
 export const CONNECT_MS = 15_000;
 
 /** In the set of awaited nodes, this entry represents the first evaluation of the seeds. */
@@ -87,7 +87,7 @@ export interface MembershipStats {
   readonly forgotten: number;
   /** Number of nodes that this node rejected because their name was in use. */
   readonly namesInUse: number;
-  /** Number of digests sent. */
+  /** Number of digests sent, not counting answers. */
   readonly exchanges: number;
   /** Number of received digests that differed from this node's. */
   readonly mismatches: number;
@@ -158,10 +158,9 @@ export class Membership {
   }
 
   /**
-   * Dials the seeds. Resolves when each seed was dialed once and the connected nodes are
-   * synchronised; `synced` waits for a node's names and groups. Rejects with {@linkcode
-   * NodeConnectError}, `code` "nameinuse", if a reached node has a session with another live node
-   * of this name.
+   * Dials the seeds. Resolves when this node has joined: see `joining.ts`. `synced` resolves when a
+   * connected node has sent its names and groups. Rejects with {@linkcode NodeConnectError}, `code`
+   * "nameinuse", if a reached node has a session with another live node of this name.
    */
   join(synced: (node: string) => Promise<void>): Promise<void> {
     const { clock } = this.#host;
@@ -219,7 +218,7 @@ export class Membership {
     this.#port.emit("nameinuse", { name, by: this.#self, words });
   }
 
-  /** Called when a session begins. Sends the list of peers, before anything else. */
+  /** Called when a session begins. Sends the list of peers to the new peer, as first message. */
   starting(node: string): void {
     this.#gossip.up(node);
   }
@@ -230,8 +229,8 @@ export class Membership {
     this.#dialer.reached(name);
     // The call of `down` for the replaced session may have begun a dial, which is no longer needed.
     this.#dialer.giveUp(name);
-    // Only a dial shows that the node is at the address in its name, so that no other node can be
-    // there.
+    // Only a dial shows that the node is at the address in its name, so that other nodes with this
+    // address in their names no longer exist.
     if (dialed) this.#forget(this.#peers.superseded(name), "superseded");
   }
 
@@ -252,12 +251,12 @@ export class Membership {
     this.#gossip.down(node);
   }
 
-  /** Called when listeners have been notified of a session's end. Dials may begin again. */
+  /** Called when listeners have been notified of the end of a session. Dials nodes that are due. */
   gone(): void {
     this.#dialer.due();
   }
 
-  /** Called when a peer has named the nodes that it is connected to. Unknown ones are dialed. */
+  /** Called when a peer has named the nodes that it is connected to. Dials the unknown ones. */
   named(nodes: readonly string[], by: string): void {
     const now = this.#host.clock.now();
     for (const node of nodes) {

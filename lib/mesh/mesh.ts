@@ -56,10 +56,10 @@ const INCOMPLETE_MAX = 16;
  */
 const INCOMPLETE_PER_ADDRESS_MAX = 8;
 
-/** Time limit for an initiator to complete TLS, and again for the handshake. Milliseconds. */
+/** Time limit for an initiator to complete TLS, and again for the handshake, in milliseconds. */
 const HANDSHAKE_MS = 5_000;
 
-/** Time for a possibly dead session to answer a probe. Milliseconds. */
+/** Time that the peer of a possibly dead session has to answer a probe, in milliseconds. */
 const PROBE_MS = 1_000;
 
 /** Maximum number of sessions with all nodes. Further initiators are rejected with "limit". */
@@ -149,11 +149,11 @@ export interface MeshEvents extends MembershipEvents {
 /** An ended session whose links, monitors and calls are still being ended. */
 interface Loss {
   readonly actors: Inbound;
-  /** Functions to call when all of them have ended. */
+  /** Functions to call when all links, monitors and calls have ended. */
   readonly after: (() => void)[];
 }
 
-/** The reason why an initiator is rejected: a code, and a text for its log. */
+/** The reason why an initiator is rejected: a code, and a text for the initiator's log. */
 interface Rejection {
   readonly reason: RejectReason;
   readonly words: string;
@@ -175,8 +175,8 @@ export class Mesh implements SessionOwner {
   readonly #refusals: Rejections;
   readonly #sessions = new Map<string, Session>();
   /**
-   * Ended sessions whose links, monitors and calls are still being ended, by node. `nodedown` is
-   * emitted afterwards.
+   * Ended sessions whose links, monitors and calls are still being ended, by node. When all of them
+   * have ended, `nodedown` is emitted.
    */
   readonly #losing = new Map<string, Loss>();
   readonly #received: ReceiveBudget;
@@ -341,7 +341,7 @@ export class Mesh implements SessionOwner {
   /** Sends GOODBYE on all sessions and stops listening. */
   stop(): Promise<void> {
     this.#stopping = true;
-    // Deferred, because a listener of the end of a session may stop the node again.
+    // Deferred, because a listener for the end of a session may call `stop` again.
     return this.#stopped ??= Promise.resolve().then(() => this.#stop());
   }
 
@@ -566,7 +566,7 @@ export class Mesh implements SessionOwner {
     this.events.emit("refused", { peer, reason, words });
   }
 
-  /** Checks that a certificate of the user's authority is that of the node with this name. */
+  /** Checks that a certificate of the user's authority belongs to the node with this name. */
   readonly #checkOwn: CertificateCheck = (node, certificate) => {
     const verify = this.#options.tls?.verifyPeer;
     if (verify === undefined) return checkHost(node, certificate);
@@ -608,8 +608,8 @@ export class Mesh implements SessionOwner {
         return { reason: "limit", words };
       }
     }
-    // This must be the last check: it ends the replaced session, and listeners of that end may stop
-    // the node.
+    // This check must follow the end of the replaced session, because a listener for the end of
+    // that session may have stopped this node.
     if (this.#stopping) return { reason: "stopping", words: `${this.#name} is stopping` };
     if (this.#losing.has(met.name)) return "later";
     this.membership.accepted(met.name);
@@ -617,8 +617,9 @@ export class Mesh implements SessionOwner {
   }
 
   /**
-   * Called when another incarnation of a connected node has dialed this one. Checks whether the
-   * connected incarnation is still alive.
+   * Called when the decision about an initiator was deferred. If there is a session with another
+   * incarnation of the initiator, checks whether that incarnation is still alive. If the last
+   * session with the initiator is still being ended, waits for its end. Then decides.
    */
   #probe(met: Met, handshake: HandshakeIo, stream: Stream): void {
     const session = this.#sessions.get(met.name);

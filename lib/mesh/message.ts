@@ -8,7 +8,7 @@
  * | 0x03 | REPLY                 | 32 proof, u64 last session, u16 count, count × text16 exposed, u64 started at | initiator | ACK |
  * | 0x04 | ACK                   | u16 count, count × text16 exposed, u64 started at            | responder |        |
  * | 0x05 | REJECT                | u8 reason, text16 words                                      | either, in place of an answer | |
- * | 0x12 | PEER_LIST             | u16 count, count × text16 name: peers of the sender | either, when a session is up, of newcomers, and after a PEER_DIGEST | |
+ * | 0x12 | PEER_LIST             | u16 count, count × text16 name: peers of the sender | either, when a session is up, when other nodes have connected, and after a PEER_DIGEST | |
  * | 0x10 | SEND                  | u64 to, term                                                 | either | |
  * | 0x11 | SEND_NAMED            | text16 name, term                                            | either | |
  * | 0x13 | LINK                  | u64 from, u64 to                                             | either | EXIT if there is no such actor |
@@ -30,24 +30,24 @@
  * | 0x23 | CALL                  | u64 request, u64 to, term                                    | either | ANSWER |
  * | 0x24 | CALL_NAMED            | u64 request, text16 name, term                               | either | ANSWER |
  * | 0x25 | ANSWER                | u64 request, u8 status, term, reason or nothing              | the callee's node | |
- * | 0x26 | CALL_OVER             | u64 request: the caller waits no more                        | the caller's node | |
+ * | 0x26 | CALL_OVER             | u64 request: the caller no longer waits                      | the caller's node | |
  * | 0x27 | MONITOR_NAMED         | u64 from, text16 name, u64 ref                               | either | DOWN if there is no such actor |
- * | 0x28 | HOME                  | u16 index, u32 creation, text16 name: what an index in a pid means | either, before its first use | |
- * | 0x29 | EXPOSED               | u8 what, u16 count, count × text16 function                  | when it changes | |
+ * | 0x28 | HOME                  | u16 index, u32 creation, text16 name: the node that an index in a pid refers to | either, before the first use of the index | |
+ * | 0x29 | EXPOSED               | u8 1 if the functions are exposed now, 0 if no longer; u16 count, count × text16 function | either, when its exposed functions change | |
  * | 0x2A | BULK                  | u32 number, u32 length, the beginning of a large frame: tag and body | either | |
- * | 0x2B | FRAGMENT              | u32 number, more of it                                       | the sender of BULK | |
+ * | 0x2B | FRAGMENT              | u32 number, the next bytes of that large frame               | the sender of BULK | |
  * | 0x2C | GLOBAL_REGISTERED     | u64 request, u8 status, text16 owner if taken, u64 token if that was too low | the receiver of a GLOBAL_REGISTER | |
  * | 0x2D | GROUP_JOIN            | u32 count, count × (text16 scope, text16 group, u64 pid)     | the members' node | |
- * | 0x2E | GROUP_LEAVE           | the same                                                     | the members' node | |
- * | 0x2F | TAKEN                 | u32: more bytes of fragments that were read                  | the receiver of fragments | |
+ * | 0x2E | GROUP_LEAVE           | the same as GROUP_JOIN                                       | the members' node | |
+ * | 0x2F | TAKEN                 | u32 number of bytes of fragments read since the last TAKEN   | the receiver of fragments | |
  * | 0x38 | CLUSTER_VIEW          | u64 time in microseconds, u64 highest token, u16 sessions, list of known members, list of those that left (a list: u16 count, count × text16) | either, when a session is up | |
  * | 0x39 | GLOBAL_INQUIRE        | text16 name, u64 stamp, u8 rival is held, u64 rival's pid, text16 rival's owner, u64 rival's stamp, u64 rival's token | a node that knows a rival of that entry | GLOBAL_HELD or GLOBAL_UNREGISTER |
  * | 0x3A | GLOBAL_HELD           | text16 name, u64 stamp: the entry is held, not claimed       | the receiver of a GLOBAL_INQUIRE | |
  * | 0x3B | GLOBAL_RESOLVED       | text16 name, u64 stamp of the entry that lost, u64 pid that keeps the name, or 0xffff…: none | the owner whose resolver decided | |
  * | 0x40 | CLOCK                 | u64 time of day in milliseconds since 1970                   | either, when a session is up, and when its clock is set | |
- * | 0x41 | PROVE                 | 32 nonce: which cookies do you have?                         | the side that no longer accepts the session's cookie | PROOF |
+ * | 0x41 | PROVE                 | 32 nonce: a request for a proof of each accepted cookie      | the side that no longer accepts the session's cookie | PROOF |
  * | 0x42 | PROOF                 | u8 count, count × 32 proof over that nonce, one for each accepted cookie | the receiver of a PROVE | |
- * | 0x43 | PEER_DIGEST           | u8 is an answer, u32 count, u64 digest of the names of the sender and its peers | either, every 10 s to one peer | PEER_LIST and PEER_DIGEST if it differs |
+ * | 0x43 | PEER_DIGEST           | u8 1 if it is an answer, else 0; u32 count, u64 digest of the names of the sender and its peers | either, every 10 s to one peer | PEER_LIST and PEER_DIGEST if the receiver's digest differs |
  * | 0x44 | ROOM_INTEREST         | u8 what, then for 0 (left) and 1 (joined): u16 count, count × u32 bucket; for 2 (all): 32,768 bytes, bit b % 8 of byte b / 8 for bucket b. A bucket is the upper 18 bits of the hash of a room's name: `hashOf` in `cluster/rendezvous.ts` | the members' node, when a session is up, and after changes; with the feature 0x40 | |
  * | 0xF0 | PING                  | 8 bytes                                                      | either, after silence | PONG |
  * | 0xF1 | PONG                  | the same 8 bytes                                             | the receiver of a PING | |
@@ -128,8 +128,8 @@ export const ANSWER = {
   MISSING: 3,
   /** The mailbox is full, and the call was dropped. There is no data. */
   FULL: 4,
-  // Replies to forwarded calls. They are sent to the node that has forwarded the call, with the
-  // number that this node assigned to the call: see `transferred_call.ts`.
+  // The following are replies to forwarded calls. They are sent to the node that has forwarded the
+  // call, with the number that it assigned to the call: see `transferred_call.ts`.
   /** The call was answered. The data is the reply, as a term. */
   HELD_REPLY: 16,
   /** The call was rejected. The data is the same as in REFUSED. */
@@ -175,12 +175,12 @@ export const REJECT_REASONS = [
   "protocol", // an invalid or out-of-order message
   "version", // no version in common
   "cookie", // the proof is wrong
-  "name", // the initiator's name is invalid, or is the responder's own
+  "name", // the initiator's name is invalid
   "wrongnode", // the responder is not the dialed node
   "duplicate", // there is a session already, or one is being opened
   "stopping", // the responder is stopping
   "certificate", // the certificate cannot be read, or belongs to another node
-  "nameinuse", // a live node has the initiator's name
+  "nameinuse", // a live node has the initiator's name, possibly the responder itself
   "limit", // the responder has too many sessions, in total or with that address
 ] as const;
 
@@ -230,7 +230,7 @@ export interface Challenge {
 
 /** The fields of REPLY, except its proof. */
 export interface Reply {
-  /** The last session with the responder that the initiator had open, or 0. */
+  /** The id of the last session with the responder that the initiator had open, or 0 for none. */
   readonly lastSession: bigint;
   readonly exposed: readonly string[];
   /**
@@ -303,7 +303,7 @@ export function coveredByChallenge(body: Uint8Array): Uint8Array {
   return concat([body.subarray(0, proofAt), body.subarray(proofAt + NONCE_BYTES)]);
 }
 
-/** Encodes REPLY's body: the proof, then the other fields. */
+/** Encodes the body of a REPLY: the proof, then the other fields. */
 export function encodeReply(proof: Uint8Array, message: Reply): Uint8Array {
   const writer = new Writer(128).bytes(proof).u64(message.lastSession);
   return writeStarted(writeList(writer, listThatFits(message.exposed)), message.startedAt).done();
@@ -379,7 +379,7 @@ export function encodeClock(wall: number): Uint8Array {
   return encodeFrame(TAG.CLOCK, new Writer(8).u64(BigInt(Math.max(0, Math.floor(wall)))).done());
 }
 
-/** Decodes a CLOCK: milliseconds since 1970. Returns `undefined` if it is malformed. */
+/** Decodes a CLOCK to milliseconds since 1970. Returns `undefined` if it is malformed. */
 export function decodeClock(body: Uint8Array): number | undefined {
   const reader = new Reader(body);
   const wall = reader.u64();
@@ -391,7 +391,7 @@ export function encodeProve(nonce: Uint8Array): Uint8Array {
   return encodeFrame(TAG.PROVE, nonce);
 }
 
-/** Decodes a PROVE: the nonce. Returns `undefined` if it is malformed. */
+/** Decodes a PROVE to its nonce. Returns `undefined` if it is malformed. */
 export function decodeProve(body: Uint8Array): Uint8Array | undefined {
   return body.length < NONCE_BYTES ? undefined : body.slice(0, NONCE_BYTES);
 }
@@ -410,7 +410,7 @@ export function decodeProof(body: Uint8Array): Uint8Array[] | undefined {
   return reader.ok ? proofs : undefined;
 }
 
-/** Encodes a list of names: PEER_LIST's body. */
+/** Encodes a list of names, which is the body of a PEER_LIST. */
 export function encodeList(names: readonly string[]): Uint8Array {
   return writeList(new Writer(64), names).done();
 }
@@ -422,7 +422,7 @@ export function decodeList(body: Uint8Array): string[] | undefined {
   return reader.ok ? names : undefined;
 }
 
-/** Encodes REJECT's body. The text is for the other side's log. */
+/** Encodes the body of a REJECT. The text is for the other side's log. */
 export function encodeReject(reason: RejectReason, words: string): Uint8Array {
   return new Writer(64).u8(REJECT_REASONS.indexOf(reason) + 1).text16(words).done();
 }
@@ -454,8 +454,8 @@ export function decodeGoodbye(body: Uint8Array): GoodbyeReason | undefined {
 }
 
 /**
- * Encodes a ROOM_BROADCAST frame for a text, or a ROOM_BROADCAST_BINARY frame for bytes. The frame
- * is the same for all sessions, so it is encoded once, in one shared buffer.
+ * Encodes a ROOM_BROADCAST frame for a text, or a ROOM_BROADCAST_BINARY frame for bytes. The same
+ * frame is sent in all sessions.
  */
 export function encodeRoomBroadcast(room: string, data: string | Uint8Array): Uint8Array {
   const name = utf8(room);

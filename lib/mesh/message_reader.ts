@@ -119,7 +119,7 @@ export class NodeMessageReader {
     if (this.#end - at < WORD_BYTES) this.fail("it is too short");
     this.#at = at + WORD_BYTES;
     const low = bytes[at]! | bytes[at + 1]! << 8 | bytes[at + 2]! << 16 | bytes[at + 3]! << 24;
-    // Nearly all numbers fit into 31 bits.
+    // Nearly all ids fit into 31 bits, for which the faster first branch suffices.
     const high = bytes[at + 4]!;
     const id = high === 0 && low >= 0 ? low : (low >>> 0) + high * 2 ** 32;
     const node = bytes[at + 6]! | bytes[at + 7]! << 8;

@@ -2,7 +2,7 @@
  * Implements the node table of one session, which translates between nodes and the node indexes of
  * encoded pids.
  *
- *     0 the sender · 1 the receiver · from 2 on others, announced once by HOME
+ *     0: the sender · 1: the receiver · from 2 on: other nodes, each announced once by a HOME
  *
  * Each side announces its own indexes, so there is one table per direction. A pid that A sends to B
  * and B sends to C therefore refers to the same actor: B has announced the incarnation of A to C.
@@ -50,7 +50,7 @@ export interface FoundNodeLink extends NodeLink {
   readonly isOpen: boolean;
 }
 
-/** Both tables of one session. */
+/** The two tables of one session, one for each direction. */
 export class NodeTable implements PidWriter, PidReader {
   /** The incarnation of the node on the other side. */
   readonly peer: RemoteIncarnation;
@@ -60,7 +60,7 @@ export class NodeTable implements PidWriter, PidReader {
    */
   held: HeldCalls | undefined = undefined;
   readonly #announce: (index: number, home: Home) => void;
-  /** The indexes that were announced to the peer. */
+  /** A cache of the indexes sent to the peer, by the object that represents an incarnation. */
   readonly #indexes = new Map<Home, number>();
   readonly #byKey = new Map<string, number>();
   /** The nodes announced by the peer, from index {@linkcode FIRST} on. */

@@ -66,7 +66,7 @@ const NAME_BYTES_MAX = 0xffff;
  */
 const REASON_BYTES_MAX = 2 ** 20;
 
-/** Number of bytes reserved for the fields of a message other than the reason. */
+/** Number of bytes that an encoded exit reason may have in addition to its term. */
 const REASON_HEADS_BYTES = 1024;
 
 /** The link to one incarnation of another node, for one session. */
@@ -76,14 +76,14 @@ export class Outbound implements FoundNodeLink, SignalSender {
   isOpen = true;
   /** Features that both sides support: see `FEATURE` in `handshake.ts`. */
   readonly features: number;
-  /** The number of monitors of that node's actors on actors of this node. */
+  /** The number of monitors of the peer's actors on actors of this node. */
   monitors = 0;
   readonly #system: System;
   readonly #outbox: SessionOutbox;
   readonly #encoder: Encoder;
   /** Maximum length of an encoded term, in bytes. */
   readonly #bytesMax: number;
-  /** A secret for the tables whose keys the peer chooses. */
+  /** The secret salt of the hash tables whose keys the peer chooses. */
   readonly salt: number;
   /** Remote actors by local id. The peer chooses the ids, so the table is salted. */
   readonly #remoteActors: SaltedMap<RemoteActor>;
@@ -120,10 +120,10 @@ export class Outbound implements FoundNodeLink, SignalSender {
     this.#encoder = new Encoder(this.homes, bytesMax);
   }
 
-  /** The traces of messages, if both nodes trace. */
+  /** The trace contexts of messages. `undefined` unless both nodes have switched on tracing. */
   traces: TraceCarrier | undefined = undefined;
 
-  /** Number of remote actors and pending calls of that node. */
+  /** Number of remote actors of the peer, and of pending calls to the peer. */
   get kept(): number {
     return this.#remoteActors.size + this.#named.size + this.#calls.size;
   }
@@ -135,7 +135,7 @@ export class Outbound implements FoundNodeLink, SignalSender {
     return count;
   }
 
-  /** Returns the sender of a message as a pid. */
+  /** Returns the pid of an actor of the peer. */
   pid(id: number): Pid {
     return this.homes.pid(SENDER, id)!;
   }
@@ -160,7 +160,7 @@ export class Outbound implements FoundNodeLink, SignalSender {
   }
 
   forget(remote: RemoteActor): void {
-    // The pid may be used later. The link then looks up its remote actor again.
+    // The pid may be used again later. Its remote actor is then looked up or created again.
     remote.pid.target = undefined;
     if (remote instanceof NamedRemoteActor) this.#named.delete(remote);
     else if (this.#remoteActors.get(remote.pid.id) === remote) {
@@ -169,8 +169,8 @@ export class Outbound implements FoundNodeLink, SignalSender {
   }
 
   /**
-   * Called when the session has ended. All remote actors of that node exit with "noconnection", in
-   * steps.
+   * Called when the session has ended. Returns the steps in which all remote actors of the peer
+   * exit with "noconnection".
    */
   lost(): Generator<number, void> {
     this.isOpen = false;
@@ -252,7 +252,7 @@ export class Outbound implements FoundNodeLink, SignalSender {
     return call;
   }
 
-  /** Answers a call of an actor on that node, or a call that the node has forwarded. */
+  /** Answers a call from an actor of the peer, or a call that the peer has forwarded. */
   answer(request: number, status: number, value: unknown): void {
     const out = this.#begin(TAG.ANSWER, WORD_BYTES + 1);
     writeNumber(out, request);
@@ -322,7 +322,10 @@ export class Outbound implements FoundNodeLink, SignalSender {
     this.downOf(ended.id, id, ref.id, reason);
   }
 
-  /** Sends the exit of a monitored actor, with local ids. */
+  /**
+   * Sends a DOWN for the exit of a monitored actor. `ended` is the id of the monitored actor, `id`
+   * that of the monitoring actor.
+   */
   downOf(ended: number, id: number, ref: number, reason: ExitReason): void {
     this.#reason(reason, this.#triple(TAG.DOWN, ended, id, ref));
     this.#outbox.commit(true);

@@ -12,10 +12,10 @@
  * after another, alternating with shares of data. Fragments in flight are limited by TAKEN, because
  * frames in the system's buffers cannot be overtaken either.
  *
- * Limits. Above `bytesMax` unsent bytes, data frames are dropped and counted, except vital ones.
- * Above {@linkcode VITAL_BYTES_MAX} more, `overload` is called at the end of the turn, and
- * everything is dropped from then on. The queue uses at most twice the memory of its bytes, and
- * releases it when they are sent.
+ * Limits. Above `bytesMax` unsent bytes, data frames are dropped and counted, except vital ones. If
+ * the unsent bytes exceed `bytesMax` by more than {@linkcode VITAL_BYTES_MAX}, all further data
+ * frames are dropped, and `overload` is called at the end of the turn. The queue uses at most twice
+ * the memory of its bytes, and releases it when they are sent.
  *
  * @module
  */
@@ -33,7 +33,7 @@ import { FRAME_HEAD_BYTES } from "./frame.ts";
 import { Pressure } from "./pressure.ts";
 
 /**
- * Number of buffered bytes from which they are moved to the data lane as one chunk. The buffer has
+ * Number of buffered bytes above which they are moved to the data lane as one chunk. The buffer has
  * space for two chunks.
  */
 const PIECE_BYTES_MAX = 30 * 1024;
@@ -78,8 +78,8 @@ export interface OutboxOwner {
    */
   pressure(high: boolean): void;
   /**
-   * Called at the end of a turn if the frames that are never dropped have exceeded their limit of
-   * bytes.
+   * Called at the end of a turn if the unsent bytes have exceeded `bytesMax` by more than
+   * {@linkcode VITAL_BYTES_MAX}.
    */
   overload(): void;
 }
@@ -102,13 +102,13 @@ export class SessionOutbox {
   #bulks = new Ring<FragmentWriter>();
   /** Number of bytes in `#data` and `#bulks`. */
   #queued = 0;
-  /** Number of large frames so far. The next large frame gets the next number. */
+  /** Number of large frames so far, which is also the number of the next large frame. */
   #numbers = 0;
   /** Number of data bytes that may be sent before the next fragment. */
   #share = SHARE_BYTES;
   /** Number of data bytes that have overtaken large frames in progress. */
   #passed = 0;
-  /** Number of bytes of fragments that were sent without a TAKEN. */
+  /** Number of bytes of fragments that were sent and not acknowledged by a TAKEN. */
   #flight = 0;
   #armed = false;
   #isOverloaded = false;

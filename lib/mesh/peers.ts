@@ -15,13 +15,13 @@
  * **One session per pair.** Both sides may dial at once. The responder decides when the initiator
  * is authenticated:
  *
- * | existing dial or session with that node | answer |
+ * | existing dial of the initiator, or session with it | decision |
  * |---|---|
- * | nothing, or this node's own dial, proof not sent | accept; give up the own dial |
- * | this node's own dial, proof sent | the dial of the node with the lesser name wins |
- * | a session with another incarnation of it | probe that session: if it is alive, the name is in use, else replace it |
- * | a session that the initiator knew as open, and has lost | replace it |
- * | a session that was not open for the initiator when it sent its proof | duplicate: that session stays |
+ * | none, or this node's own dial, proof not sent | accept the initiator, and abandon the own dial |
+ * | this node's own dial, proof sent | the dial of the node with the lesser name takes precedence |
+ * | a session with another incarnation of the initiator | probe the session: if it is alive, reject the initiator with "nameinuse", else replace the session |
+ * | a session that the initiator had open, and has lost | replace the session |
+ * | a session that was not open for the initiator when it sent its proof | keep the session, and reject the initiator with "duplicate" |
  *
  * If both sides have sent their proofs, exactly one is accepted, because both sides compare the
  * same two names. The initiator sends the id of the last session that it had open. This
@@ -52,23 +52,23 @@ export const PEER_ORIGINS: readonly PeerOrigin[] = [
 export type PeerOrigin = "seed" | "met" | "gossip" | "asked";
 
 /**
- * Time after the last dial until a node that a peer reports as connected is dialed again.
- * Milliseconds.
+ * Minimum interval between the last dial of a node and the next one if a peer reports that it is
+ * connected to the node, in milliseconds.
  */
 export const REPORTED_RETRY_MS = 5_000;
 
 /**
- * Time after which a node that was never reached is forgotten, unless a peer names it again.
- * Milliseconds.
+ * Time after which a node that was never reached is forgotten, in milliseconds. The time begins
+ * again when a peer names the node.
  */
 export const GOSSIP_FORGET_MS = 600_000;
 
-/** Default time after which a lost node is forgotten. Milliseconds. */
+/** Default time after which a lost node is forgotten, in milliseconds. */
 export const FORGET_MS = 3_600_000;
 
 /**
- * Time for which gossip about a stopped node is ignored, because other nodes may not have noticed
- * the stop yet. Milliseconds.
+ * Time for which gossip about a stopped node is ignored, in milliseconds, because other nodes may
+ * not have detected the stop yet.
  */
 export const STOPPED_MS = 30_000;
 
@@ -96,7 +96,7 @@ export interface Peer {
   readonly triedAt: number;
   /** Whether the last dial got no answer. The next dial may then occupy a slot for seconds. */
   readonly isSilent: boolean;
-  /** Whether the user waits for the node. */
+  /** Whether a call of `connect` waits for the node. */
   readonly isWanted: boolean;
   /** The peer that first named the node. */
   readonly informant: string | undefined;
@@ -104,7 +104,7 @@ export interface Peer {
 
 /** An entry of the table, with mutable fields. */
 type Entry = { -readonly [Key in keyof Peer]: Peer[Key] } & {
-  /** The last session with the node, or 0. */
+  /** The id of the last session with the node, or 0 if there was none. */
   lastSession: bigint;
   /** The time when the node was last connected, or was last named by a peer or the user. */
   knownAt: number;
@@ -274,8 +274,8 @@ export class Peers {
   }
 
   /**
-   * Forgets the nodes that were unreachable for too long, and returns their names. Of the other
-   * disconnected nodes, keeps the last {@linkcode PEERS_MAX}.
+   * Forgets the nodes that were unreachable for too long, and returns their names. Of the nodes in
+   * the state "left", keeps the last {@linkcode PEERS_MAX}.
    */
   expire(now: number): string[] {
     const forgotten: string[] = [];
@@ -297,8 +297,8 @@ export class Peers {
   }
 
   /**
-   * Called when a node was reached at the address in its name, so that no other node can be there.
-   * Forgets other nodes with that address, except seeds, and returns their names.
+   * Called when a dial has shown that the node `by` is at the address in its name. Forgets other
+   * nodes with this address in their names, except seeds, and returns their names.
    */
   superseded(by: string): string[] {
     const address = addressOf(by);
@@ -342,8 +342,8 @@ export class Peers {
   }
 
   /**
-   * Returns the pause: doubled with each failure up to a limit, and shortened at random by up to
-   * half.
+   * Returns the pause before the next dial, in milliseconds: doubled with each failure up to a
+   * limit, and shortened at random by up to half.
    */
   #pause({ origin, failures }: Entry, isFutile: boolean): number {
     const most = origin === "seed" ? SEED_BACKOFF_MS_MAX : BACKOFF_MS_MAX;

@@ -68,7 +68,7 @@ export class Pressure {
     this.#notify(this.#notified);
   }
 
-  /** Called when the queue is closed. Resolves all waits; the listener is not called any more. */
+  /** Called when the queue is closed. Resolves all pending calls of `drained`. */
   close(): void {
     this.isHigh = false;
     this.#notified = false;

@@ -5,7 +5,8 @@
  *     this node                                  peer
  *        │── PROVE: a nonce ─────────────────────▶│
  *        │◀── PROOF: one for each of its cookies ─│
- *     one matches an accepted cookie: the session stays; none in time: it ends with "cookie"
+ *     if a proof for an accepted cookie arrives within PROOF_MS, the session stays open;
+ *     otherwise it ends with "cookie"
  *
  * A proof covers the handshake of the session, and thereby the certificate, so it cannot be
  * relayed.
@@ -18,7 +19,7 @@ import { type Binding, proveAgain } from "./handshake.ts";
 import { encodeProof, encodeProve } from "./message.ts";
 import type { Session } from "./session.ts";
 
-/** Time limit for a peer to prove itself again. Milliseconds. */
+/** Time limit for a peer to prove its membership again, in milliseconds. */
 export const PROOF_MS = 5_000;
 
 /** Maximum number of proofs read from one PROOF. */

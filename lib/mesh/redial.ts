@@ -5,13 +5,13 @@
  */
 
 /**
- * The first pause between dials. It is doubled after each failure, and shortened at random by up to
- * half. Milliseconds.
+ * The pause after the first failed dial, in milliseconds. It is doubled after each further failure,
+ * and shortened at random by up to half.
  */
 export const BACKOFF_MS_MIN = 100;
-/** Maximum pause between dials of a node that is not a seed. Milliseconds. */
+/** Maximum pause between dials of a node that is not a seed, in milliseconds. */
 export const BACKOFF_MS_MAX = 60_000;
-/** Maximum pause between dials of a seed. Milliseconds. */
+/** Maximum pause between dials of a seed, in milliseconds. */
 export const SEED_BACKOFF_MS_MAX = 10_000;
 
 /**

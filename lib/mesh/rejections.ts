@@ -6,10 +6,13 @@
  */
 import type { Clock } from "../base/clock.ts";
 
-/** Interval after which the same rejection of the same host is logged again. Milliseconds. */
+/** Interval after which the same rejection of the same host is logged again, in milliseconds. */
 const REPEAT_MS = 60_000;
 
-/** Maximum number of hosts that are recorded. The record is cleared when it exceeds this number. */
+/**
+ * Maximum number of recorded rejections, each a host and a reason. When the record is full, it is
+ * cleared before the next rejection is added.
+ */
 const HOSTS_MAX = 1_024;
 
 /** Records which rejections were logged. */

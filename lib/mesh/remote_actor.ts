@@ -110,7 +110,7 @@ export class RemoteActor extends ActorRef {
   end(): void {}
 }
 
-/** The actor registered under a name on that node. */
+/** A reference to the actor that is registered under a name on another node. */
 export class NamedRemoteActor extends RemoteActor {
   readonly name: string;
 

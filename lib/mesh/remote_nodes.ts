@@ -35,7 +35,7 @@ export class RemoteNodes implements Remote, CallAnswerer {
    * `start.ts`.
    */
   onUnsendable: (to: string, words: string) => void = () => {};
-  /** The traces of messages, if this node traces. */
+  /** The trace contexts of messages. `undefined` unless this node has switched on tracing. */
   traces: TraceCarrier | undefined = undefined;
   readonly #system: System;
   readonly #messageBytesMax: number;
@@ -121,7 +121,8 @@ export class RemoteNodes implements Remote, CallAnswerer {
     if (nodeLink === undefined) {
       return home.node === this.#system.home.node ? "noproc" : "noconnection";
     }
-    // The pid belongs to an earlier or later incarnation of the node than the connected one.
+    // With another creation, the pid belongs to an earlier or later incarnation of the node than
+    // the connected one.
     if (nodeLink.home.creation !== home.creation) return "noproc";
     if (home instanceof RemoteIncarnation) home.nodeLink = nodeLink;
     return nodeLink;

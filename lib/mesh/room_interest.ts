@@ -6,8 +6,8 @@
  *
  * Rooms with the same bucket share a bit: a node without members may then receive a broadcast, and
  * drops it. A node with 1,000 rooms receives 0.4 % of the broadcasts to other rooms, one with
- * 10,000 rooms 4 %, and one with 100,000 rooms 32 %. A peer's rooms therefore take at most 32 KiB
- * of memory, and none while it has no rooms.
+ * 10,000 rooms 4 %, and one with 100,000 rooms 32 %. The bits of a peer take 32 KiB of memory from
+ * its first room on.
  *
  * Until the first ROOM_INTEREST of a session, and for peers without `FEATURE.ROOM_INTEREST`, the
  * rooms are unknown: such a peer receives every broadcast.

@@ -43,10 +43,13 @@ const PING_BYTES = 8;
  */
 const HELD_BYTES_LEAST = 64 * 1024;
 
-/** Maximum number of bytes of unsent PONGs. Above it, PINGs are not answered. */
+/** Number of bytes of unsent PONGs from which further PINGs are not answered. */
 const PONGS_UNSENT_BYTES_MAX = 64 * 1024;
 
-/** Maximum time that a session ended by this side waits for the peer to close. Milliseconds. */
+/**
+ * Time that the peer has to close the stream after this side's GOODBYE, in milliseconds. Then this
+ * side aborts the stream.
+ */
 const GOODBYE_MS = 1_000;
 
 /**
@@ -278,7 +281,10 @@ export class Session implements FrameSink, SessionMessages {
     return { queued: unsent, limit: this.#limits.queueBytesMax, dropped, high: pressure.isHigh };
   }
 
-  /** Resolves when the queue is below an eighth of its limit, or when the session has ended. */
+  /**
+   * Resolves when {@linkcode PressureState.high} is false: at once, or when the queue has fallen
+   * to an eighth of its limit or the session has ended.
+   */
   drained(): Promise<void> {
     return this.outbox.pressure.drained();
   }
@@ -363,8 +369,8 @@ export class Session implements FrameSink, SessionMessages {
   }
 
   /**
-   * Handles a frame whose body is a part of `bytes`. A view of the body would cost more than all
-   * other work.
+   * Handles a frame whose body is a part of `bytes`. For the most frequent messages, no view of the
+   * body is created, because that would cost more than all other work.
    */
   frameAt(tag: number, bytes: Uint8Array, from: number, to: number): boolean {
     const isPlain = (tag === TAG.SEND || tag === TAG.SEND_NAMED) && this.holds.count === 0;
@@ -409,7 +415,7 @@ export class Session implements FrameSink, SessionMessages {
     });
   }
 
-  /** Answers a PING, unless answers to earlier ones are still queued. */
+  /** Answers a PING, unless too many answers to earlier PINGs are unsent. */
   onPing(body: Uint8Array): string | undefined {
     if (body.length < PING_BYTES) return "a PING that is too short";
     // Without this limit, a peer that sends PINGs but does not read would fill this node's memory.

@@ -3,7 +3,7 @@
  * by name can be spawned.
  *
  *     spawn ─▶ SPAWN ─▶ exposed? allowed? ─▶ spawned, linked, monitored ─▶ SPAWNED ─▶ the pid
- *       └─ timeout · session lost · the caller has ended: an actor that starts late is killed
+ *       └─ timeout, or the caller has exited: an actor that is spawned later is killed
  *
  * Longer than 400 lines: it has both sides of a spawn, which share its limits.
  *
@@ -26,12 +26,12 @@ import { ALLOW_ALL, type Authorization } from "./authorization.ts";
 import { SPAWN_FLAG, SPAWN_STATUS } from "./message.ts";
 import type { Outbound } from "./outbound.ts";
 
-/** Default time limit for spawning an actor on another node. Milliseconds. */
+/** Default time limit for spawning an actor on another node, in milliseconds. */
 const SPAWN_TIMEOUT_MS = 5_000;
 
 /**
- * Time for an owned actor to end after the session with its owner has ended, before it is killed.
- * Milliseconds.
+ * Time after which an owned actor that has not ended is killed, in milliseconds. It begins when the
+ * session with the owner has ended, or when this node leaves the cluster.
  */
 const OWNED_GRACE_MS = 5_000;
 
@@ -178,8 +178,8 @@ class Pending implements WheelTimer, Chained {
 }
 
 /**
- * A local actor that a remote actor owns. It is attached to its owner, and after the owner's end to
- * the timer wheel.
+ * A local actor that a remote actor owns. This object is attached to the owner. When the session
+ * with the owner has ended, it is a timer that kills the actor.
  */
 class Owned implements WheelTimer, Chained {
   due = 0;
@@ -361,7 +361,7 @@ export class Spawner {
     nodeLink.spawned(request, 0, pid.id, "normal");
   }
 
-  /** Ends a local actor when the session with its owner ends. */
+  /** Kills a local actor {@linkcode OWNED_GRACE_MS} after the session with its owner has ended. */
   #own(owner: ActorRef, actor: Actor): void {
     const owned = new Owned(() => this.#system.setTimer(owned, OWNED_GRACE_MS), actor);
     attach(owned, owner);

@@ -1,7 +1,7 @@
 /**
  * Sends trace contexts between nodes. A message that belongs to a trace is sent to a node with the
  * feature `TRACE` as `{ $trace, $message }`, where `$trace` is the W3C `traceparent`. Only nodes
- * that trace have the feature. Deterministic.
+ * with tracing switched on have the feature. Deterministic.
  *
  * @module
  */

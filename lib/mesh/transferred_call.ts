@@ -2,9 +2,9 @@
  * Implements forwarded calls: an actor may send a call to an actor of another node, which replies
  * to it, as in OTP, where a gen_server may pass `From` to another process.
  *
- *     a caller ──call──▶ server ──sends the call on──▶ worker
- *         ▲                 (its node holds the call)     │ reply
- *         └───────────── the held call ◀── ANSWER ◀───────┘
+ *     a caller ──call──▶ server ──forwards the call──▶ worker
+ *         ▲                 (its node stores the call)    │ reply
+ *         └──────────── the stored call ◀── ANSWER ◀──────┘
  *
  * The node of the server stores the call under a number until it has been answered or has failed. A
  * later reply is dropped. The exit of the server still ends the call, because the caller monitors
@@ -57,7 +57,7 @@ export class TransferredCall extends Call implements TransferableCall, Chained, 
   }
 
   override refuse(error: unknown): void {
-    // Errors lose their class when sent; the status identifies this one.
+    // Errors lose their class on the wire. The status identifies a `MailboxFullError`.
     this.#answer(error instanceof MailboxFullError ? ANSWER.HELD_FULL : ANSWER.HELD_REFUSED, error);
   }
 
