@@ -1,7 +1,7 @@
 /**
  * Joins the fragments of large messages. `fragment_writer.ts` has the layout.
  *
- *     BULK ──▶ Arriving ──FRAGMENT──▶ Arriving … ──the last FRAGMENT──▶ whole: its tag and its body
+ *     BULK ──▶ IncompleteMessage ──each FRAGMENT extends it──▶ complete: its tag and its body
  *
  * Several messages may be incomplete at once, with their fragments in any order. If `begin` or
  * `add` returns a text, it is the rule that the peer violated, and the session ends. Memory grows
@@ -30,7 +30,7 @@ export const MESSAGE_BYTES_MAX: number = FRAME_BYTES_MAX + 1024;
 const GROWTH = 4;
 
 /** A large message whose fragments have not all arrived. */
-export class Arriving {
+export class IncompleteMessage {
   readonly number: number;
   /** Length of the message, tag and body, in bytes. */
   readonly length: number;
@@ -68,7 +68,7 @@ export class FragmentReader {
   readonly #messageBytesMax: number;
   /** Maximum memory for all incomplete messages of the peer, in bytes. */
   readonly #bytesMax: number;
-  readonly #open = new Map<number, Arriving>();
+  readonly #open = new Map<number, IncompleteMessage>();
   #bytes = 0;
   /** Number of received bytes of fragments that have not been acknowledged by a TAKEN. */
   #unacknowledged = 0;
@@ -92,7 +92,7 @@ export class FragmentReader {
   }
 
   /** Handles a BULK. Returns the message that it begins, or the rule that the peer violated. */
-  begin(row: Uint8Array): Arriving | string {
+  begin(row: Uint8Array): IncompleteMessage | string {
     if (row.length < 9) return "a BULK that is too short";
     const number = u32At(row, 0);
     const length = u32At(row, 4);
@@ -106,7 +106,7 @@ export class FragmentReader {
     }
     if (this.#open.has(number)) return "a BULK whose number is in use";
     if (this.#open.size >= BULK_OPEN_MAX) return `more than ${BULK_OPEN_MAX} incomplete messages`;
-    const arriving = new Arriving(number, length, row.slice(8));
+    const arriving = new IncompleteMessage(number, length, row.slice(8));
     this.#bytes += arriving.bytes.length;
     if (this.#bytes > this.#bytesMax) return this.#overfull();
     this.#open.set(number, arriving);
@@ -117,7 +117,7 @@ export class FragmentReader {
    * Handles a FRAGMENT. Returns its message, which may now be complete, or the rule that the peer
    * violated.
    */
-  add(row: Uint8Array): Arriving | string {
+  add(row: Uint8Array): IncompleteMessage | string {
     if (row.length < 5) return "a FRAGMENT that is too short";
     const arriving = this.#open.get(u32At(row, 0));
     if (arriving === undefined) return "a FRAGMENT of a message that has not begun";
@@ -155,7 +155,7 @@ export class FragmentReader {
   }
 
   /** Provides space for `needed` bytes. Returns false if this exceeds the limit. */
-  #grow(arriving: Arriving, needed: number): boolean {
+  #grow(arriving: IncompleteMessage, needed: number): boolean {
     const capacity = Math.min(arriving.length, Math.max(needed, GROWTH * arriving.bytes.length));
     this.#bytes += capacity - arriving.bytes.length;
     if (this.#bytes > this.#bytesMax) return false;

@@ -44,7 +44,7 @@ export class Gossip {
   readonly #chance: () => number;
   readonly #port: GossipPort;
   /** Nodes that have connected since the last tick. */
-  readonly #news = new Set<string>();
+  readonly #newPeers = new Set<string>();
   /** The time of the last answer to each peer's digest. */
   readonly #answered = new Map<string, number>();
   #exchangeAt: number;
@@ -63,22 +63,22 @@ export class Gossip {
    */
   up(peer: string): void {
     this.#sendList(peer);
-    this.#news.add(peer);
+    this.#newPeers.add(peer);
   }
 
   /** Called when a session has ended. Removes the record of the peer. */
   down(peer: string): void {
-    this.#news.delete(peer);
+    this.#newPeers.delete(peer);
     this.#answered.delete(peer);
   }
 
   /** Sends the lists and the digest that are due. Returns whether a digest was due. */
   tick(now: number): boolean {
     const peers = this.#port.peers();
-    if (this.#news.size > 0) {
-      const news = [...this.#news];
-      this.#news.clear();
-      for (const peer of peers) this.#send(peer, news);
+    if (this.#newPeers.size > 0) {
+      const newPeers = [...this.#newPeers];
+      this.#newPeers.clear();
+      for (const peer of peers) this.#send(peer, newPeers);
     }
     if (now < this.#exchangeAt) return false;
     this.#exchangeAt = now + this.#pause();

@@ -53,7 +53,7 @@ export interface HandshakeOwner {
 export class HandshakeIo implements StreamHandler, FrameSink {
   readonly #stream: Stream;
   readonly #machine: Initiator | Responder;
-  readonly #greeter: HandshakeOwner;
+  readonly #owner: HandshakeOwner;
   readonly #clock: Clock;
   readonly #reader = new FrameReader(HANDSHAKE_FRAME_BYTES_MAX);
   readonly #deadline: Timer;
@@ -69,13 +69,13 @@ export class HandshakeIo implements StreamHandler, FrameSink {
   constructor(
     stream: Stream,
     machine: Initiator | Responder,
-    greeter: HandshakeOwner,
+    owner: HandshakeOwner,
     clock: Clock,
     deadlineMs: number,
   ) {
     this.#stream = stream;
     this.#machine = machine;
-    this.#greeter = greeter;
+    this.#owner = owner;
     this.#clock = clock;
     this.#deadline = clock.after(
       deadlineMs,
@@ -150,7 +150,7 @@ export class HandshakeIo implements StreamHandler, FrameSink {
   close(): void {
     this.#hungUp("the connection broke off");
     this.#closeTimer?.cancel();
-    if (this.#ended) this.#greeter.gone();
+    if (this.#ended) this.#owner.gone();
   }
 
   #act(step: Step): void {
@@ -163,13 +163,13 @@ export class HandshakeIo implements StreamHandler, FrameSink {
         break;
       case "decide": {
         this.#isWaiting = true;
-        const decision = this.#greeter.decide(step.met);
+        const decision = this.#owner.decide(step.met);
         if (decision !== "later") this.decided(decision);
         break;
       }
       case "up":
         this.#deadline.cancel();
-        this.#next = this.#greeter.up(step.met, { stream: this.#stream, reader: this.#reader });
+        this.#next = this.#owner.up(step.met, { stream: this.#stream, reader: this.#reader });
         break;
       case "fail":
         if (this.#ended) break;
@@ -190,7 +190,7 @@ export class HandshakeIo implements StreamHandler, FrameSink {
     this.#deadline.cancel();
     const cut = failure === "aborted" || failure === "timeout" || failure === "broken";
     if (!cut) this.#closeTimer = this.#clock.after(CLOSE_MS, () => this.#stream.abort());
-    this.#greeter.failed(failure, words, byPeer);
+    this.#owner.failed(failure, words, byPeer);
     if (cut) this.#stream.abort();
     else this.#stream.end();
   }

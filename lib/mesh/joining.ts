@@ -2,8 +2,8 @@
  * Tracks how a node joins its cluster. A node has joined when it has dialed every seed once, and
  * has received the names and groups of the connected nodes.
  *
- *     seeds ──each: its dial failed, or it is up and synchronised──▶ the peers that they named, likewise,
- *                                                                   for at most `JOIN_PEERS_MS` ──▶ joined
+ *     each seed: its dial has failed, or it has sent its names and groups
+ *       ──▶ each node that peers named: likewise, for at most `JOIN_PEERS_MS` ──▶ joined
  *
  * A node without seeds joins at once. Joining does not fail if no node was reached: the first node
  * of a cluster must start too.
@@ -62,7 +62,7 @@ export class Joining {
   }
 
   /** Stops waiting for a node: its first dial has failed, or it has sent its names and groups. */
-  failed(node: string): void {
+  settled(node: string): void {
     if (this.#isOver) return;
     this.#seeds.delete(node);
     this.#named.delete(node);
@@ -75,7 +75,7 @@ export class Joining {
    */
   up(node: string): void {
     if (this.#isOver || !(this.#seeds.has(node) || this.#named.has(node))) return;
-    this.#synced(node).then(() => this.failed(node));
+    this.#synced(node).then(() => this.settled(node));
   }
 
   /** Rejects `done`, because this node may not join, for example because its name is in use. */

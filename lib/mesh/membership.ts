@@ -193,7 +193,7 @@ export class Membership {
     this.#peers.leave(node);
     const words = `no session with ${node}: disconnected`;
     this.#waiters.settle(node, new NodeConnectError("aborted", words));
-    this.#joining?.failed(node);
+    this.#joining?.settled(node);
   }
 
   /**
@@ -310,7 +310,7 @@ export class Membership {
       found: (names) => this.#found(names),
     });
     this.#found(await this.#discovery.start());
-    this.#joining?.failed(DISCOVERY);
+    this.#joining?.settled(DISCOVERY);
   }
 
   #found(names: readonly string[]): void {
@@ -367,7 +367,7 @@ export class Membership {
     if (error.code === "nameinuse") {
       this.#port.emit("nameinuse", { name: this.#self, by: node, words: error.message });
       this.#joining?.reject(error);
-    } else this.#joining?.failed(node);
+    } else this.#joining?.settled(node);
   }
 
   #canDial(node: string, origin: PeerOrigin): boolean {

@@ -537,7 +537,7 @@ export class Mesh implements SessionOwner {
       this.#certificate!,
     );
     const { remote } = stream;
-    const greeter: HandshakeOwner = {
+    const owner: HandshakeOwner = {
       decide: (met) => {
         const decision = this.#decide(met, stream);
         if (decision === "later") this.#probe(met, handshake, stream);
@@ -557,7 +557,7 @@ export class Mesh implements SessionOwner {
       },
       gone: () => this.#handshakes.delete(handshake),
     };
-    const handshake = new HandshakeIo(stream, machine, greeter, this.#host.clock, HANDSHAKE_MS);
+    const handshake = new HandshakeIo(stream, machine, owner, this.#host.clock, HANDSHAKE_MS);
     this.#handshakes.add(handshake, remote.hostname)?.abort();
   }
 

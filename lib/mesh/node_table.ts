@@ -24,7 +24,7 @@ export const SENDER = 0;
 export const RECEIVER = 1;
 
 /** The first index that a HOME announces. */
-const FIRST = 2;
+const FIRST_ANNOUNCED = 2;
 
 /** Maximum number of indexes: an index has 16 bits. */
 const INDEXES_MAX = 0x1_0000;
@@ -63,7 +63,7 @@ export class NodeTable implements PidWriter, PidReader {
   /** A cache of the indexes sent to the peer, by the object that represents an incarnation. */
   readonly #indexes = new Map<Home, number>();
   readonly #byKey = new Map<string, number>();
-  /** The nodes announced by the peer, from index {@linkcode FIRST} on. */
+  /** The nodes announced by the peer, from index {@linkcode FIRST_ANNOUNCED} on. */
   readonly #homes: Home[] = [];
 
   /** `announce` sends a new index to the peer. */
@@ -89,10 +89,10 @@ export class NodeTable implements PidWriter, PidReader {
 
   /** Handles a HOME. Returns the rule that the peer violated, or undefined. */
   announced(index: number, node: string, creation: number): string | undefined {
-    if (index !== this.#homes.length + FIRST) return "a HOME out of order";
+    if (index !== this.#homes.length + FIRST_ANNOUNCED) return "a HOME out of order";
     const { home } = this.#system;
-    if (isLife(home, node, creation)) this.#homes.push(home);
-    else if (isLife(this.peer, node, creation)) this.#homes.push(this.peer);
+    if (isIncarnation(home, node, creation)) this.#homes.push(home);
+    else if (isIncarnation(this.peer, node, creation)) this.#homes.push(this.peer);
     else this.#homes.push(new RemoteIncarnation(this.#system, node, creation));
     return undefined;
   }
@@ -101,7 +101,7 @@ export class NodeTable implements PidWriter, PidReader {
   pid(index: number, id: number): Pid | undefined {
     if (index === RECEIVER) return this.#own(id);
     if (index === SENDER) return pidAt(this.peer, id);
-    const home = this.#homes[index - FIRST];
+    const home = this.#homes[index - FIRST_ANNOUNCED];
     if (home === undefined) return undefined;
     return home instanceof RemoteIncarnation ? pidAt(home, id) : this.#own(id);
   }
@@ -125,7 +125,7 @@ export class NodeTable implements PidWriter, PidReader {
 
   #home(index: number): Home | undefined {
     if (index === RECEIVER) return this.#system.home;
-    return index === SENDER ? this.peer : this.#homes[index - FIRST];
+    return index === SENDER ? this.peer : this.#homes[index - FIRST_ANNOUNCED];
   }
 
   /**
@@ -142,10 +142,10 @@ export class NodeTable implements PidWriter, PidReader {
     const key = `${home.node} ${home.creation}`;
     let index = this.#byKey.get(key);
     if (index === undefined) {
-      if (isLife(this.#system.home, home.node, home.creation)) index = SENDER;
-      else if (isLife(this.peer, home.node, home.creation)) index = RECEIVER;
+      if (isIncarnation(this.#system.home, home.node, home.creation)) index = SENDER;
+      else if (isIncarnation(this.peer, home.node, home.creation)) index = RECEIVER;
       else {
-        index = FIRST + this.#byKey.size;
+        index = FIRST_ANNOUNCED + this.#byKey.size;
         if (index >= INDEXES_MAX) return undefined;
         this.#byKey.set(key, index);
         this.#announce(index, home);
@@ -159,7 +159,7 @@ export class NodeTable implements PidWriter, PidReader {
   }
 }
 
-function isLife(home: Home, node: string, creation: number): boolean {
+function isIncarnation(home: Home, node: string, creation: number): boolean {
   return home.creation === creation && home.node === node;
 }
 

@@ -39,15 +39,15 @@ export class Rejections {
 }
 
 /** Matches errors about the dates of a certificate. */
-const EXPIRED = /expired|not.?(yet.?)?valid.?yet|not.?yet.?valid/i;
+const VALIDITY_ERROR = /expired|not.?(yet.?)?valid.?yet|not.?yet.?valid/i;
 
 /** Describes a certificate that is expired or not valid yet. */
-const CLOCKS =
+const VALIDITY_WORDS =
   "the certificate is not valid now: it has expired, or the clock of one of the nodes is wrong";
 
 /** Explains from the TLS error message why a peer's certificate was not trusted. */
 export function untrustedWords(message: string): string {
-  if (EXPIRED.test(message)) return CLOCKS;
+  if (VALIDITY_ERROR.test(message)) return VALIDITY_WORDS;
   return "its certificate is not of our cluster (another cookie? or a clock that is wrong by days?)";
 }
 
@@ -56,7 +56,7 @@ export function untrustedWords(message: string): string {
  * explanation.
  */
 const MEANINGS: readonly (readonly [RegExp, string, string])[] = [
-  [EXPIRED, "untrusted", CLOCKS],
+  [VALIDITY_ERROR, "untrusted", VALIDITY_WORDS],
   [/timeout/i, "timeout", "no TLS handshake in time"],
   [/unknown.?ca|bad.?certificate|certificate.?unknown/i, "cookie", "it has another cookie"],
   [/certificate/i, "untrusted", "it presented no trusted certificate"],

@@ -41,7 +41,7 @@ const PING_BYTES = 8;
  * Minimum number of bytes of incomplete input that counts against the node's budget. Most reads end
  * within a frame, so smaller amounts are normal.
  */
-const HELD_BYTES_LEAST = 64 * 1024;
+const HELD_BYTES_MIN = 64 * 1024;
 
 /** Number of bytes of unsent PONGs from which further PINGs are not answered. */
 const PONGS_UNSENT_BYTES_MAX = 64 * 1024;
@@ -50,7 +50,7 @@ const PONGS_UNSENT_BYTES_MAX = 64 * 1024;
  * Time that the peer has to close the stream after this side's GOODBYE, in milliseconds. Then this
  * side aborts the stream.
  */
-const GOODBYE_MS = 1_000;
+const CLOSE_MS = 1_000;
 
 /**
  * The reason why a session ended.
@@ -357,7 +357,7 @@ export class Session implements FrameSink, SessionMessages {
     // A paused stream does not report the end of the peer's data.
     stream.resume();
     this.#forget();
-    const timer = this.#clock.after(GOODBYE_MS, () => stream.abort());
+    const timer = this.#clock.after(CLOSE_MS, () => stream.abort());
     this.#handler.over(this, reason, "we ended it");
     for (const probe of [...this.#probes]) probe.done(false);
     return gone.then(() => timer.cancel());
@@ -505,7 +505,7 @@ export class Session implements FrameSink, SessionMessages {
   /** Reports the amount of incomplete input to the node's budget, if it has changed. */
   #account(): void {
     const held = this.#reader.keptBytes + this.#fragments.bytes + this.holds.bytes;
-    const bytes = this.#over || held < HELD_BYTES_LEAST ? 0 : held;
+    const bytes = this.#over || held < HELD_BYTES_MIN ? 0 : held;
     if (bytes !== this.#held.bytes) this.#budget?.hold(this.#held, bytes);
   }
 

@@ -107,13 +107,13 @@ export interface SpawnRow {
   readonly args: unknown[];
 }
 
-interface Exposed {
+interface ExposedEntry {
   readonly fn: ActorFunction<never, never[]>;
   readonly allow: (node: string) => boolean;
 }
 
 /** A spawn on another node that waits for its reply. */
-class Pending implements WheelTimer, Chained {
+class PendingSpawn implements WheelTimer, Chained {
   due = 0;
   next: WheelTimer | undefined = undefined;
   previous: WheelTimer | undefined = undefined;
@@ -181,7 +181,7 @@ class Pending implements WheelTimer, Chained {
  * A local actor that a remote actor owns. This object is attached to the owner. When the session
  * with the owner has ended, it is a timer that kills the actor.
  */
-class Owned implements WheelTimer, Chained {
+class OwnedActor implements WheelTimer, Chained {
   due = 0;
   next: WheelTimer | undefined = undefined;
   previous: WheelTimer | undefined = undefined;
@@ -212,10 +212,10 @@ export class Spawner {
   changed: (added: boolean, name: string) => void = () => {};
   authorization: Pick<Authorization, "allows"> = ALLOW_ALL;
   readonly #system: System;
-  readonly #exposed = new Map<string, Exposed>();
+  readonly #exposed = new Map<string, ExposedEntry>();
   /** The last name under which each function was exposed, for reports. */
   readonly #names = new WeakMap<object, string>();
-  readonly #pending = new Map<number, Pending>();
+  readonly #pending = new Map<number, PendingSpawn>();
   /** Local actors owned by actors of other nodes. */
   readonly #owned = new Set<Actor>();
   #requests = 0;
@@ -300,7 +300,7 @@ export class Spawner {
       // This call precedes the registration of the spawn, because it throws if the arguments cannot
       // be sent.
       nodeLink.spawn(request, from.pid.id, flags, target.fn, ref?.id ?? 0, args);
-      const pending = new Pending(
+      const pending = new PendingSpawn(
         this.#system,
         target,
         nodeLink,
@@ -363,7 +363,7 @@ export class Spawner {
 
   /** Kills a local actor {@linkcode OWNED_GRACE_MS} after the session with its owner has ended. */
   #own(owner: ActorRef, actor: Actor): void {
-    const owned = new Owned(() => this.#system.setTimer(owned, OWNED_GRACE_MS), actor);
+    const owned = new OwnedActor(() => this.#system.setTimer(owned, OWNED_GRACE_MS), actor);
     attach(owned, owner);
     this.#owned.add(actor);
     this.#system.whenEnded(actor.pid as Pid).then(() => {
@@ -417,7 +417,7 @@ export class Spawner {
     }
   }
 
-  #allows(exposed: Exposed, node: string): boolean {
+  #allows(exposed: ExposedEntry, node: string): boolean {
     try {
       return exposed.allow(node);
     } catch {

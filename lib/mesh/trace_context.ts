@@ -15,7 +15,7 @@ export interface TraceCarrier {
 }
 
 /** A message and its trace, as sent. */
-interface Carried {
+interface TracedMessage {
   readonly $trace: string;
   readonly $message: unknown;
 }
@@ -23,7 +23,7 @@ interface Carried {
 /** Returns the value to send for a message. `subject` is the message, or the call. */
 export function withTrace(carrier: TraceCarrier, message: unknown, subject: unknown): unknown {
   const $trace = carrier.carry(subject);
-  return $trace === undefined ? message : { $trace, $message: message } satisfies Carried;
+  return $trace === undefined ? message : { $trace, $message: message } satisfies TracedMessage;
 }
 
 /** Splits a received value into the message and its trace, if it has one. */
@@ -31,7 +31,7 @@ export function splitTrace(term: unknown): {
   readonly message: unknown;
   readonly trace: string | undefined;
 } {
-  const { $trace, $message } = (term ?? {}) as Partial<Carried>;
+  const { $trace, $message } = (term ?? {}) as Partial<TracedMessage>;
   if (typeof $trace !== "string" || !Object.hasOwn(term as object, "$message")) {
     return { message: term, trace: undefined };
   }

@@ -23,7 +23,7 @@ import { IncomingCall } from "./incoming_call.ts";
 import { ANSWER } from "./message.ts";
 
 /** The number that is sent for a call that has ended. */
-const OVER = 0;
+const ENDED_CALL = 0;
 
 /** Sends the answer to a call that another node has forwarded. */
 export interface CallAnswerer {
@@ -49,7 +49,7 @@ export class TransferredCall extends Call implements TransferableCall, Chained, 
     this.home = home;
     this.id = id;
     this.#answerer = answerer;
-    this.#isOver = id === OVER;
+    this.#isOver = id === ENDED_CALL;
   }
 
   override reply(value: unknown): void {
@@ -153,7 +153,7 @@ export class HeldCalls {
   }
 
   #number(call: PendingCall | IncomingCall): number {
-    if (!call.isOpen) return OVER;
+    if (!call.isOpen) return ENDED_CALL;
     const known = this.#numbers.get(call);
     if (known !== undefined) return known;
     const number = ++this.#last;

@@ -12,7 +12,11 @@ import {
   FLIGHT_BYTES_MAX,
   WHOLE_TAGS,
 } from "../../lib/mesh/fragment_writer.ts";
-import { Arriving, FragmentReader, MESSAGE_BYTES_MAX } from "../../lib/mesh/fragment_reader.ts";
+import {
+  FragmentReader,
+  IncompleteMessage,
+  MESSAGE_BYTES_MAX,
+} from "../../lib/mesh/fragment_reader.ts";
 import { encodeFrame, FRAME_BYTES_MAX, FrameReader } from "../../lib/mesh/frame.ts";
 import { HoldbackQueue } from "../../lib/mesh/holdback_queue.ts";
 import { TAG } from "../../lib/mesh/message.ts";
@@ -131,7 +135,7 @@ test("SessionOutbox and HoldbackQueue deliver every frame that is not dropped, i
       if (tag === ROW) hand(body, false);
       else if (tag === TAG.BULK || tag === TAG.FRAGMENT) {
         const one = tag === TAG.BULK ? fragments.begin(body) : fragments.add(body);
-        assert(one instanceof Arriving, `${one}`);
+        assert(one instanceof IncompleteMessage, `${one}`);
         if (tag === TAG.BULK) one.slot = holds.open(one.body[0]!);
         const untold = fragments.takeUnacknowledged();
         if (untold > 0) assert(outbox.taken(untold));

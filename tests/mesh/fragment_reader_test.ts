@@ -9,7 +9,11 @@ import {
   FragmentWriter,
   TAKEN_BYTES_MIN,
 } from "../../lib/mesh/fragment_writer.ts";
-import { Arriving, FragmentReader, MESSAGE_BYTES_MAX } from "../../lib/mesh/fragment_reader.ts";
+import {
+  FragmentReader,
+  IncompleteMessage,
+  MESSAGE_BYTES_MAX,
+} from "../../lib/mesh/fragment_reader.ts";
 import { encodeFrame, FRAME_BYTES_MAX } from "../../lib/mesh/frame.ts";
 import { TAG } from "../../lib/mesh/message.ts";
 import { test } from "../kit/test.ts";
@@ -34,8 +38,8 @@ function fragment(number: number, bytes: Uint8Array): Uint8Array {
 }
 
 /** Asserts that a message has begun or continued, and returns it. */
-function arriving(result: Arriving | string): Arriving {
-  assert(result instanceof Arriving, `${result}`);
+function arriving(result: IncompleteMessage | string): IncompleteMessage {
+  assert(result instanceof IncompleteMessage, `${result}`);
   return result;
 }
 
@@ -173,7 +177,7 @@ test("FragmentReader rejects fragments of messages that must not be fragmented, 
 
 test("FragmentReader accepts a message of exactly the limit", () => {
   assert(MESSAGE_BYTES_MAX > FRAME_BYTES_MAX, "16 MiB have a tag and an addressee");
-  assert(new FragmentReader(1000).begin(bulk(1, 1000, hex("7701"))) instanceof Arriving);
+  assert(new FragmentReader(1000).begin(bulk(1, 1000, hex("7701"))) instanceof IncompleteMessage);
 });
 
 test("FragmentReader limits the number of unfinished messages", () => {

@@ -6,7 +6,11 @@ import {
   FLIGHT_BYTES_MAX,
 } from "../../lib/mesh/fragment_writer.ts";
 import { encodeFrame, FrameReader } from "../../lib/mesh/frame.ts";
-import { Arriving, FragmentReader, MESSAGE_BYTES_MAX } from "../../lib/mesh/fragment_reader.ts";
+import {
+  FragmentReader,
+  IncompleteMessage,
+  MESSAGE_BYTES_MAX,
+} from "../../lib/mesh/fragment_reader.ts";
 import { TAG } from "../../lib/mesh/message.ts";
 import {
   type OutboxLimits,
@@ -125,7 +129,7 @@ class Bench {
     if (row.tag !== TAG.BULK && row.tag !== TAG.FRAGMENT) return void this.arrived.push(row);
     const begins = row.tag === TAG.BULK;
     const one = begins ? this.#fragments.begin(row.body) : this.#fragments.add(row.body);
-    assert(one instanceof Arriving, `${one}`);
+    assert(one instanceof IncompleteMessage, `${one}`);
     if (one.isWhole) this.arrived.push({ tag: one.tag, body: one.body.slice() });
     const untold = this.#fragments.takeUnacknowledged();
     this.#owed += untold;
