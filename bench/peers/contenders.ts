@@ -72,10 +72,10 @@ interface Library {
  * Runs that only Firn has. Erlang has one kind of process, so one of its runs corresponds to
  * several of Firn.
  */
-const OURS_ONLY: readonly Run[] = ["send-burst", "send-async", "spawn-async", "idle-async"];
+const FIRN_RUNS: readonly Run[] = ["send-burst", "send-async", "spawn-async", "idle-async"];
 
 /** The run that only Effect supports. */
-const ENTITIES: Run = "call-entity";
+const ENTITY_RUN: Run = "call-entity";
 
 /** A contender of the comparison of actors. */
 export interface Peer extends Contender {
@@ -164,7 +164,7 @@ function firn(runtime: "Deno" | "Bun", version: string, line: readonly string[])
     runtime,
     name: `Firn ${runtime}`,
     title: `Firn on ${runtime} ${version}`,
-    command: (run) => run === ENTITIES ? undefined : [...line, run],
+    command: (run) => run === ENTITY_RUN ? undefined : [...line, run],
   };
 }
 
@@ -217,7 +217,7 @@ function prepareErlang(folder: string): Peer | string {
     name: "Erlang",
     title: `Erlang/OTP ${release}`,
     command(run) {
-      if (OURS_ONLY.includes(run) || run === ENTITIES) return undefined;
+      if (FIRN_RUNS.includes(run) || run === ENTITY_RUN) return undefined;
       const more = run === "fairness" ? [which(client[0]!), ...client.slice(1)] : [];
       return [...line, "-s", "actors", "main", "-extra", run, ...more];
     },

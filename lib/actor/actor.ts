@@ -31,7 +31,7 @@ import type { ActorName, RemoteSpawn } from "./remote.ts";
 import type { Probe, Runnable, Scheduler } from "./scheduler.ts";
 import type { SelfWaits } from "./self_waits.ts";
 import type { ActorFunction, MessageHandler, ReceiveOptions, Self, SpawnOptions } from "./self.ts";
-import { SPENT, timeoutMs, type TimerRef } from "./timer.ts";
+import { EXPIRED_TIMER, timeoutMs, type TimerRef } from "./timer.ts";
 import type { Wheel, WheelTimer } from "./wheel.ts";
 
 /** The methods and fields of `System` that actors use. */
@@ -571,11 +571,11 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
   }
 
   sendAfter<M>(to: Pid<M>, message: M, ms: number): TimerRef {
-    return this.#isOver() ? SPENT : this.system.sendAfter(to, message, ms);
+    return this.#isOver() ? EXPIRED_TIMER : this.system.sendAfter(to, message, ms);
   }
 
   sendInterval<M>(to: Pid<M>, message: M, ms: number): TimerRef {
-    return this.#isOver() ? SPENT : this.system.sendInterval(to, message, ms);
+    return this.#isOver() ? EXPIRED_TIMER : this.system.sendInterval(to, message, ms);
   }
 
   cancelTimer(timer: TimerRef): number | false {

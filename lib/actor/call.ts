@@ -107,7 +107,7 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
   #resolve: ((reply: unknown) => void) | undefined;
   readonly #reject: (error: unknown) => void;
   #over: (() => void) | undefined = undefined;
-  #asking: Asking | undefined = undefined;
+  #outgoing: OutgoingCall | undefined = undefined;
 
   constructor(
     request: Request,
@@ -130,7 +130,9 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
     this.#reject = reject;
     attach(this, actor);
     // The call ends when its caller exits.
-    if (caller !== undefined) this.#asking = new Asking(this as unknown as PendingCall, caller);
+    if (caller !== undefined) {
+      this.#outgoing = new OutgoingCall(this as unknown as PendingCall, caller);
+    }
   }
 
   override reply(value: Reply): void {
@@ -245,14 +247,14 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
   #settle(): void {
     this.#resolve = undefined;
     this.tracker.wheel.remove(this);
-    if (this.#asking !== undefined) this.#asking.done();
+    if (this.#outgoing !== undefined) this.#outgoing.done();
     if (this.#over !== undefined) this.#over();
     detach(this, this.#actor);
   }
 }
 
 /** Ends a pending call when its caller exits. It is attached to the caller. */
-export class Asking implements Chained {
+export class OutgoingCall implements Chained {
   following: Chained | undefined = undefined;
   preceding: Chained | undefined = undefined;
   readonly call: PendingCall;

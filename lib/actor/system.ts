@@ -41,11 +41,11 @@ import { type SupervisedChild, type SupervisedChildren, Supervisors } from "./su
 import { Table } from "./table.ts";
 import {
   Deadline,
+  EXPIRED_TIMER,
   invalidTimeout,
   isTimeout,
   SentTimer,
   Sleep,
-  SPENT,
   TIMER_MS_MAX,
   type TimerHost,
   timerMs,
@@ -653,7 +653,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     if (to instanceof Pid) this.signals.monitor(actor, this.here(to), ref);
     else {
       const actorRef = this.#named(to);
-      if (typeof actorRef === "string") actor.down(ref, this.#nobody(to), actorRef);
+      if (typeof actorRef === "string") actor.down(ref, this.#pidOfMissing(to), actorRef);
       else this.signals.monitorCell(actor, actorRef, ref);
     }
     return ref;
@@ -691,7 +691,7 @@ export class System implements ActorHome, TimerHost, Tracker {
   /** Cancels a timer. Returns the milliseconds left, or false if it had fired or been cancelled. */
   cancelTimer(timer: TimerRef): number | false {
     if (timer instanceof SentTimer) return timer.cancel();
-    if (timer === SPENT) return false;
+    if (timer === EXPIRED_TIMER) return false;
     throw new ArgumentError(
       `${describe(timer)} is not a timer: pass the result of sendAfter or sendInterval`,
     );
@@ -835,7 +835,7 @@ export class System implements ActorHome, TimerHost, Tracker {
   #sendLater<M>(to: Pid<M>, message: M, ms: number, everyMs: number | undefined): TimerRef {
     const wait = timerMs(ms);
     const actor = this.lookup(to);
-    if (typeof actor === "string") return SPENT;
+    if (typeof actor === "string") return EXPIRED_TIMER;
     const timer = new SentTimer(this, actor, message, everyMs);
     this.setTimer(timer, wait);
     return timer;
@@ -874,7 +874,7 @@ export class System implements ActorHome, TimerHost, Tracker {
   }
 
   /** Returns the pid that a `Down` contains if a monitor by name found no actor. */
-  #nobody(to: ActorName | string): Pid {
+  #pidOfMissing(to: ActorName | string): Pid {
     if (typeof to === "string" || to.node === this.home.node) return this.pid;
     return new Pid({ node: to.node, creation: 0, local: false, system: this }, 0, undefined);
   }

@@ -30,7 +30,7 @@ export class Table<T extends object> {
   add(id: number, item: T): void {
     const index = Math.floor(id / PAGE_SIZE);
     let page = this.#newest;
-    if (page === undefined || page.index !== index) page = this.#turn(index);
+    if (page === undefined || page.index !== index) page = this.#addPage(index);
     page.items[id % PAGE_SIZE] = item;
     page.count++;
     this.size++;
@@ -79,7 +79,7 @@ export class Table<T extends object> {
   }
 
   /** Adds a page, which becomes the newest. Removes the previous newest page if it is empty. */
-  #turn(index: number): Page<T> {
+  #addPage(index: number): Page<T> {
     const old = this.#newest;
     if (old?.count === 0) this.#pages.delete(old.index);
     const items = new Array<T | undefined>(PAGE_SIZE).fill(undefined);

@@ -158,4 +158,4 @@ export class SentTimer implements WheelTimer, TimerRef, Chained {
 }
 
 /** The reference of a timer for an exited actor, which never fires. */
-export const SPENT: TimerRef = { left: undefined };
+export const EXPIRED_TIMER: TimerRef = { left: undefined };

@@ -29,11 +29,11 @@ export class ChurnMap<K, V extends NonNullable<unknown>> {
   /** The values by key. `undefined` marks a removed key that stays in the map. */
   readonly #map = new Map<K, V | undefined>();
   /** The removed keys that stay in the map, in the order of removal. */
-  readonly #gone = new Set<K>();
+  readonly #removed = new Set<K>();
 
   /** The number of values. */
   get size(): number {
-    return this.#map.size - this.#gone.size;
+    return this.#map.size - this.#removed.size;
   }
 
   /** Returns the value of a key. */
@@ -48,19 +48,19 @@ export class ChurnMap<K, V extends NonNullable<unknown>> {
 
   /** Sets the value of a key. */
   set(key: K, value: V): void {
-    if (this.#gone.size > 0) this.#gone.delete(key);
+    if (this.#removed.size > 0) this.#removed.delete(key);
     this.#map.set(key, value);
   }
 
   /** Removes a key. Returns whether it had a value. */
   delete(key: K): boolean {
-    if (this.#map.size < SIZE_MIN && this.#gone.size === 0) return this.#map.delete(key);
+    if (this.#map.size < SIZE_MIN && this.#removed.size === 0) return this.#map.delete(key);
     if (this.#map.get(key) === undefined) return false;
     this.#map.set(key, undefined);
-    this.#gone.add(key);
-    if (this.#gone.size > KEPT) {
-      const oldest = this.#gone.values().next().value as K;
-      this.#gone.delete(oldest);
+    this.#removed.add(key);
+    if (this.#removed.size > KEPT) {
+      const oldest = this.#removed.values().next().value as K;
+      this.#removed.delete(oldest);
       this.#map.delete(oldest);
     }
     return true;

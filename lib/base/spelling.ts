@@ -13,7 +13,7 @@
  * Number of letters for each additional edit: a name may differ from a known name by one edit, plus
  * one for each group of this many letters.
  */
-const LETTERS_A_MISTAKE = 6;
+const LETTERS_PER_EDIT = 6;
 
 /** Minimum length of a name that also matches a known name as its prefix. */
 const BEGINNING_LENGTH_MIN = 3;
@@ -57,7 +57,7 @@ function nearest(name: string, names: readonly string[]): string | undefined {
     if (begun !== undefined) return begun;
   }
   let best: string | undefined;
-  let least = 1 + Math.floor(name.length / LETTERS_A_MISTAKE);
+  let least = 1 + Math.floor(name.length / LETTERS_PER_EDIT);
   for (const each of names) {
     const count = distance(lower, each.toLowerCase());
     if (count > least || (count === least && best !== undefined)) continue;

@@ -97,7 +97,7 @@ export class RoomRelay implements Relay, RoomSink {
     rooms.relay = this;
     mesh.roomSink = this;
     mesh.events.on("nodeup", ({ node }) => this.#up(mesh.session(node)));
-    mesh.events.on("nodedown", () => this.#isAlone() && this.#alone());
+    mesh.events.on("nodedown", () => this.#hasNoPeers() && this.#peersLost());
   }
 
   /**
@@ -193,7 +193,7 @@ export class RoomRelay implements Relay, RoomSink {
     this.#counts.delete(bucket);
     if (this.#joined.delete(bucket)) return this.#link?.exit(bucket);
     this.#left.add(bucket);
-    if (this.#isAlone()) this.#withdraw();
+    if (this.#hasNoPeers()) this.#withdraw();
     else this.#timer ??= this.#host.clock.after(LEAVE_MS, () => this.#withdraw());
   }
 
@@ -251,7 +251,7 @@ export class RoomRelay implements Relay, RoomSink {
     this.#joined.clear();
   }
 
-  #isAlone(): boolean {
+  #hasNoPeers(): boolean {
     return this.#mesh.sessions().next().done === true;
   }
 
@@ -259,7 +259,7 @@ export class RoomRelay implements Relay, RoomSink {
    * Called when the last peer has disconnected. Cancels the timers, and drops the broadcasts that
    * were kept for peers.
    */
-  #alone(): void {
+  #peersLost(): void {
     this.#withdraw();
     this.#lateTimer?.cancel();
     this.#lateTimer = undefined;

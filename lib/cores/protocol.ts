@@ -58,7 +58,7 @@ export function parseLine(
 }
 
 /** Time in milliseconds for which a worker must run until its restart delay is reset. */
-const CALM_MS = 10_000;
+const STABLE_MS = 10_000;
 const DELAY_MS_MIN = 100;
 const DELAY_MS_MAX = 10_000;
 
@@ -68,7 +68,7 @@ export class Backoff {
 
   /** Returns the delay, in milliseconds, after the worker ran for `ranMs`. */
   next(ranMs: number): number {
-    if (ranMs >= CALM_MS) this.#ms = 0;
+    if (ranMs >= STABLE_MS) this.#ms = 0;
     this.#ms = this.#ms === 0 ? DELAY_MS_MIN : Math.min(DELAY_MS_MAX, this.#ms * 2);
     return this.#ms;
   }

@@ -43,7 +43,7 @@ export class BunListener implements Listener {
   readonly #options: ListenOptions;
   readonly #accept: (stream: Stream) => void;
   /** Sockets whose TLS handshake has not finished. */
-  readonly #shaking = new Map<RawSocket, { readonly remote: Address; readonly timer: Timer }>();
+  readonly #handshakes = new Map<RawSocket, { readonly remote: Address; readonly timer: Timer }>();
   readonly #unproven = new Unproven<RawSocket>();
   #tls: ServerTls | undefined;
   #raw: RawListener | undefined;
@@ -120,7 +120,7 @@ export class BunListener implements Listener {
           ...BunStream.events,
           open: (raw: RawSocket) => this.#opened(raw),
           handshake: (raw: RawSocket, ok: boolean, error: Error | null) =>
-            this.#shaken(raw, ok, error),
+            this.#handshakeEnded(raw, ok, error),
           close: (raw: RawSocket, error?: Error) => this.#closed(raw, error),
           error: (raw: RawSocket, error: Error) => this.#closed(raw, error),
         },
@@ -144,9 +144,9 @@ export class BunListener implements Listener {
   close(): Promise<void> {
     this.#watchdog?.close();
     this.#raw?.stop(false);
-    const shaking = [...this.#shaking];
-    this.#shaking.clear();
-    for (const [raw, { timer }] of shaking) {
+    const handshakes = [...this.#handshakes];
+    this.#handshakes.clear();
+    for (const [raw, { timer }] of handshakes) {
       timer.cancel();
       raw.terminate();
     }
@@ -160,22 +160,22 @@ export class BunListener implements Listener {
     const timer = this.#clock.after(ms, () => this.#refuse(raw, "TLS handshake timeout"));
     // The address is read now, because a closed socket no longer has one.
     const remote = addressOf(raw);
-    this.#shaking.set(raw, { remote, timer });
+    this.#handshakes.set(raw, { remote, timer });
     const oldest = this.#unproven.add(raw, remote.hostname);
     if (oldest !== undefined) this.#refuse(oldest, "TLS handshake timeout");
   }
 
-  #shaken(raw: RawSocket, ok: boolean, error: Error | null): void {
-    const shaking = this.#shaking.get(raw);
-    if (shaking === undefined) return;
+  #handshakeEnded(raw: RawSocket, ok: boolean, error: Error | null): void {
+    const handshake = this.#handshakes.get(raw);
+    if (handshake === undefined) return;
     // If the handshake has succeeded with an error, the error concerns the client's certificate. It
     // is ignored unless a certificate was requested.
     const judged = this.#tls?.clientCa !== undefined;
     if (!ok || (judged && (error || !raw.authorized))) {
       return this.#refuse(raw, error?.message ?? "no certificate");
     }
-    shaking.timer.cancel();
-    this.#shaking.delete(raw);
+    handshake.timer.cancel();
+    this.#handshakes.delete(raw);
     this.#unproven.delete(raw);
     this.#up(raw);
   }
@@ -190,12 +190,12 @@ export class BunListener implements Listener {
   }
 
   #refuse(raw: RawSocket, message: string): void {
-    const shaking = this.#shaking.get(raw);
-    if (shaking === undefined) return;
-    shaking.timer.cancel();
-    this.#shaking.delete(raw);
+    const handshake = this.#handshakes.get(raw);
+    if (handshake === undefined) return;
+    handshake.timer.cancel();
+    this.#handshakes.delete(raw);
     this.#unproven.delete(raw);
-    const { remote } = shaking;
+    const { remote } = handshake;
     if (!this.#watchdog?.isProbe(remote.port)) this.#options.refused?.(remote, message);
     raw.terminate();
   }

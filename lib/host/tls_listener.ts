@@ -29,7 +29,7 @@ export class TlsListener implements Listener {
   /**
    * Sockets in the TLS handshake. They are closed with the listener; established sessions are not.
    */
-  readonly #shaking = new Unproven<Socket>();
+  readonly #handshakes = new Unproven<Socket>();
   #tls: ServerTls;
   #server: tls.Server | undefined;
   #address: Address | undefined;
@@ -83,7 +83,7 @@ export class TlsListener implements Listener {
     // listener.
     this.#server?.close();
     this.#server = undefined;
-    for (const raw of this.#shaking) raw.destroy();
+    for (const raw of this.#handshakes) raw.destroy();
     return this.#watchdog?.done ?? Promise.resolve();
   }
 
@@ -103,14 +103,14 @@ export class TlsListener implements Listener {
       handshakeTimeout: this.#options.handshakeMs ?? HANDSHAKE_MS,
       allowHalfOpen: true,
     });
-    const shaking = this.#shaking;
+    const handshakes = this.#handshakes;
     server.on("connection", (raw: Socket) => {
       this.#watchdog?.accepted(raw.remotePort ?? 0);
-      shaking.add(raw, raw.remoteAddress ?? "")?.destroy();
-      raw.on("close", () => shaking.delete(raw));
+      handshakes.add(raw, raw.remoteAddress ?? "")?.destroy();
+      raw.on("close", () => handshakes.delete(raw));
     });
     server.on("secureConnection", (socket) => {
-      shaking.delete(rawOf(socket));
+      handshakes.delete(rawOf(socket));
       const remote = { hostname: socket.remoteAddress ?? "", port: socket.remotePort ?? 0 };
       this.#accept(new NodeStream(this.#point, socket, remote));
     });

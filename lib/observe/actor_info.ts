@@ -6,7 +6,7 @@
  */
 import type { Actor, ActorStatus } from "../actor/actor.ts";
 import { type ActorRef, type Chained, watchersOf } from "../actor/actor_ref.ts";
-import { Asking, PendingCall } from "../actor/call.ts";
+import { OutgoingCall, PendingCall } from "../actor/call.ts";
 import { listOf } from "../actor/names.ts";
 import { bodyName } from "../actor/report.ts";
 import type { System } from "../actor/system.ts";
@@ -112,7 +112,7 @@ export function attachedTo(actor: ActorRef): Attached {
   for (let link: Chained | undefined = actor.chain; link && left-- > 0; link = link.following) {
     if (link instanceof SentTimer) timers++;
     else if (link instanceof PendingCall || link instanceof IncomingCall) callers++;
-    else if (link instanceof Asking && calls.length < INFO_LIST_MAX) calls.push(link.call);
+    else if (link instanceof OutgoingCall && calls.length < INFO_LIST_MAX) calls.push(link.call);
   }
   return { timers, callers, calls };
 }

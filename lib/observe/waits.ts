@@ -15,7 +15,7 @@ import type { ActorInfo } from "./actor_info.ts";
 export const CYCLE_MAX = 16;
 
 /** Maximum number of actors that one search visits. */
-const LOOKED_AT_MAX = 64;
+const VISITED_MAX = 64;
 
 /** One of the actors of a cycle. */
 export interface Waiter {
@@ -34,7 +34,7 @@ export async function findCycle(
   start: ActorInfo,
   infoOf: (pid: Pid, name: string | undefined) => Promise<ActorInfo | undefined>,
 ): Promise<readonly Waiter[] | undefined> {
-  let left = LOOKED_AT_MAX;
+  let left = VISITED_MAX;
   const seen = new Set<string>();
 
   const search = async (info: ActorInfo, path: Waiter[]): Promise<Waiter[] | undefined> => {

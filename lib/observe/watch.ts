@@ -65,7 +65,7 @@ export class NodeWatch {
   #ticks = 0;
   #actors: Iterator<Actor> | undefined;
   #measureUntil = 0;
-  readonly #told = new WeakSet<PendingCall>();
+  readonly #warned = new WeakSet<PendingCall>();
   readonly #repeats = new Map<string, number>();
 
   constructor(watched: Watched, limits: { readonly [Name in keyof WarningLimits]-?: number }) {
@@ -154,8 +154,8 @@ export class NodeWatch {
       }
       for (const call of attachedTo(actor).calls) {
         const age = call.age(now) ?? busy.ms(actor, now) ?? 0;
-        if (age < this.#limits.longCall || this.#told.has(call) || left-- <= 0) continue;
-        this.#told.add(call);
+        if (age < this.#limits.longCall || this.#warned.has(call) || left-- <= 0) continue;
+        this.#warned.add(call);
         void this.#longCall(actor, call, age);
       }
     }

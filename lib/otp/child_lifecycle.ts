@@ -27,7 +27,7 @@ export const CHILDREN_A_TURN = 64;
  */
 class Settled {
   /** Whether the supervisor no longer waits for the result. */
-  given = false;
+  isAbandoned = false;
   outcome: { readonly started: Started } | { readonly error: unknown } | undefined = undefined;
 }
 
@@ -109,7 +109,7 @@ export class ChildLifecycle {
     const settled = new Settled();
     const settle = (outcome: NonNullable<Settled["outcome"]>): void => {
       settled.outcome = outcome;
-      if (!settled.given && system.isAlive(self.pid)) system.send(self.pid, settled);
+      if (!settled.isAbandoned && system.isAlive(self.pid)) system.send(self.pid, settled);
       else if ("started" in outcome) this.#tooLate(outcome.started);
     };
     starting.then(
@@ -119,7 +119,7 @@ export class ChildLifecycle {
     const message = await self.receive({
       match: (message) => message === settled || (message instanceof Exit && this.isOrder(message)),
     });
-    settled.given = true;
+    settled.isAbandoned = true;
     const { outcome } = settled;
     if (message instanceof Exit) {
       this.order = message.reason;

@@ -79,15 +79,15 @@ interface Link {
 /** The simulated network: all machines, and the paths between them. */
 export class Network {
   readonly #world: World;
-  readonly #usual: LinkOptions;
+  readonly #defaults: LinkOptions;
   readonly #links = new Map<string, Link>();
   readonly #machines = new Map<string, Machine>();
   readonly #connections = new Set<SimStream>();
 
-  /** `usual` are the properties of paths for which `set` was not called. */
-  constructor(world: World, usual: LinkOptions = {}) {
+  /** `defaults` are the properties of paths for which `set` was not called. */
+  constructor(world: World, defaults: LinkOptions = {}) {
     this.#world = world;
-    this.#usual = usual;
+    this.#defaults = defaults;
   }
 
   add(machine: Machine): void {
@@ -242,9 +242,9 @@ export class Network {
     let link = this.#links.get(key);
     if (link === undefined) {
       link = {
-        delay: this.#usual.delay ?? DELAY_MS,
-        jitter: this.#usual.jitter ?? JITTER_MS,
-        bandwidth: this.#usual.bandwidth ?? Infinity,
+        delay: this.#defaults.delay ?? DELAY_MS,
+        jitter: this.#defaults.jitter ?? JITTER_MS,
+        bandwidth: this.#defaults.bandwidth ?? Infinity,
         isBlocked: false,
         freeAt: 0,
         waiting: [],

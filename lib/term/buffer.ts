@@ -21,7 +21,7 @@ const CHUNK_BYTES_MIN = 4 * 1024;
 const CHUNK_BYTES_MAX = 64 * 1024;
 
 /** A piece of at least this length grows by a quarter, because doubling it would waste memory. */
-const CHUNKY_BYTES_MIN: number = 1024 * 1024;
+const LARGE_BYTES_MIN: number = 1024 * 1024;
 
 /**
  * `take` allocates new memory if the remaining space is smaller than this, or smaller than the
@@ -91,7 +91,7 @@ export class TermBuffer {
   #grow(needed: number): void {
     const written = this.bytes.subarray(this.start, this.at);
     const length = needed - this.start;
-    this.#use(this.start + (length < CHUNKY_BYTES_MIN ? 2 * length : length + (length >> 2)));
+    this.#use(this.start + (length < LARGE_BYTES_MIN ? 2 * length : length + (length >> 2)));
     this.#grown = true;
     this.bytes.set(written, this.start);
   }

@@ -80,9 +80,9 @@ export class Encoder {
   readonly #bytesMax: number;
   readonly #shapes = new ShapeTree();
   /** Whether the next term begins with VERSION, because the peer has no shapes of this encoder. */
-  #anew = true;
+  #needsVersion = true;
   /** The state before the last term, to which `undo` returns. */
-  #before = { shapes: 0, anew: true };
+  #before = { shapes: 0, needsVersion: true };
   /** Buffer of the term being encoded. */
   #out!: TermBuffer;
   /** Offset of the start of the term in the buffer. */
@@ -119,13 +119,13 @@ export class Encoder {
     if (this.#shapes.full) this.#forget();
     const known = this.#shapes.count;
     this.#before.shapes = known;
-    this.#before.anew = this.#anew;
+    this.#before.needsVersion = this.#needsVersion;
     this.#begin(message, out);
     try {
-      if (this.#anew) out.bytes[out.at++] = TAG.VERSION;
+      if (this.#needsVersion) out.bytes[out.at++] = TAG.VERSION;
       this.#value(message, 0);
       this.#checkLength(0);
-      this.#anew = false;
+      this.#needsVersion = false;
     } catch (error) {
       out.at = this.#start;
       this.#shapes.rollBack(known);
@@ -141,7 +141,7 @@ export class Encoder {
    */
   undo(): void {
     this.#shapes.rollBack(this.#before.shapes);
-    this.#anew = this.#before.anew;
+    this.#needsVersion = this.#before.needsVersion;
   }
 
   #begin(message: unknown, out: TermBuffer): void {
@@ -158,7 +158,7 @@ export class Encoder {
 
   #forget(): void {
     this.#shapes.clear();
-    this.#anew = true;
+    this.#needsVersion = true;
   }
 
   #value(value: unknown, depth: number): void {

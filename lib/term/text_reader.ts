@@ -22,10 +22,10 @@ const WINDOW_BYTES_MAX = 1024;
 const ALONE_FROM_LENGTH = 256;
 
 /** Maximum length of cached strings, in bytes. */
-const REMEMBER_LENGTH_MAX = 8;
+const CACHED_LENGTH_MAX = 8;
 
 /** Number of cached strings; a power of two. */
-const REMEMBER_COUNT = 512;
+const CACHED_COUNT = 512;
 
 /** A method of Buffer that its types do not declare. Its `this` may be any Uint8Array. */
 const latin1Slice = (Buffer.prototype as unknown as {
@@ -34,7 +34,7 @@ const latin1Slice = (Buffer.prototype as unknown as {
 
 /** Reads the strings of one term, from its beginning to its end. */
 export class TextReader {
-  readonly #remembered: string[] = new Array(REMEMBER_COUNT).fill("");
+  readonly #cached: string[] = new Array(CACHED_COUNT).fill("");
   #bytes: Uint8Array = EMPTY;
   #end = 0;
   #window = "";
@@ -50,7 +50,7 @@ export class TextReader {
 
   /** Returns the string of the bytes from `from` to `to`, which must not have been read before. */
   latin1(from: number, to: number): string {
-    if (to - from <= REMEMBER_LENGTH_MAX) return this.#short(from, to);
+    if (to - from <= CACHED_LENGTH_MAX) return this.#short(from, to);
     if (to > this.#windowTo) {
       if (to - from >= ALONE_FROM_LENGTH) return latin1Slice.call(this.#bytes, from, to);
       this.#open(from);
@@ -62,10 +62,10 @@ export class TextReader {
     const bytes = this.#bytes;
     let hash = to - from;
     for (let i = from; i < to; i++) hash = (Math.imul(hash, 31) + bytes[i]!) | 0;
-    const place = (hash ^ (hash >>> 9)) & (REMEMBER_COUNT - 1);
-    const remembered = this.#remembered[place]!;
+    const place = (hash ^ (hash >>> 9)) & (CACHED_COUNT - 1);
+    const remembered = this.#cached[place]!;
     if (isThere(remembered, bytes, from, to)) return remembered;
-    return this.#remembered[place] = latin1Slice.call(bytes, from, to);
+    return this.#cached[place] = latin1Slice.call(bytes, from, to);
   }
 
   #open(from: number): void {

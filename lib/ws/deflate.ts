@@ -31,7 +31,7 @@ import {
 const DEFLATE_BYTES_MAX = 4 * 1024 * 1024;
 
 /** Maximum number of idle inflation engines that are kept for reuse. Each takes about 30 KiB. */
-const LENDABLE_MAX = 16;
+const IDLE_ENGINES_MAX = 16;
 
 /** The settings of the option `perMessageDeflate`, with defaults filled in. */
 export interface DeflateSettings {
@@ -60,7 +60,7 @@ export class DeflatePool {
   /** Engines that compress without context takeover, by window bits. */
   readonly #deflators: Map<number, Deflator> = new Map();
   readonly #packings: Map<number, SharedCompression> = new Map();
-  readonly #lendable: Inflator[] = [];
+  readonly #idleInflators: Inflator[] = [];
   #closed = false;
 
   constructor(settings: DeflateSettings) {
@@ -115,14 +115,15 @@ export class DeflatePool {
 
   /** Returns an engine for one message that arrives in pieces, for use without context takeover. */
   lend(): Inflator {
-    return this.#lendable.pop() ?? this.inflator(15);
+    return this.#idleInflators.pop() ?? this.inflator(15);
   }
 
   /** Takes back an engine that {@linkcode lend} returned, and keeps it for reuse. */
   takeBack(inflator: Inflator): void {
     inflator.reset();
-    if (this.#lendable.length < LENDABLE_MAX && !this.#closed) this.#lendable.push(inflator);
-    else inflator.close();
+    if (this.#idleInflators.length < IDLE_ENGINES_MAX && !this.#closed) {
+      this.#idleInflators.push(inflator);
+    } else inflator.close();
   }
 
   /** Returns the shared compression of the connections with this window. */
@@ -139,7 +140,7 @@ export class DeflatePool {
   close(): void {
     for (const deflator of this.#deflators.values()) deflator.close();
     this.#inflator.close();
-    for (const inflator of this.#lendable.splice(0)) inflator.close();
+    for (const inflator of this.#idleInflators.splice(0)) inflator.close();
     this.#closed = true;
   }
 
@@ -166,7 +167,7 @@ export class DeflatePool {
 
 /** Compresses and inflates the messages of one connection. */
 export class Deflate {
-  readonly #shop: DeflatePool;
+  readonly #pool: DeflatePool;
   readonly #out: Direction;
   readonly #in: Direction;
   /** Compresses broadcasts for this connection and others with the same window. */
@@ -178,16 +179,16 @@ export class Deflate {
   /** Whether frames were sent whose messages are not in this side's compression context. */
   #stale = false;
 
-  constructor(shop: DeflatePool, terms: DeflateTerms, role: "server" | "client") {
-    this.#shop = shop;
+  constructor(pool: DeflatePool, terms: DeflateTerms, role: "server" | "client") {
+    this.#pool = pool;
     this.#out = role === "server" ? terms.server : terms.client;
     this.#in = role === "server" ? terms.client : terms.server;
-    this.packing = shop.packing(this.#out.windowBits);
+    this.packing = pool.packing(this.#out.windowBits);
   }
 
   /** Returns the compressed frame of a message; `undefined` if it is sent uncompressed. */
   frame(data: string | Uint8Array, length: number): Uint8Array | undefined {
-    if (!this.#shop.wants(length)) return undefined;
+    if (!this.#pool.wants(length)) return undefined;
     const text = typeof data === "string";
     const payload = text ? new TextEncoder().encode(data) : data;
     const bytes = this.#compress(payload);
@@ -207,25 +208,25 @@ export class Deflate {
 
   /** Inflates a message to at most `lengthMax` bytes. */
   inflate(bytes: Uint8Array, lengthMax: number): Inflated {
-    if (!this.#in.takeover) return this.#shop.inflate(bytes, lengthMax);
+    if (!this.#in.takeover) return this.#pool.inflate(bytes, lengthMax);
     return this.#own().inflate(bytes, lengthMax);
   }
 
   /** Whether a message can be inflated in pieces. */
   get takesPieces(): boolean {
-    return this.#shop.takesPieces;
+    return this.#pool.takesPieces;
   }
 
   /** Inflates the next piece of a message, to at most `lengthMax` bytes in total. */
   next(bytes: Uint8Array, lengthMax: number): InflatedPieces {
-    const inflator = this.#in.takeover ? this.#own() : this.#lent ??= this.#shop.lend();
+    const inflator = this.#in.takeover ? this.#own() : this.#lent ??= this.#pool.lend();
     return inflator.next(bytes, lengthMax);
   }
 
   /** Inflates the rest of a complete message. */
   finish(lengthMax: number): InflatedPieces {
     if (this.#in.takeover) return this.#own().finish(lengthMax);
-    const parts = (this.#lent ??= this.#shop.lend()).finish(lengthMax);
+    const parts = (this.#lent ??= this.#pool.lend()).finish(lengthMax);
     this.#giveBack();
     return parts;
   }
@@ -238,18 +239,18 @@ export class Deflate {
   }
 
   #own(): Inflator {
-    return this.#inflator ??= this.#shop.inflator(this.#in.windowBits);
+    return this.#inflator ??= this.#pool.inflator(this.#in.windowBits);
   }
 
   #giveBack(): void {
-    if (this.#lent !== undefined) this.#shop.takeBack(this.#lent);
+    if (this.#lent !== undefined) this.#pool.takeBack(this.#lent);
     this.#lent = undefined;
   }
 
   #compress(payload: Uint8Array): Uint8Array {
     const { takeover, windowBits } = this.#out;
-    if (!takeover) return this.#shop.compress(payload, windowBits);
-    this.#deflator ??= this.#shop.deflator(windowBits);
+    if (!takeover) return this.#pool.compress(payload, windowBits);
+    this.#deflator ??= this.#pool.deflator(windowBits);
     if (this.#stale) this.#deflator.reset();
     this.#stale = false;
     return this.#deflator.compress(payload);

@@ -207,15 +207,15 @@ export class HttpConnection<Data> implements StreamHandler {
   /**
    * Called when the client has read most of the sent data: resumes a response that waits for this.
    */
-  #roomy: (() => void) | undefined;
+  #resumeResponse: (() => void) | undefined;
   #written = 0;
   /**
    * Number of bytes that had been passed to the system when the client last made progress; -1 at
    * first.
    */
-  #departed = -1;
+  #accepted = -1;
   /** The time when the client last made progress. */
-  #departedAt = 0;
+  #acceptedAt = 0;
 
   constructor(terms: HttpConnectionTerms<Data>, stream: Stream) {
     this.#terms = terms;
@@ -329,7 +329,7 @@ export class HttpConnection<Data> implements StreamHandler {
   }
 
   drain(): void {
-    this.#roomy?.();
+    this.#resumeResponse?.();
   }
 
   end(): void {
@@ -365,7 +365,7 @@ export class HttpConnection<Data> implements StreamHandler {
     if (this.#request !== undefined) hangUp(this.#request, hungUp());
     this.#enter("gone");
     this.#writer?.cancel(hungUp());
-    this.#roomy?.();
+    this.#resumeResponse?.();
     this.#terms.ended(this);
   }
 
@@ -396,13 +396,13 @@ export class HttpConnection<Data> implements StreamHandler {
    * `sendTimeout`.
    */
   #isSending(now: number): boolean {
-    const departed = this.#written - this.#stream.unsent;
-    if (departed !== this.#departed || this.#stream.unsent === 0) {
-      this.#departed = departed;
-      this.#departedAt = now;
+    const accepted = this.#written - this.#stream.unsent;
+    if (accepted !== this.#accepted || this.#stream.unsent === 0) {
+      this.#accepted = accepted;
+      this.#acceptedAt = now;
       return true;
     }
-    return now - this.#departedAt < this.#terms.limits.sendMs;
+    return now - this.#acceptedAt < this.#terms.limits.sendMs;
   }
 
   /**
@@ -752,7 +752,7 @@ export class HttpConnection<Data> implements StreamHandler {
     }
     const persistence = this.#persistence(head, lines.closes, last);
     this.#enter("answering");
-    this.#departed = -1;
+    this.#accepted = -1;
     this.#dueIn(this.#halfClosed ? HANG_UP_MS : Infinity);
     const sink = this.#sink ??= {
       date: () => this.#terms.date(),
@@ -844,8 +844,8 @@ export class HttpConnection<Data> implements StreamHandler {
       return undefined;
     }
     return new Promise<void>((wake) =>
-      this.#roomy = () => {
-        this.#roomy = undefined;
+      this.#resumeResponse = () => {
+        this.#resumeResponse = undefined;
         if (this.#halfClosed) this.#dueIn(HANG_UP_MS);
         wake();
       }
@@ -862,7 +862,7 @@ export class HttpConnection<Data> implements StreamHandler {
     this.#request = undefined;
     this.#early = EMPTY;
     this.#dueIn(this.#terms.limits.closeTimeoutMs);
-    this.#departed = -1;
+    this.#accepted = -1;
     this.#stream.end();
     this.#stream.resume();
   }

@@ -79,7 +79,7 @@ export class ConnectionOutbox {
   }
 
   /** Number of bytes passed to the system. */
-  get departed(): number {
+  get accepted(): number {
     return this.#written - this.#stream.unsent;
   }
 

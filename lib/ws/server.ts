@@ -35,7 +35,7 @@ import { Scratch } from "./scratch.ts";
 /**
  * Maximum number of connections that are being rejected with 503. Further connections are aborted.
  */
-const TURNED_AWAY_MAX = 100;
+const REJECTED_MAX = 100;
 
 /**
  * Number of consecutive turns without a new connection after which the system's queue of
@@ -150,7 +150,7 @@ class WebSocketServer<Data> implements Server {
    * Connections that are being rejected because the server is full. They do not count as
    * connections of the server.
    */
-  readonly #turnedAway = new Set<HttpConnection<Data>>();
+  readonly #rejected = new Set<HttpConnection<Data>>();
   /** Connections that wait for their next request, longest idle first. */
   readonly #resting = new Set<HttpConnection<Data>>();
   readonly #connections = new Set<WebSocketConnection<Data>>();
@@ -208,7 +208,7 @@ class WebSocketServer<Data> implements Server {
       admit: (...args) => this.#admit(...args),
       ended: (arrival) => {
         this.#arrivals.delete(arrival);
-        if (!this.#turnedAway.delete(arrival)) this.#clients.leave(arrival.peer);
+        if (!this.#rejected.delete(arrival)) this.#clients.leave(arrival.peer);
         this.#left();
       },
     };
@@ -312,15 +312,15 @@ class WebSocketServer<Data> implements Server {
     const { size } = this.#arrivals;
     const { connectionsMax, connectionsPerAddressMax, trustedProxies } = this.#limits;
     const room = connectionsMax - this.#connections.size - size;
-    if (this.#refuses || room <= -TURNED_AWAY_MAX) return stream.abort();
+    if (this.#refuses || room <= -REJECTED_MAX) return stream.abort();
     const { remote } = stream;
     const arrival = new HttpConnection(this.#arrivalTerms, stream);
     this.#arrivals.add(arrival);
     const isOneTooMany = this.#clients.of(remote) >= connectionsPerAddressMax &&
       !trustedProxies?.has(remote.hostname);
-    const hasRoom = room + this.#turnedAway.size > 0;
+    const hasRoom = room + this.#rejected.size > 0;
     if (!isOneTooMany && (hasRoom || this.#makeRoom(remote))) return this.#clients.enter(remote);
-    this.#turnedAway.add(arrival);
+    this.#rejected.add(arrival);
     const words = isOneTooMany ? "too many connections from this address" : "too many connections";
     arrival.refuse({ status: 503, words });
   }
@@ -338,14 +338,14 @@ class WebSocketServer<Data> implements Server {
     }
     const silent = new ClientCounts();
     for (const each of this.#arrivals) {
-      if (each.isSilent && !this.#turnedAway.has(each)) silent.enter(each.peer);
+      if (each.isSilent && !this.#rejected.has(each)) silent.enter(each.peer);
     }
     // `most` begins with the number of silent connections of the new client, this one included.
     // Only an address with more of them loses one.
     let most = silent.of(newcomer);
     let victim: HttpConnection<Data> | undefined;
     for (const each of this.#arrivals) {
-      if (!each.isSilent || this.#turnedAway.has(each) || silent.of(each.peer) <= most) continue;
+      if (!each.isSilent || this.#rejected.has(each) || silent.of(each.peer) <= most) continue;
       most = silent.of(each.peer);
       victim = each;
     }
@@ -396,7 +396,7 @@ class WebSocketServer<Data> implements Server {
     // Waits until the broadcasts of this turn were sent, including those of channels.
     await new Promise<void>((sent) => this.#host.atFlush(sent));
     const left: Closeable[] = [...this.#connections, ...this.#ports?.responses?.() ?? []];
-    let timer = IDLE;
+    let timer = NO_TIMER;
     const batch = (): void => {
       for (const connection of left.splice(0, batchSize)) connection.close(code, reason);
       timer = left.length > 0
@@ -450,7 +450,7 @@ function listenerTls(tls: ServeOptions["tls"]): ServerTls | undefined {
 }
 
 /** The initial value of the variable that holds a timer. */
-const IDLE = { cancel(): void {} };
+const NO_TIMER = { cancel(): void {} };
 
 /** Throws {@linkcode OptionError} if an option of `stop` is invalid. */
 function checkStop({ batchSize = 1, batchInterval = 0, timeout = 0 }: StopOptions): void {

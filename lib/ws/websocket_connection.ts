@@ -171,7 +171,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
    * The number of bytes that a closing peer had read at the last check, and whether it had read
    * all.
    */
-  #departed = 0;
+  #accepted = 0;
   #hasAll = false;
   /**
    * Work for the bytes and control frames that arrive while a handler's promise is pending, since
@@ -313,9 +313,9 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
    */
   #isOver(now: number): boolean {
     const { unsent } = this.#stream;
-    const { departed } = this.#outbox;
-    if (departed > this.#departed && !this.#hasAll) {
-      this.#departed = departed;
+    const { accepted } = this.#outbox;
+    if (accepted > this.#accepted && !this.#hasAll) {
+      this.#accepted = accepted;
       this.#hasAll = unsent === 0;
       this.#deadline = now + (unsent > 0 ? this.#stallMs : this.#terms.closeTimeoutMs);
     }
@@ -615,7 +615,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   #close(stallMs: number): void {
     this.#state = "closing";
     this.#stallMs = stallMs;
-    this.#departed = this.#outbox.departed;
+    this.#accepted = this.#outbox.accepted;
     this.#deadline = this.#terms.now() +
       (this.#stream.unsent > 0 ? stallMs : this.#terms.closeTimeoutMs);
     this.#abortion?.abort(closed());

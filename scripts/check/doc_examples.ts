@@ -23,7 +23,7 @@ import { GENUINE_CONFIG } from "./std.ts";
  * The module that examples import as "@firn/firn". It has the same exports, but nodes derive their
  * keys without scrypt.
  */
-const CHEAP = `export * from "ROOT/mod.ts";
+const FIRN_MODULE = `export * from "ROOT/mod.ts";
 import { Node as Real } from "ROOT/mod.ts";
 import { startCheaply } from "ROOT/tests/kit/keys.ts";
 export const Node = new Proxy(Real, {
@@ -47,7 +47,7 @@ const config = existsSync(GENUINE_CONFIG)
   : ["--config", "deno.json"];
 const folder = mkdtempSync(join(tmpdir(), "firn-examples-"));
 try {
-  writeFileSync(join(folder, "cheap.js"), CHEAP.replaceAll("ROOT", `file://${Deno.cwd()}`));
+  writeFileSync(join(folder, "cheap.js"), FIRN_MODULE.replaceAll("ROOT", `file://${Deno.cwd()}`));
   const tests = ["mod.ts", "README.md", ...files.sort()]
     .filter((path) => /\.(ts|md)$/.test(path) && existsSync(path))
     .flatMap((path) => examplesOf(path, readFileSync(path, "utf8")))
