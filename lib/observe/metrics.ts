@@ -116,7 +116,11 @@ function metricsOf(stats: NodeStats): Metric[] {
     ),
     counter("restarts", "Children that supervisors started again.", stats.restarts),
     counter("messages", "Messages that actors have taken.", stats.messages),
-    counter("dead_letters", "Messages to actors that do not exist.", stats.deadLetters),
+    counter(
+      "dead_letters",
+      "Messages dropped because their receiver does not exist, or because they have a method then.",
+      stats.deadLetters,
+    ),
     gauge("timers", "Timers, calls with a timeout included.", stats.timers),
     gauge("actors_ready", "Actors that wait for their turn.", stats.ready),
     gauge("event_loop_delay_seconds", "How late a timer fired last.", eventLoop.last / 1000),

@@ -89,7 +89,7 @@ async function get(name, params, method) {
   return value;
 }
 function short(node) { return node.split("@")[0]; }
-/** The node and the number of a pid as text: <0.4> of this node, or <name@host:port 4.creation>. */
+/** Parses a pid: <0.4> of this node, or <name@host:port 4.creation>. Returns its node and number. */
 function parsePid(text) {
   const near = /^<0\.(\d+)>$/.exec(text);
   if (near) return { node: state.cluster.node, id: near[1] };
