@@ -65,7 +65,7 @@ function isDeclared(step: Step): boolean {
     ).test(code);
 }
 
-test("lib/README.md has six journeys whose steps all exist and lead to the next", () => {
+test("lib/README.md has six journeys in which each step exists and calls the next", () => {
   const all = journeys();
   assertEquals(all.size, 6);
   for (const [title, lists] of all) {

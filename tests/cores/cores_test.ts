@@ -90,7 +90,7 @@ const isAlive = (pid: number): boolean => {
  */
 const LATE_MS = process.env["FIRN_LONG"] === "1" ? 1_000 : 10_000;
 
-test("parseLine finds a report after other output in the same line", () => {
+test("parseLine finds a report that follows other output in its line", () => {
   const line = encodeReport("t1", { kind: "ready", node: "core1@127.0.0.1:4000" }).trimEnd();
   const report = { kind: "ready" as const, node: "core1@127.0.0.1:4000" };
   assertEquals(parseLine("t1", line), { text: "", report });
@@ -106,7 +106,7 @@ test("Backoff doubles the delay with each crash, and resets after a quiet period
   assertEquals([backoff.next(10_000), backoff.next(0)], [100, 200]);
 });
 
-test("cores runs nodes of one cluster on one port, and replaces those that crash, hang or stop", async () => {
+test("cores runs the nodes of one cluster on one port, and replaces workers that end or hang", async () => {
   const blockedAfter = 1_000;
   const { group, printed } = await start({ blockedAfter });
   await using _ = group;
@@ -171,7 +171,7 @@ async function load(port: number, isOver: () => boolean, count: Record<string, n
   }
 }
 
-test("Cores.reload replaces all workers under load, without rejecting or aborting connections", async () => {
+test("Cores.reload replaces all workers under load without failing a connection", async () => {
   const { group } = await start();
   await using _ = group;
   const before = group.workers();
@@ -207,7 +207,7 @@ test("Cores.reload replaces all workers under load, without rejecting or abortin
   assert(count.failed <= 1 + count.answered / 1_000, JSON.stringify(count));
 });
 
-test("cores and Cores.reload reject if a worker fails to start, and reload keeps the other workers", async () => {
+test("cores rejects if a worker fails to start", async () => {
   const options = { count: 1, signals: false, print: () => {} };
   const error = await assertRejects(
     () => cores(fileOf("./failing_worker.ts"), options),

@@ -47,7 +47,7 @@ async function request(port: number, isOver: () => boolean, count: { ok: number;
 }
 
 test(
-  "Cores.reload: clients of channels with history receive every acknowledged message, and no connection is refused",
+  "Cores.reload: clients of channels with history receive every acknowledged message",
   {
     timeout: isLong ? 500_000 : 60_000,
   },

@@ -80,20 +80,20 @@ function nested(head: readonly number[], between: readonly number[], half: boole
  * two terms, a key and a value.
  */
 const CONTAINERS: readonly (readonly [string, number, readonly number[], boolean])[] = [
-  ["arrays", TAG.ARRAY32, [], false],
-  ["objects", TAG.OBJECT32, [], true],
-  ["maps", TAG.MAP, [TAG.NULL], true],
-  ["sets", TAG.SET, [], false],
+  ["nested arrays", TAG.ARRAY32, [], false],
+  ["nested objects", TAG.OBJECT32, [], true],
+  ["nested maps", TAG.MAP, [TAG.NULL], true],
+  ["nested sets", TAG.SET, [], false],
 ];
 
 for (const [name, tag, between, half] of CONTAINERS) {
-  test(`Decoder allocates at most a small multiple of the input for nested ${name} that announce all remaining bytes`, () => {
+  test(`Decoder allocates at most a multiple of its input for ${name} with a count as large as the rest of the input`, () => {
     const bytes = nested([tag], between, half);
     assertBounded(name, bytes.length, () => new Decoder(PIDS).decode(bytes));
   });
 }
 
-test("Decoder stays within its memory bound for the most expensive containers", () => {
+test("Decoder allocates at most a multiple of its input for any container tag", () => {
   for (let tag = 0; tag < 0x100; tag++) {
     for (const body of [[], [0], [0, 0, 0, 0], [3, 0, 0, 0, 0]]) {
       const one = new Uint8Array([tag, ...body]);
@@ -108,7 +108,7 @@ test("Decoder stays within its memory bound for the most expensive containers", 
   }
 });
 
-test("Decoder stays within its memory bound for random bytes, and for mutated terms with large counts", () => {
+test("Decoder allocates at most a multiple of its input for random bytes and mutated terms", () => {
   rounds(fuzzCount(3_000), (random) => {
     const bytes = random.below(2) === 0
       ? concat([new Uint8Array([0xf1]), random.bytes(random.below(400))])
@@ -217,7 +217,7 @@ const READERS: readonly (readonly [string, (bytes: Uint8Array) => void, readonly
   ];
 
 for (const [name, read, heads] of READERS) {
-  test(`${name} allocates for received bytes, not for announced ones`, () => {
+  test(`${name} allocates memory for the received bytes, not for announced lengths`, () => {
     const cases = (random: SeededRandom): Uint8Array =>
       concat([heads[random.below(heads.length)]!, random.bytes(random.below(300))]);
     rounds(fuzzCount(500), (random) => {
@@ -227,7 +227,7 @@ for (const [name, read, heads] of READERS) {
   });
 }
 
-test("Inflator stops at the maximum message length for a small input that inflates endlessly", () => {
+test("Inflator stops at the maximum message length for input that inflates to much more", () => {
   const output = makeOutput();
   const deflator = new Deflator(true, 15, {}, output);
   const bomb = deflator.compress(new Uint8Array(LENGTH_MAX));
@@ -252,7 +252,7 @@ test("Inflator stops at the maximum message length for a small input that inflat
   inflator.close();
 });
 
-test("readBytes of Mesher stops at its limit, however large a body inflates", async () => {
+test("readBytes of Mesher rejects a body that inflates beyond the limit", async () => {
   for (const encoding of ["gzip", "deflate"] as const) {
     const zeros = new Blob([new Uint8Array(LENGTH_MAX)]).stream();
     const bomb = await new Response(zeros.pipeThrough(new CompressionStream(encoding))).bytes();

@@ -140,7 +140,7 @@ function handled(
   return dispatch(undefined as never, { owner: undefined as never, actors }, tag, body);
 }
 
-test("readers of names and groups accept any bytes, and return values within their limits", () => {
+test("readRegister, readSync and readMembers return undefined or values within their limits for any bytes", () => {
   rounds(ROUNDS, (random) => {
     const link = new TestLink("peer@h:1", OWN);
     const body = random.below(4) === 0
@@ -164,7 +164,7 @@ test("readers of names and groups accept any bytes, and return values within the
   });
 });
 
-test("messages about names and groups are decoded to the encoded values, and none exceeds 32 KiB", () => {
+test("sendSync and sendMembers send rows of less than 32 KiB that decode to the same entries", () => {
   rounds(ROUNDS / 200, (random) => {
     const link = new TestLink("peer@h:1", OWN);
     const pid = link.homes.pid(1, 7)!;
@@ -194,7 +194,7 @@ test("messages about names and groups are decoded to the encoded values, and non
   });
 });
 
-test("Replicas keeps its tables consistent for any messages, and removes a peer's entries with the peer", () => {
+test("Replicas removes all entries of a peer that is lost after any messages", () => {
   rounds(ROUNDS / 20, (random) => {
     const events = new Emitter<GlobalEvents>();
     const system = new System(OWN, makeHost(), events as never);

@@ -33,7 +33,7 @@ function anyNumber(random: SeededRandom, most: number): number {
   return random.below(3) === 0 ? some[random.below(some.length)]! : random.below(most);
 }
 
-test("FragmentReader returns a message or an error for any input, within its limits", () => {
+test("FragmentReader returns a message within its limit, or an error, for any input", () => {
   rounds(FRAMES / 50, (random) => {
     const most = [10, 100, 5000][random.below(3)]!;
     const fragments = new FragmentReader(most);
@@ -102,7 +102,7 @@ class ManualStream implements Stream {
 
 const ROW = 0x77;
 
-test("SessionOutbox and HoldbackQueue deliver every frame that is not dropped, in order for each receiver", () => {
+test("SessionOutbox delivers every frame that it does not drop, in order for each receiver", () => {
   rounds(FRAMES / 250, (random) => {
     const stream = new ManualStream();
     let tasks: (() => void)[] = [];

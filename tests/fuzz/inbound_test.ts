@@ -159,7 +159,7 @@ function session(random: SeededRandom): number {
   return taken;
 }
 
-test("Inbound.take accepts any message between valid ones, and keeps no state afterwards", () => {
+test("Inbound.take accepts any message between valid messages, and keeps no state of ended sessions", () => {
   let taken = 0;
   const sessions = rounds(() => taken < ROWS, (random) => {
     taken += session(random);

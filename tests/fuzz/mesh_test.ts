@@ -80,7 +80,7 @@ function anyBody(random: SeededRandom): readonly [tag: number, body: Uint8Array]
   return [random.below(10) === 0 ? random.below(256) : tag, sent];
 }
 
-test("every decoder accepts any bytes, and returns values within its limits", () => {
+test("every decoder returns undefined or values within its limits for any bytes", () => {
   rounds(FRAMES, (random) => {
     const body = anyBody(random)[1];
     const before = body.slice();
@@ -100,7 +100,7 @@ test("every decoder accepts any bytes, and returns values within its limits", ()
   });
 });
 
-test("decoded values are encoded and decoded again to the same values", () => {
+test("every decoded value is equal after it is encoded and decoded again", () => {
   rounds(FRAMES, (random) => {
     const body = anyBody(random)[1];
     const name = decodeName(body);
@@ -142,7 +142,7 @@ const session: SessionMessages = {
   onRoomInterest: skip,
 };
 
-test("dispatch accepts any frame, and passes on only valid messages", () => {
+test("dispatch passes on valid names, rooms and texts for any frame", () => {
   rounds(FRAMES, (random) => {
     const [tag, body] = anyBody(random);
     const owner: NodeMessages = {
@@ -162,7 +162,7 @@ test("dispatch accepts any frame, and passes on only valid messages", () => {
   });
 });
 
-test("FrameReader accepts any bytes in any pieces, and returns the contained frames", () => {
+test("FrameReader returns the frames of its input, however the input is split", () => {
   rounds(FRAMES / 10, (random) => {
     const limit = [64, 4096, FRAME_BYTES_MAX][random.below(3)]!;
     const frames = Array.from({ length: 10 }, () => {
@@ -191,7 +191,7 @@ test("FrameReader accepts any bytes in any pieces, and returns the contained fra
 
 const NEAR: Self = { name: "near@h:1", creation: 1, proofKey: KEY, exposed: [] };
 
-test("Initiator and Responder accept no peer without the cookie, for any messages in any order", () => {
+test("Initiator and Responder accept no peer without the cookie, whatever messages arrive", () => {
   rounds(FRAMES / 4, (random) => {
     const nonce = random.bytes(32);
     const acceptor = new Responder(NEAR, nonce, NONCE);
@@ -215,7 +215,7 @@ test("Initiator and Responder accept no peer without the cookie, for any message
   });
 });
 
-test("a handshake with one mutated message succeeds with the same result on both sides, or fails", () => {
+test("a handshake with one changed message fails, or succeeds with the same session on both sides", () => {
   rounds(FRAMES / 10, (random) => {
     const acceptor = new Responder(
       { ...NEAR, name: "b@h:2", creation: 2 },

@@ -245,7 +245,7 @@ test("readEnvelope reads random and mutated envelopes, or reports an error", () 
   assert(read > 0 && events > 0, `${read} read with ${events} events`);
 });
 
-test("readEnvelope finds the same events, or none, however an envelope is split", () => {
+test("readEnvelope finds a prefix of the events in a truncated envelope", () => {
   rounds(EVENTS / 20, (random) => {
     const bytes = envelope(random);
     const whole = readEnvelope(bytes);
@@ -257,7 +257,7 @@ test("readEnvelope finds the same events, or none, however an envelope is split"
   });
 });
 
-test("decodeCursor and placeFrom return a valid position or null, and reverse encodeCursor", () => {
+test("decodeCursor returns the place that encodeCursor encoded, and a valid place or null for other text", () => {
   const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
   rounds(EVENTS, (random) => {
     const id = idOf(
@@ -310,7 +310,7 @@ test("conditionFrom, actionFrom and cooldownFrom accept any input, and return va
   });
 });
 
-test("wordsOf and queryWords return only words that a search may contain", () => {
+test("wordsOf and queryWords return words of letters, digits and underscores within their limits", () => {
   rounds(EVENTS, (random) => {
     const text = Array.from({ length: random.below(20) }, () => String(anything(random, 0))).join(
       " ",
@@ -324,7 +324,7 @@ test("wordsOf and queryWords return only words that a search may contain", () =>
   });
 });
 
-test("keyOf and cookieOf accept any header", () => {
+test("keyOf and cookieOf return null, undefined or a part of the header for any header", () => {
   rounds(EVENTS, (random) => {
     const parts = [
       "Sentry ",
@@ -359,7 +359,7 @@ test("keyOf and cookieOf accept any header", () => {
   });
 });
 
-test("readBody returns the requested, validated fields, or an error", async () => {
+test("readBody returns values of the requested fields, or throws an HttpError", async () => {
   const fields: Fields = {
     message: { type: "string", required: true, max: 20 },
     level: { type: "string", enum: ["error", "info"] },
@@ -394,7 +394,7 @@ test("readBody returns the requested, validated fields, or an error", async () =
   for (const one of tries) await one();
 });
 
-test("verifyPassword rejects a modified hash quickly", async () => {
+test("verifyPassword returns false for a modified hash", async () => {
   const hash = "scrypt$2$8$1$AAAAAAAAAAAAAAAAAAAAAA$" + "A".repeat(43);
   const tries: string[] = [];
   rounds(EVENTS / 10, (random) => {

@@ -57,7 +57,7 @@ test("Decoder returns a value or a ProtocolError for mutated terms, in one sessi
   if (made >= 1000) assert(values > made / 1000, `only ${values} were terms`);
 });
 
-test("Decoder returns values that can be encoded again and stay equal", () => {
+test("Decoder returns values that are equal after they are encoded and decoded again", () => {
   rounds(Math.ceil(TERMS / 4), (random) => {
     const bytes = mutated(random, new Session().encode(randomTerm(random, 3)));
     let term: unknown;
@@ -66,7 +66,7 @@ test("Decoder returns values that can be encoded again and stay equal", () => {
   });
 });
 
-test("Decoder allocates memory for actual bytes, not for announced sizes", () => {
+test("Decoder allocates memory for the bytes of its input, not for announced sizes", () => {
   const used = () => process.memoryUsage().heapUsed + process.memoryUsage().external;
   const before = used();
   let most = 0;

@@ -60,7 +60,7 @@ function randomBody(random: SeededRandom): { body: Uint8Array; sent: Uint8Array 
   return { body: join(...parts), sent: join(...sent) };
 }
 
-test("BodyReader returns every valid chunked body, and the bytes after it, however they are split", () => {
+test("BodyReader returns the body and the bytes after it for a valid chunked body, however it is split", () => {
   rounds(ROUNDS, (random) => {
     const { body, sent } = randomBody(random);
     const rest = random.bytes(random.below(20));

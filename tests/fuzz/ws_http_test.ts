@@ -79,7 +79,7 @@ async function run(random: SeededRandom, bytes: Uint8Array, methods?: readonly s
   return { asked, ended, answers: stage.answers(methods) };
 }
 
-test("HttpConnection answers all valid requests in order, however they are split", async () => {
+test("HttpConnection answers all valid requests in order, however the requests are split", async () => {
   await roundsInTurn(ROUNDS, async (random) => {
     const sent = Array.from({ length: 1 + random.below(6) }, (_, i) => randomRequest(random, i));
     const methods = sent.map(({ method }) => method);
@@ -91,7 +91,7 @@ test("HttpConnection answers all valid requests in order, however they are split
   });
 });
 
-test("HttpConnection answers damaged requests the same way, however they are split", async () => {
+test("HttpConnection gives the same answers to damaged requests, however the requests are split", async () => {
   await roundsInTurn(ROUNDS, async (random) => {
     const sent = Array.from({ length: 1 + random.below(4) }, (_, i) => {
       // Skips HEAD, because the responses can only be parsed if the methods of the requests are

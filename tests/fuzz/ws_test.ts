@@ -117,7 +117,7 @@ function checkOutcome({ messages, ends, log, stream, state }: Outcome): void {
   }
 }
 
-test("Connection passes on every valid message, however it is split", () => {
+test("WebSocketConnection passes on every valid message, however its frames are split", () => {
   rounds(ROUNDS, (random) => {
     const sent = Array.from({ length: FRAMES_A_ROUND / 2 }, () => randomMessage(random));
     const bytes = join(...sent.flatMap(({ frames }) => frames));
@@ -128,7 +128,7 @@ test("Connection passes on every valid message, however it is split", () => {
   });
 });
 
-test("Connection follows the protocol for random frames", () => {
+test("WebSocketConnection follows the protocol for random frames", () => {
   rounds(ROUNDS, (random) => {
     const frames = Array.from({ length: FRAMES_A_ROUND }, () => {
       const wrong = (odds: number): boolean => random.below(odds) === 0;
@@ -150,7 +150,7 @@ test("Connection follows the protocol for random frames", () => {
   });
 });
 
-test("Connection follows the protocol for damaged frames", () => {
+test("WebSocketConnection follows the protocol for damaged frames", () => {
   rounds(ROUNDS, (random) => {
     const frames = Array.from({ length: FRAMES_A_ROUND / 2 }, () => randomMessage(random).frames);
     const bytes = join(...frames.flat());
@@ -161,7 +161,7 @@ test("Connection follows the protocol for damaged frames", () => {
   });
 });
 
-test("Connection follows the protocol for random bytes", () => {
+test("WebSocketConnection follows the protocol for random bytes", () => {
   rounds(ROUNDS, (random) => checkOutcome(run(cut(random, random.bytes(1 + random.below(300))))));
 });
 
@@ -227,7 +227,7 @@ function packedMessages(
 
 const output = makeOutput();
 
-test("Connection inflates every valid message with any agreed parameters, however it is split", () => {
+test("WebSocketConnection inflates every valid message with any agreed parameters", () => {
   rounds(ROUNDS, (random) => {
     const terms = randomTerms(random);
     const { sent, frames } = packedMessages(random, terms);
@@ -238,7 +238,7 @@ test("Connection inflates every valid message with any agreed parameters, howeve
   });
 });
 
-test("Connection follows the protocol for damaged compressed frames", () => {
+test("WebSocketConnection follows the protocol for damaged compressed frames", () => {
   rounds(ROUNDS, (random) => {
     const terms = randomTerms(random);
     const bytes = join(...packedMessages(random, terms).frames);
@@ -249,7 +249,7 @@ test("Connection follows the protocol for damaged compressed frames", () => {
   });
 });
 
-test("acceptDeflate answers any offer with parameters that the client supports, or declines it", () => {
+test("acceptDeflate accepts an offer with parameters that the client supports, or declines it", () => {
   const words = [
     "permessage-deflate",
     "server_no_context_takeover",

@@ -206,7 +206,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       await unpair(both);
     });
 
-    test(`Stream (${name}) pauses and resumes in the middle of data`, async () => {
+    test(`Stream (${name}) delivers all bytes although its reader pauses and resumes after each part`, async () => {
       const both = await pair(makeHost(), way);
       let calls = 0;
       both.far.onData = () => {
@@ -221,7 +221,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       await unpair(both);
     });
 
-    test(`Stream.end (${name}) closes one direction, and the other continues until the peer ends it`, async () => {
+    test(`Stream.end (${name}) closes one direction until the peer ends the other`, async () => {
       const both = await pair(makeHost(), way);
       both.near.stream.write(utf8("last words"));
       both.near.stream.end();
@@ -242,7 +242,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       await both.listener.close();
     });
 
-    test(`Stream.end (${name}) loses no data that the peer has not read, if the peer has ended its side first`, async () => {
+    test(`Stream.end (${name}) keeps data that the peer has not read if the peer has already ended its side`, async () => {
       const both = await pair(makeHost(), way);
       const block = new Uint8Array(1 << 20);
       both.near.stream.pause();
@@ -263,7 +263,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       await both.listener.close();
     });
 
-    test(`Stream.resume (${name}) delivers all data that arrived during the pause, and then the end`, async () => {
+    test(`Stream.resume (${name}) delivers the data and the end that arrived during the pause`, async () => {
       for (const whom of ["near", "far"] as const) {
         for (const size of [1, 1 << 20]) {
           const both = await pair(makeHost(), way);
@@ -311,7 +311,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       await both.listener.close();
     });
 
-    test(`Stream (${name}) has no Nagle delay: spaced small messages arrive at once, in both directions`, async () => {
+    test(`Stream (${name}) sends small messages at once, without Nagle's delay`, async () => {
       const both = await pair(makeHost(), way);
       const message = new Uint8Array(64);
       for (const [from, to] of [[both.near, both.far], [both.far, both.near]] as const) {
@@ -342,7 +342,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     });
   }
 
-  test("Host.listen accepts at once after hundreds of clients that have disconnected", async () => {
+  test("Host.listen accepts a connection after hundreds of clients have disconnected", async () => {
     const host = makeHost();
     const streams: Stream[] = [];
     const listener = await host.listen({ hostname: "127.0.0.1", port: 0 }, (stream) => {
@@ -370,7 +370,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     await listener.close();
   });
 
-  test("Host.connect to a port without a listener is rejected", async () => {
+  test("Host.connect rejects for a port without a listener", async () => {
     const host = makeHost();
     const listener = await host.listen({ hostname: "127.0.0.1", port: 0 }, () => {});
     const { address } = listener;
@@ -423,7 +423,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     await silent.close();
   });
 
-  test("Host.connect trusts only the given authority and name, and the listener reports the rejection", async () => {
+  test("Host.connect rejects a certificate of another authority or name", async () => {
     const host = makeHost();
     const ours = await authority(1);
     const theirs = await authority(2);
@@ -481,7 +481,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     await listener.close();
   });
 
-  test("Host.listen with TLS closes the connection of a client that sends no TLS, or nothing", async () => {
+  test("Host.listen with TLS closes the connection of a client that sends no TLS handshake", async () => {
     const host = makeHost();
     const { leaf } = await authority(1);
     const refused: string[] = [];
@@ -505,7 +505,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     await listener.close();
   });
 
-  test("Host.listen with TLS ends the oldest handshakes of an address with too many, and none of others", async () => {
+  test("Host.listen with TLS closes the oldest handshakes of an address that has too many", async () => {
     const host = makeHost();
     const { ca, leaf } = await authority(1);
     const accepted: Recorder[] = [];
@@ -546,7 +546,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     await listener.close();
   });
 
-  test("Listener.secure replaces the certificates for new connections, and open streams continue", async () => {
+  test("Listener.secure replaces the certificates for new connections without closing open streams", async () => {
     const host = makeHost();
     const before = await authority(1);
     const after = await authority(2);
@@ -589,7 +589,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     await first.close();
   });
 
-  test("Host.atFlush runs tasks in order, before the data that they write is sent", async () => {
+  test("Host.atFlush runs tasks in order before the data that they write is sent", async () => {
     const host = makeHost();
     const both = await pair(host, undefined);
     const order: string[] = [];
@@ -606,7 +606,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     await unpair(both);
   });
 
-  test("Host.clock fires timers once or repeatedly, and not after they are cancelled", async () => {
+  test("Host.clock fires timers once or repeatedly until they are cancelled", async () => {
     const { clock } = makeHost();
     let once = 0;
     let often = 0;
@@ -622,7 +622,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
     assert(Math.abs(clock.wall() - Date.now()) < 1000);
   });
 
-  test("Host.secretFile creates a file for its owner only, and returns the same text again", async () => {
+  test("Host.secretFile creates a file that only its owner can read, and later returns the same text", async () => {
     const fs = await import("node:fs");
     const os = await import("node:os");
     const folder = fs.mkdtempSync(`${os.tmpdir()}/firn-`);

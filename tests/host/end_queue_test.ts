@@ -35,7 +35,7 @@ class Stage {
   }
 }
 
-test("EndQueue passes on a few ends at the end of the turn, including those that are added meanwhile", () => {
+test("EndQueue passes on a few ends at the end of the turn", () => {
   const stage = new Stage();
   stage.add(1, () => stage.add(2));
   assertEquals([stage.passed, stage.turns.length], [[], 1]);
@@ -46,7 +46,7 @@ test("EndQueue passes on a few ends at the end of the turn, including those that
   assertEquals(stage.passed, [1, 2, 3]);
 });
 
-test("EndQueue passes on many ends in slices, with a timer between them", () => {
+test("EndQueue passes on many ends in slices, with a timer between the slices", () => {
   const stage = new Stage();
   const ids = Array.from({ length: 1000 }, (_, i) => i);
   for (const id of ids) stage.add(id);
@@ -62,7 +62,7 @@ test("EndQueue passes on many ends in slices, with a timer between them", () => 
   assertEquals(stage.passed, ids);
 });
 
-test("EndQueue passes on the other ends after a handler has thrown", () => {
+test("EndQueue passes on the remaining ends after a handler has thrown", () => {
   const stage = new Stage();
   stage.add(1, () => {
     throw new Error("requested");

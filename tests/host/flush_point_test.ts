@@ -28,7 +28,7 @@ class Stage {
 const ids = (from: number, count: number): number[] =>
   Array.from({ length: count }, (_, i) => from + i);
 
-test("FlushPoint flushes all streams of a turn at once if it has no clock", () => {
+test("FlushPoint without a clock flushes all streams of a turn at once", () => {
   const stage = new Stage(false);
   stage.dirty(...ids(0, 1000));
   assertEquals(stage.runs.length, 1);
@@ -36,7 +36,7 @@ test("FlushPoint flushes all streams of a turn at once if it has no clock", () =
   assertEquals([stage.flushed, stage.runs.length], [ids(0, 1000), 0]);
 });
 
-test("FlushPoint flushes many streams in slices, each once and in order", () => {
+test("FlushPoint flushes many streams in slices, each stream once and in order", () => {
   const stage = new Stage(true);
   stage.dirty(...ids(0, 1000));
   for (let turns = 0; stage.runs.length > 0; turns++) {
@@ -49,7 +49,7 @@ test("FlushPoint flushes many streams in slices, each once and in order", () => 
   assertEquals(stage.flushed, ids(0, 1000));
 });
 
-test("FlushPoint flushes streams of the latest turn first, and then some of earlier turns", () => {
+test("FlushPoint flushes the streams of the latest turn before those of earlier turns", () => {
   const stage = new Stage(true);
   stage.dirty(...ids(0, 100));
   stage.runs.shift()!();

@@ -22,7 +22,7 @@ test("Unproven.add returns the oldest connection of a client that has more than 
   assertEquals([...unproven].length, 5);
 });
 
-test("Unproven.add returns the oldest connection of the client with the most when all places are taken", () => {
+test("Unproven.add returns the oldest connection of the client with most connections if all places are taken", () => {
   const unproven = new Unproven<string>(8);
   flood(unproven, "192.0.2.1", 4);
   flood(unproven, "192.0.2.2", 3);
@@ -39,7 +39,7 @@ test("Unproven counts the addresses of one IPv6 /64 as one client", () => {
   assertEquals(unproven.add("elsewhere", "2001:db8:0:1::1"), undefined);
 });
 
-test("Unproven.delete frees a place, and has no effect the second time", () => {
+test("Unproven.delete frees a place", () => {
   const unproven = new Unproven<string>(2);
   assertEquals(unproven.add("a", "192.0.2.1"), undefined);
   unproven.delete("a");
@@ -48,7 +48,7 @@ test("Unproven.delete frees a place, and has no effect the second time", () => {
   assertEquals(unproven.add("b", "192.0.2.1"), undefined);
 });
 
-test("clientKey returns an IPv4 address, the /64 of an IPv6 address, and names unchanged", () => {
+test("clientKey maps the addresses of an IPv6 /64 network to one key, and keeps other addresses", () => {
   assertEquals(clientKey("::ffff:192.0.2.1"), "192.0.2.1");
   assertEquals(clientKey("2001:db8::1"), "2001:db8:0:0::/64");
   assertEquals(clientKey("fe80::1%eth0"), "fe80:0:0:0::/64");
