@@ -14,7 +14,7 @@ import { admin } from "./admin.ts";
 import { party } from "./contract/world.ts";
 import { entryWith } from "./event.ts";
 
-test("admin reset sets a new password, ends the sessions, and changes nothing else", async () => {
+test("admin reset sets a new password and ends the user's sessions", async () => {
   const folder = mkdtempSync(join(tmpdir(), "mesher-admin-"));
   const path = join(folder, "mesher.db");
   try {
@@ -40,7 +40,7 @@ test("admin reset sets a new password, ends the sessions, and changes nothing el
   }
 });
 
-test("admin backup copies a file while it is written, and admin restore restores it", async () => {
+test("admin backup copies a database file, and admin restore restores the copy", async () => {
   const folder = mkdtempSync(join(tmpdir(), "mesher-admin-"));
   const [path, copy] = [join(folder, "mesher.db"), join(folder, "copy.db")];
   try {

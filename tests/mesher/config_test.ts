@@ -27,7 +27,7 @@ function refusal(body: () => unknown): string {
   return message;
 }
 
-test("readConfig explains in one sentence what is wrong with each setting and what to write instead", () => {
+test("readConfig explains in one sentence for each setting what is wrong and what to write instead", () => {
   const grid: [Environment, RegExp][] = [
     ...["0x50", "-1", "65536", "http", "80.5", "8e3", " "].flatMap((port) =>
       ["MESHER_HTTP_PORT", "MESHER_WS_PORT"].map((name): [Environment, RegExp] => [
@@ -87,7 +87,7 @@ test("readConfig explains in one sentence what is wrong with each setting and wh
   }
 });
 
-test("readConfig treats empty values as unset, and ignores the node's own name in the list of peers", () => {
+test("readConfig treats empty values as unset", () => {
   const bare = config({});
   assertEquals(config({ MESHER_HTTP_PORT: "", DATABASE_URL: "", MESHER_PEERS: "" }), bare);
   assertEquals([bare.cluster, bare.hostname, bare.httpPort, bare.wsPort, bare.database], [

@@ -34,11 +34,11 @@ function eventOf(result: Validated): MesherEvent {
 
 const taken = (input: unknown): MesherEvent => eventOf(validateEvent(input, MOMENT));
 
-test("validateEvent accepts an event with only a message and fills in the other fields", () => {
+test("validateEvent accepts an event that has only a message, and adds default values", () => {
   assertEquals(taken({ message: "boom" }), eventWith({ id: ID, timestamp: NOW, message: "boom" }));
 });
 
-test("validateEvent rejects invalid events with a sentence that explains how to fix them", () => {
+test("validateEvent rejects invalid events with a sentence that explains what to change", () => {
   const m = { message: "m" };
   const reasons: readonly (readonly [unknown, string])[] = [
     [null, "an event must be a JSON object"],
@@ -97,7 +97,7 @@ test("validateEvent truncates long values and drops excess entries", () => {
   assertEquals(event.user, { id: "5", email: null, username: "n", ip: null });
 });
 
-test("freeObject limits depth, entries and values, and treats special keys as ordinary ones", () => {
+test("freeObject limits depth, entries and values of untrusted data", () => {
   let deep: unknown = "bottom";
   for (let i = 0; i < 5000; i++) deep = { deep };
   const cutOff = JSON.stringify(freeObject(deep));
@@ -144,7 +144,7 @@ test("timeFrom reads a time in every supported format", () => {
   }
 });
 
-test("plausibleTime returns the server's time instead of an implausible timestamp", () => {
+test("plausibleTime returns the server's time for a timestamp too far in the past or future", () => {
   assertEquals(plausibleTime(NOW - PAST_MS_MAX, NOW), NOW - PAST_MS_MAX);
   assertEquals(plausibleTime(NOW - PAST_MS_MAX - 1, NOW), NOW);
   assertEquals(plausibleTime(NOW + FUTURE_MS_MAX, NOW), NOW + FUTURE_MS_MAX);
@@ -192,7 +192,7 @@ function idWithDashes(hex: string): string {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
-test("readEnvelope drops an item that is truncated at any byte, and keeps the items before it", () => {
+test("readEnvelope drops an item that is truncated, and keeps the items before it", () => {
   const whole = `{"event_id":null}\n{"type":"event","length":15}\n{"message":"x"}\n`;
   for (let end = 0; end < whole.length; end++) {
     const envelope = readEnvelope(bytes(whole.slice(0, end)));
@@ -220,7 +220,7 @@ test("readEnvelope drops an item that is truncated at any byte, and keeps the it
   assertEquals(none, { ok: false, reason: "the envelope's first line must be a JSON object" });
 });
 
-test("EnvelopeReader returns the same result wherever the bytes are split", () => {
+test("EnvelopeReader returns the same events wherever its input is split", () => {
   const event = `{"message":"ü ${"y".repeat(300)}"}`;
   const text = [
     `{"event_id":"${"a".repeat(32)}"}`,
@@ -249,7 +249,7 @@ test("EnvelopeReader returns the same result wherever the bytes are split", () =
   }
 });
 
-test("readEnvelope accepts more than a hundred items, and counts those over its limit", () => {
+test("readEnvelope reads events up to its limit, and counts the items over the limit", () => {
   const text = `{}\n${`{"type":"event"}\n{"message":"m"}\n`.repeat(ENVELOPE_ITEMS_MAX + 5)}`;
   const envelope = readEnvelope(bytes(text));
   assert(envelope.ok);
@@ -328,7 +328,7 @@ test("eventFromSentry keeps all fields of an SDK event", () => {
   }]);
 });
 
-test("eventFromSentry finds the message in each place where an SDK puts it", () => {
+test("eventFromSentry finds the message in each place in which an SDK puts it", () => {
   const message = (raw: unknown) => eventOf(eventFromSentry(raw, MOMENT)).message;
   assertEquals(message({ message: "m" }), "m");
   assertEquals(message({ message: { formatted: "user 5", message: "user %s" } }), "user 5");
@@ -437,7 +437,7 @@ test("groupingOf prefers the grouping that the client sent", () => {
   assertEquals(basisOf(eventWith({ fingerprint: ["x"] }))[0], "custom");
 });
 
-test("groupingOf uses types and frames, and ignores line numbers, values and names of builds", () => {
+test("groupingOf depends on types and functions, and not on line numbers, values or build names", () => {
   const one = thrown("E", "user 1", [frame("https://a.example/x-0123abcdef.js?v=1", "f")]);
   const two = thrown("E", "user 2", [
     frame("https://b.example/x-9876fedcba.js?v=2", "f", { line: 99, column: 7 }),
@@ -448,7 +448,7 @@ test("groupingOf uses types and frames, and ignores line numbers, values and nam
   assertNotEquals(print(one), print(thrown("E", "user 1", [frame("x.js", "g")])));
 });
 
-test("groupingOf uses the application's frames if there are any, and a recursive frame once", () => {
+test("groupingOf ignores frames of libraries if the stack has frames of the application", () => {
   const app = frame("a.ts", "f", { inApp: true });
   const library = (name: string) => frame("lib.js", name, { inApp: false });
   assertEquals(
@@ -465,14 +465,14 @@ test("groupingOf uses the application's frames if there are any, and a recursive
   );
 });
 
-test("groupingOf uses the value if there are no frames, and the message if there is no exception", () => {
+test("groupingOf uses the exception's value if it has no frames, and the message without an exception", () => {
   assertEquals(print(thrown("E", "user 1", [])), print(thrown("E", "user 22", [])));
   assertNotEquals(print(thrown("E", "user 1", [])), print(thrown("E", "order 1", [])));
   assertEquals(print({ message: "user 1 gone" }), print({ message: "User 2  gone" }));
   assertNotEquals(print({ message: "user gone" }), print({ message: "user here" }));
 });
 
-test("normalise replaces variable parts with their kind", () => {
+test("normalise replaces each variable part by the name of its kind", () => {
   const cases = [
     ["User 17 not found", "user <n> not found"],
     [`no order ${ID}`, "no order <uuid>"],
@@ -534,7 +534,7 @@ test("normalise runs in linear time", () => {
   }
 });
 
-test("groupingOf titles an issue with its exception, or with the first line of its message", () => {
+test("groupingOf uses the exception, or else the first line of the message, as the title", () => {
   const title = (parts: Partial<MesherEvent>) => groupingOf(eventWith(parts)).title;
   assertEquals(title(thrown("TypeError", "x is undefined\nat", [])), "TypeError: x is undefined");
   assertEquals(title(thrown("TypeError", "", [])), "TypeError");
@@ -543,7 +543,7 @@ test("groupingOf titles an issue with its exception, or with the first line of i
   assertEquals(title({ message: "x".repeat(999) }).length, 256);
 });
 
-test("groupingOf returns the place where the error was thrown", () => {
+test("groupingOf returns the place in the source where the error was thrown", () => {
   const culprit = (parts: Partial<MesherEvent>) => groupingOf(eventWith(parts)).culprit;
   const frames = [frame("a.ts", "f", { inApp: true }), frame("lib.js", "g", { inApp: false })];
   assertEquals(culprit(thrown("E", "v", frames)), "f (a.ts)");

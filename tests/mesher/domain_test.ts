@@ -39,7 +39,7 @@ import { test } from "../kit/test.ts";
 
 const ID = "0189f7b2-3c4d-7abc-8def-0123456789ab";
 
-test("idOf accepts ids in every format, and rejects everything else", () => {
+test("idOf accepts ids in every supported format, and rejects other text", () => {
   assertEquals(idOf(ID.toUpperCase()), ID);
   assertEquals(idOf(bareId(ID)), ID);
   assertEquals(bareId(ID), "0189f7b23c4d7abc8def0123456789ab");
@@ -56,7 +56,7 @@ test("idFrom returns ordered UUIDs of version 7", () => {
   assertNotEquals(newId(1000), newId(1000));
 });
 
-test("wordsOf splits names into words, up to its limit", () => {
+test("wordsOf splits names into words, and limits their number and length", () => {
   assertEquals(wordsOf("TypeError: can't read x_1 of HTTPServer"), [
     ...["typeerror", "type", "error", "can", "t", "read", "x_1", "x", "1", "of"],
     ...["httpserver", "http", "server"],
@@ -67,12 +67,12 @@ test("wordsOf splits names into words, up to its limit", () => {
   assertEquals(wordsOf("a".repeat(9999))[0]?.length, 64);
 });
 
-test("queryWords contain only letters, digits and underscores", () => {
+test("queryWords returns words of letters, digits and underscores", () => {
   assertEquals(queryWords(`"a" OR 'b' & !c:* | (d_1)`), ["a", "or", "b", "c", "d_1"]);
   assertEquals(queryWords("x ".repeat(99)).length, QUERY_WORDS_MAX);
 });
 
-test("decodeCursor returns the value passed to encodeCursor, and null for other text", () => {
+test("decodeCursor returns the position that encodeCursor encoded, and null for invalid text", () => {
   const place = { at: 1_700_000_000_000, id: ID };
   const text = encodeCursor(place);
   assert(/^[\w-]+$/.test(text));
@@ -117,7 +117,7 @@ test("verifyPassword uses the parameters stored in the hash", async () => {
   );
 });
 
-test("unmatchableHash takes as long to verify as a password's hash, and matches no password", async () => {
+test("unmatchableHash takes as long to verify as a real hash, and matches no password", async () => {
   const [hash, real] = [unmatchableHash(CHEAP), await hashPassword("x".repeat(10), CHEAP)];
   assert(!isOutdated(hash, CHEAP));
   assertEquals(hash.split("$").map(({ length }) => length), real.split("$").map((x) => x.length));
@@ -125,7 +125,7 @@ test("unmatchableHash takes as long to verify as a password's hash, and matches 
   assertNotEquals(unmatchableHash(CHEAP), hash);
 });
 
-test("readConfig uses the hash parameters that OWASP recommends", () => {
+test("readConfig uses by default the hash parameters that OWASP recommends", () => {
   assertEquals(readConfig({}, { memory: true }).passwordCost, { N: 32_768, r: 8, p: 3 });
 });
 
@@ -151,7 +151,7 @@ test("passwordProblem describes what is wrong with a password", () => {
 
 const LIMIT = { limit: 10, windowMs: 1000 };
 
-test("takeRate allows events up to the limit, and returns the time until the next one is allowed", () => {
+test("takeRate allows events up to the limit, and then returns the time until the next allowed event", () => {
   const first = takeRate(null, 0, 7, LIMIT);
   assertEquals([first.granted, first.retryAfterMs], [7, 0]);
   const second = takeRate(first.state, 100, 7, LIMIT);
@@ -164,7 +164,7 @@ test("takeRate allows events up to the limit, and returns the time until the nex
   assertEquals(takeRate(third.state, then, 1, LIMIT).granted, 1);
 });
 
-test("takeRate returns the correct waiting time after any history", () => {
+test("takeRate returns the exact waiting time after any history", () => {
   for (let seed = 1; seed <= 300; seed++) {
     let dice = seed * 2654435761 >>> 0;
     const roll = (n: number) => (dice = Math.imul(dice ^ dice >>> 15, 0x2c1b3c6d) >>> 0) % n;
@@ -186,7 +186,7 @@ test("takeRate returns the correct waiting time after any history", () => {
   }
 });
 
-test("takeRate never allows much more than the limit in any window", () => {
+test("takeRate allows at most slightly more events than the limit in any window", () => {
   let state: RateState | null = null;
   const passed: number[] = [];
   for (let now = 0; now < 10_000; now += 10) {
@@ -202,12 +202,12 @@ test("takeRate never allows much more than the limit in any window", () => {
   assert(isRateIdle(state!, 13_000, 1000) && !isRateIdle(state!, 10_000, 1000));
 });
 
-test("takeRate does not start a new window when the clock goes back", () => {
+test("takeRate starts no new window when the clock goes back", () => {
   const { state } = takeRate(null, 5000, 10, LIMIT);
   assertEquals(takeRate(state, 1000, 1, LIMIT).granted, 0);
 });
 
-test("giveBackRate returns unused grants to their own window, at most the number that was granted", () => {
+test("giveBackRate returns unused events to the window that granted them", () => {
   const limit = { limit: 3, windowMs: 1_000 };
   let state = takeRate(null, 0, 3, limit).state;
   state = giveBackRate(state, 2);
@@ -224,7 +224,7 @@ test("giveBackRate returns unused grants to their own window, at most the number
   });
 });
 
-test("isSampled keeps the requested share, and always the same events", () => {
+test("isSampled keeps the requested share of events, and decides the same for an event each time", () => {
   const ids = Array.from({ length: 20_000 }, (_, i) => idFrom(i, new Uint8Array(10).fill(i % 7)));
   for (const rate of [0.01, 0.25, 0.9]) {
     const kept = ids.filter((id) => isSampled(id, rate));
@@ -272,7 +272,7 @@ test("isMet returns true only for events that match the condition", () => {
   );
 });
 
-test("conditionFrom reads the output of conditionJson, and reports what is wrong with other values", () => {
+test("conditionFrom reads what conditionJson returns, and explains what is wrong with other values", () => {
   for (const condition of CONDITIONS) {
     assertEquals(conditionFrom(conditionJson(condition)), { ok: true, value: condition });
   }
@@ -289,7 +289,7 @@ test("conditionFrom reads the output of conditionJson, and reports what is wrong
   }
 });
 
-test("actionFrom and cooldownFrom have defaults and bounds", () => {
+test("actionFrom and cooldownFrom use defaults, and reject values out of bounds", () => {
   assertEquals(actionFrom(undefined), { ok: true, value: { kind: "websocket" } });
   assertEquals(actionFrom({ type: "webhook", url: "https://example.org/x" }), {
     ok: true,

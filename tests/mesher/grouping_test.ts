@@ -17,7 +17,7 @@ function eventOf(input: unknown): MesherEvent {
   return valid.event;
 }
 
-test("groupingOf groups equal errors, and separates different ones", () => {
+test("groupingOf groups errors that have the same cause, and separates others", () => {
   assert(PAIRS.length >= 60, `${PAIRS.length} pairs`);
   const wrong = [...PAIRS, ...MORE_PAIRS].filter(({ a, b, isSame }) =>
     (groupingOf(eventOf(a)).fingerprint === groupingOf(eventOf(b)).fingerprint) !== isSame

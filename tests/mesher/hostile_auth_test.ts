@@ -46,7 +46,7 @@ function login(client: Client, email: string, password: string): Promise<Got> {
   return client.as({}).post("/api/v1/login", { email, password });
 }
 
-test("Session cookies are HttpOnly and SameSite, and Secure only if configured", async () => {
+test("Session cookies are HttpOnly and SameSite, and are Secure if the server is configured so", async () => {
   for (const secureCookies of [false, true]) {
     await onStage(async ({ user, first }) => {
       const got = await login(user, first.email, first.password);
@@ -95,7 +95,7 @@ test("Session cookies have the __Host- prefix behind a proxy that reports https"
   });
 });
 
-test("A cookie is rejected for requests from another site, another port or without an origin", async () => {
+test("A session cookie is rejected in requests from pages of another site or port", async () => {
   await onStage(async ({ user, app }) => {
     const { host, hostname } = new URL(app.url);
     const change = async (headers: Record<string, string>): Promise<number> =>
@@ -135,7 +135,7 @@ test("A cookie is rejected for requests from another site, another port or witho
   });
 });
 
-test("A stream opens only for pages of the server itself, on either port", async () => {
+test("A stream opens only for pages of the server itself", async () => {
   await onStage(async ({ user, app }) => {
     const { http, ws } = app.mesher.ports;
     const opens = (port: number, origin: string): Promise<boolean> =>
@@ -167,7 +167,7 @@ test("Login does not reveal whether a user exists", async () => {
   });
 });
 
-test("Login is blocked after ten failed passwords from one client, in any spelling of its address", async () => {
+test("Login is blocked after ten failed passwords from one client, however its address is written", async () => {
   await onStage(async ({ user, first }) => {
     const spellings = [first.email, first.email.toUpperCase(), ` ${first.email} `];
     const statuses: number[] = [];
@@ -186,7 +186,7 @@ test("Login is blocked after ten failed passwords from one client, in any spelli
   });
 });
 
-test("Failed logins of one client block neither other clients nor a browser that has logged in before", async () => {
+test("Failed logins of one client do not block other clients", async () => {
   const proxies = rangesFrom(["127.0.0.1"]) as AddressRange[];
   await onStage(async ({ user, first, app }) => {
     const right = { email: first.email, password: first.password };
@@ -242,7 +242,7 @@ test("Attempts keeps a blocked client while many other clients are checked", () 
   assertEquals(few.try({ email: "a", client: "1" }, 2 * ATTEMPTS.windowMs), 0);
 });
 
-test("Attempts counts only failures of a client, across accounts, and a success does not reset them", () => {
+test("Attempts counts the failures of a client at all accounts, and a success does not reset the count", () => {
   const attempts = new Attempts();
   const at = (email: string, client = "mallory") => ({ email, client });
   const fails = (count: number, name: string): void => {
@@ -270,7 +270,7 @@ test("Attempts counts only failures of a client, across accounts, and a success 
   assertEquals(attempts.try(at("own"), 2 * CLIENT_FAILURES.windowMs), 0);
 });
 
-test("Login blocks a client after fifty failures at different accounts, and no other client", async () => {
+test("Login blocks a client after fifty failures at different accounts, and does not block others", async () => {
   const proxies = rangesFrom(["127.0.0.1"]) as AddressRange[];
   await onStage(async ({ user, first, lines }) => {
     let made = 0;
@@ -304,7 +304,7 @@ test("Login blocks a client after fifty failures at different accounts, and no o
   }, { proxies });
 });
 
-test("Failed logins are counted by the connection's address if the forwarding header is not trusted", async () => {
+test("Failed logins are counted by the address of the connection if no proxy is trusted", async () => {
   await onStage(async ({ user, app }) => {
     const { attempts } = app.mesher;
     for (let i = 1; i < CLIENT_FAILURES.limit; i++) {
@@ -319,7 +319,7 @@ test("Failed logins are counted by the connection's address if the forwarding he
   });
 });
 
-test("clientOf trusts only what trusted proxies append, and counts an IPv6 network as one client", () => {
+test("clientOf returns the address that the last trusted proxy received the request from", () => {
   const ours = rangesFrom(["10.0.0.0/8", "2001:db8:1::/48"]) as AddressRange[];
   const grid: [remote: string, forwarded: string | null, client: string][] = [
     ["203.0.113.9", null, "203.0.113.9"],
@@ -357,7 +357,7 @@ test("clientOf trusts only what trusted proxies append, and counts an IPv6 netwo
   }
 });
 
-test("A manager can look up twenty addresses by adding members, and can still add known users", async () => {
+test("A manager can look up twenty addresses of users by adding members", async () => {
   await onStage(async (stage) => {
     const { user, app } = stage;
     const at = "/api/v1/orgs/default";
@@ -390,7 +390,7 @@ test("A manager can look up twenty addresses by adding members, and can still ad
   });
 });
 
-test("Semaphore limits running and waiting tasks and rejects the others, even when tasks fail", async () => {
+test("Semaphore limits the running and the waiting tasks, and rejects the others", async () => {
   const semaphore = new Semaphore(2, 3);
   let [working, most] = [0, 0];
   const ends: (() => void)[] = [];
@@ -412,7 +412,7 @@ test("Semaphore limits running and waiting tasks and rejects the others, even wh
   await semaphore.take(() => Promise.resolve());
 });
 
-test("Login answers 503 to the requests above the limit of concurrent hashes, and to no later ones", async () => {
+test("Login answers 503 to requests above the limit of concurrent password hashes", async () => {
   await onStage(async ({ user, first }) => {
     // With these parameters, a hash takes less than a tenth of the usual time, which is still
     // longer than a request.
@@ -429,7 +429,7 @@ test("Login answers 503 to the requests above the limit of concurrent hashes, an
   }, { passwordCost: { ...PASSWORD_COST, N: 8_192, p: 1 } });
 });
 
-test("Sessions end at logout, at expiry and when the password changes; tokens end only at expiry", async () => {
+test("Sessions end at logout, at expiry and when the password changes", async () => {
   let ahead = 0;
   const now = (): number => Date.now() + ahead;
   const storage = await openStorage({ sqlitePath: ":memory:", now });
@@ -466,7 +466,7 @@ test("Sessions end at logout, at expiry and when the password changes; tokens en
   }
 });
 
-test("Secrets are returned once and stored as hashes, except keys, which the list of keys shows again", async () => {
+test("Secrets appear in no log, and in no response except the list of a project's keys", async () => {
   await onStage(async (stage) => {
     const { user, first, app, lines } = stage;
     const token = (await user.post("/api/v1/tokens", { label: "t" })).json.token;
@@ -532,7 +532,7 @@ test("A revoked key is rejected at once on its node, and on other nodes after th
   }
 });
 
-test("Streams end soon after their session, membership or project ends, and other streams continue", async () => {
+test("A stream ends soon after its session, membership or project ends", async () => {
   await onStage(async (stage) => {
     const { user, first, app } = stage;
     const { storage } = app.mesher;
@@ -571,7 +571,7 @@ test("Streams end soon after their session, membership or project ends, and othe
   });
 });
 
-test("A stream's socket is closed when its session has ended", async () => {
+test("The WebSocket of a stream is closed when its session has ended", async () => {
   await onStage(async ({ user, app }) => {
     const socket = new WebSocket(
       `${app.url.replace("http", "ws")}/stream/projects/default`,
@@ -699,7 +699,7 @@ test("A socket is closed and accepts no more events when its key is revoked", as
   });
 });
 
-test("A slug shared by two organisations is rejected as ambiguous, and an id is accepted", async () => {
+test("A slug that two of the user's organisations share is rejected as ambiguous", async () => {
   await onStage(async (stage) => {
     const mine = await ownOrganisation(stage);
     const theirs = await otherOrganisation(stage);
@@ -774,7 +774,7 @@ test("Users are created only with a valid address and a long enough password", a
   });
 });
 
-test("A slug equal to another organisation's id is rejected, and ids are looked up as ids", async () => {
+test("A slug that is equal to another organisation's id is rejected", async () => {
   await onStage(async (stage) => {
     const mine = await ownOrganisation(stage);
     const theirs = await otherOrganisation(stage);
@@ -796,7 +796,7 @@ test("A slug equal to another organisation's id is rejected, and ids are looked 
   });
 });
 
-test("A user has at most fifty sessions; tokens are not counted", async () => {
+test("A user has at most fifty sessions, not counting tokens", async () => {
   await onStage(async ({ user, first, app }) => {
     const { storage } = app.mesher;
     const userId = (await user.get("/api/v1/me")).json.user.id;
@@ -841,7 +841,7 @@ test("The numbers of tokens, alert rules, keys and organisations are limited", a
   mustFit("projects of one organization", QUOTAS["projects of one organization"] - 1);
 });
 
-test("Metrics and the cluster require an operator, and the last operator cannot be removed", async () => {
+test("Metrics and the cluster routes require an operator", async () => {
   await onStage(async (stage) => {
     const { user, first } = stage;
     const eva = await joined(stage, "owner");
@@ -871,7 +871,7 @@ test("Metrics and the cluster require an operator, and the last operator cannot 
   });
 });
 
-test("The cluster page and its actions require an operator, and reject requests from other sites", async () => {
+test("The cluster page and its actions require an operator", async () => {
   await onStage(async (stage) => {
     const { user } = stage;
     const eva = await joined(stage, "owner");
@@ -895,7 +895,7 @@ test("The cluster page and its actions require an operator, and reject requests 
   });
 });
 
-test("Tokens are revoked with a new password if requested", async () => {
+test("Tokens are revoked with a password change if the request asks for it", async () => {
   await onStage(async ({ user, first, app }) => {
     const tokenOf = async (client: Client): Promise<Client> => {
       const { token } = (await client.post("/api/v1/tokens", { label: "t" })).json;

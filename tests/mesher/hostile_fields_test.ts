@@ -17,7 +17,7 @@ import {
 test("Body fields accept any value, or reject it with a documented status", () =>
   onStage((stage) => tryBodies(stage)));
 
-test("Bodies with duplicate, missing or ten thousand unknown keys are read correctly", async () => {
+test("Bodies with duplicate keys or thousands of unknown keys are read correctly", async () => {
   await onStage(async (stage) => {
     const own = await ownOrganisation(stage);
     const project = `/api/v1/projects/${own.ids["project_id"]}`;
@@ -74,7 +74,7 @@ test("Searches treat wildcards, quotes and backslashes as ordinary characters", 
   });
 });
 
-test("Operations without a body ignore any body", async () => {
+test("Operations without a body ignore the body of a request", async () => {
   await onStage(async (stage) => {
     const own = await ownOrganisation(stage);
     for (const operation of await operationsOf(stage.app.url)) {
@@ -96,7 +96,7 @@ test("Operations without a body ignore any body", async () => {
   });
 });
 
-test("Malformed requests are answered or closed without effect on other requests", async () => {
+test("Malformed requests have no effect on other requests", async () => {
   await onStage(async (stage) => {
     const own = await ownOrganisation(stage);
     const { url } = stage.app;

@@ -104,7 +104,7 @@ test("Data from a client is never logged", async () => {
   });
 });
 
-test("A database failure is hidden from the client, and logged in one line", async () => {
+test("A database failure is logged in one line, and not shown to the client", async () => {
   const real = await openStorage({ sqlitePath: ":memory:" });
   const storage: Storage = {
     ...real,
@@ -158,7 +158,7 @@ test("Data from a client never appears in a response header", async () => {
   });
 });
 
-test("Metrics remain valid for a scraper, whatever the names in them", async () => {
+test("Metrics remain valid for a scraper, whatever names clients choose", async () => {
   await onStage(async (stage) => {
     const { user, sender } = stage;
     const name = 'a"} 1\nmesher_forged_total 99\n# TYPE x{y="z\\';

@@ -22,7 +22,7 @@ import {
 
 const name = ({ method, path }: Operation): string => `${method} ${path}`;
 
-test("Private operations answer 401 without a credential, with an invalid one and with one of another kind", async () => {
+test("Private operations answer 401 without a valid credential of the right kind", async () => {
   await onStage(async (stage) => {
     const { first, user, app } = stage;
     const { ids } = await ownOrganisation(stage);
@@ -191,7 +191,7 @@ test("A request with another organisation's id runs the same queries as one with
   );
 });
 
-test("Operations answer 405 to every other method, and list the allowed ones", async () => {
+test("Operations answer 405 to every other method, and list the allowed methods", async () => {
   await onStage(async (stage) => {
     const { ids, user, sender } = await ownOrganisation(stage);
     const operations = await operationsOf(stage.app.url);
@@ -239,7 +239,7 @@ test("HEAD returns the same headers as GET, without the body", async () => {
   });
 });
 
-test("Operations with a JSON body answer 415 for other types, 413 if it is too large, and 400 for invalid JSON", async () => {
+test("Operations with a JSON body answer 415, 413 or 400 for bodies that they cannot read", async () => {
   await onStage(async (stage) => {
     const { ids, user } = await ownOrganisation(stage);
     const types = [
@@ -299,7 +299,7 @@ test("Operations with a JSON body answer 415 for other types, 413 if it is too l
   });
 });
 
-test("Unusually encoded paths reach no other route", async () => {
+test("Unusual encodings of a path reach no other route", async () => {
   await onStage(async (stage) => {
     const { ids, user, sender } = await ownOrganisation(stage);
     const strange = [

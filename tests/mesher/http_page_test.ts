@@ -18,7 +18,7 @@ function look(
   return files.answer(new Request(`http://localhost${path}`, { method, headers }), path);
 }
 
-test("PageFiles serves the files in its folder, and nothing outside it, for any path", async () => {
+test("PageFiles serves only files of its folder, whatever the path", async () => {
   const around = mkdtempSync(join(tmpdir(), "page-"));
   try {
     const folder = join(around, "page");
@@ -77,7 +77,7 @@ test("PageFiles serves the files in its folder, and nothing outside it, for any 
   }
 });
 
-test("PageFiles answers 304 to a client that has the current version, and the file to others", async () => {
+test("PageFiles answers 304 to a client that has the current version of a file", async () => {
   const folder = mkdtempSync(join(tmpdir(), "page-"));
   try {
     writeFileSync(join(folder, "index.html"), "the page");
@@ -142,7 +142,7 @@ test("PageFiles answers 304 to a client that has the current version, and the fi
   }
 });
 
-test("A node answers 304 without a body to a client that has the page", async () => {
+test("A node answers 304 without a body to a client that has the current page", async () => {
   await onStage(async ({ app }) => {
     const names = ["/", "/main.js", "/css/base.css", "/favicon.svg"];
     for (const path of names) {

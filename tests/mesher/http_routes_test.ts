@@ -32,7 +32,7 @@ async function ok(client: Client, method: "get" | "post", path: string, body?: u
   return got.json;
 }
 
-test("Ingest stores single events, bulk requests and Sentry envelopes, and searches find all of them", async () => {
+test("Ingest stores single events, bulk requests and Sentry envelopes", async () => {
   await onStage(async (stage) => {
     const { sender, user } = stage;
     const { id } = await stored(stage, { message: "one", tags: { color: "red" } });
@@ -107,7 +107,7 @@ test("Ingest answers 429 with Retry-After over a project's limit until the minut
   }, { ratePerMinute: 5 });
 });
 
-test("Issues are listed, filtered, paged, changed, assigned and deleted", async () => {
+test("Issues can be listed, filtered, changed, assigned and deleted", async () => {
   await onStage(async (stage) => {
     const { user } = stage;
     for (const [i, message] of ["alpha", "beta", "gamma"].entries()) {
@@ -165,7 +165,7 @@ test("Issues are listed, filtered, paged, changed, assigned and deleted", async 
   });
 });
 
-test("Events are found by words and tags, and are shown with the previous and next event", async () => {
+test("Events are found by words and tags, and shown with the previous and next event", async () => {
   await onStage(async (stage) => {
     const { user } = stage;
     const exception = {
@@ -224,7 +224,7 @@ test("Dashboards count the received events", async () => {
   });
 });
 
-test("Alert rules fire for new issues, and their alerts are acknowledged and resolved", async () => {
+test("Alert rules fire for new issues, and their alerts can be acknowledged and resolved", async () => {
   await onStage(async (stage) => {
     const { user } = stage;
     const base = "/api/v1/projects/default";
@@ -280,7 +280,7 @@ test("Alert rules fire for new issues, and their alerts are acknowledged and res
   });
 });
 
-test("Projects, settings and keys can be changed, and a revoked key is rejected", async () => {
+test("Projects, settings and keys can be changed", async () => {
   await onStage(async ({ user }) => {
     const made = await user.post("/api/v1/orgs/default/projects", { name: "Second Shop!" });
     assertEquals([made.status, made.json.slug], [201, "second-shop"]);
@@ -315,7 +315,7 @@ test("Projects, settings and keys can be changed, and a revoked key is rejected"
   });
 });
 
-test("Organisations: members join, change roles and leave, and the last owner cannot leave", async () => {
+test("Members of an organisation can join, change roles and leave", async () => {
   await onStage(async ({ user, app }) => {
     const base = "/api/v1/orgs/default";
     const person = { email: "eva@example.org", password: "a long enough one", display_name: "Eva" };
@@ -354,7 +354,7 @@ test("Organisations: members join, change roles and leave, and the last owner ca
   });
 });
 
-test("Accounts: login, tokens, password change and logout work", async () => {
+test("Accounts can log in, create tokens, change the password and log out", async () => {
   await onStage(async ({ user, app, first }) => {
     const anonymous = user.as({});
     const wrong = await anonymous.post("/api/v1/login", { email: first.email, password: "wrong" });
@@ -397,7 +397,7 @@ test("Accounts: login, tokens, password change and logout work", async () => {
   });
 });
 
-test("A cookie is rejected for requests from another site", async () => {
+test("A session cookie is rejected in requests from another site", async () => {
   await onStage(async ({ user }) => {
     const evil = user.as({ ...user.headers, origin: "https://evil.example" });
     const got = await evil.post("/api/v1/projects/default/api-keys", { label: "mine" });

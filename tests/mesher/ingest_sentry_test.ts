@@ -79,7 +79,7 @@ test("An envelope without a key in its header is accepted with the DSN in its fi
   });
 });
 
-test("An item that is too large or malformed is dropped without the others", async () => {
+test("An item that is too large or malformed is dropped, and the others are stored", async () => {
   await onStage(async (stage) => {
     const { sender, user, app } = stage;
     const large = `{}\n{"type":"attachment","length":6000000}\n${"x".repeat(6_000_000)}\n`;
@@ -97,7 +97,7 @@ test("An item that is too large or malformed is dropped without the others", asy
   });
 });
 
-test("The store route accepts base64 of deflated JSON, and an empty event", async () => {
+test("The store route accepts deflated JSON in base64, and an empty event", async () => {
   await onStage(async (stage) => {
     const { sender, app } = stage;
     const packed = Buffer.from(deflateSync('{"message":"packed"}')).toString("base64");
@@ -112,7 +112,7 @@ test("The store route accepts base64 of deflated JSON, and an empty event", asyn
   });
 });
 
-test("Routes for data that is not stored answer with a reason, and count it by type", async () => {
+test("Routes for data that Mesher does not store answer with a reason, and count the data by type", async () => {
   await onStage(async ({ sender, app, user }) => {
     const stranger = new Client(app.url);
     const cases = [
@@ -137,7 +137,7 @@ test("Routes for data that is not stored answer with a reason, and count it by t
   });
 });
 
-test("Ids of 18 digits are stored exactly, and so are other fields of a user", async () => {
+test("Ids of 18 digits are stored without rounding", async () => {
   await onStage(async ({ sender, user }) => {
     const body = `{"message": "m", "user": {"id": 123456789012345678, "plan": "gold"},
       "extra": {"order": -9007199254740993, "near": 1.5e300, "text": "[1234567890123456789"}}`;
@@ -198,7 +198,7 @@ test("Browser reports and user feedback are stored as events", async () => {
   });
 });
 
-test("Secrets are removed from stored events, also by a project's own rules", async () => {
+test("Secrets are removed from stored events, including those that a project's own rules name", async () => {
   await onStage(async ({ sender, user }) => {
     const settings = { scrub: { fields: ["member_number"], safe: ["csrf_token"] } };
     assertEquals((await user.post("/api/v1/projects/default/settings", settings)).status, 200);

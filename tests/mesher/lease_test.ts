@@ -29,7 +29,7 @@ else {
     }
   };
 
-  test("PostgresLease has one holder at a time and increasing tokens, and rejects writes with old tokens", async () => {
+  test("PostgresLease has one holder at a time, and rejects writes with an earlier token", async () => {
     await withDatabase(async (url) => {
       const [a, b] = [new PostgresLease(url, TTL_MS), new PostgresLease(url, TTL_MS)];
       const sql = postgres(url, { max: 1, onnotice: () => {} });
@@ -69,7 +69,7 @@ else {
   const runs = (node: NodeProcess): boolean => node.count("runs") > node.count("rests");
 
   for (const [one, other] of PAIRS) {
-    test(`a PostgreSQL lease (${one}, ${other}) is taken over when its holder is killed, and writes of a suspended holder are rejected`, async () => {
+    test(`a PostgreSQL lease (${one}, ${other}) rejects the writes of a holder that was suspended`, async () => {
       await withDatabase(async (url) => {
         await cluster.run(url, "CREATE TABLE written (token bigint NOT NULL)");
         await withNodes(async (start) => {

@@ -7,7 +7,7 @@ function loss(node: string, life: number | null, at: number, most: number | null
   return { node, life, at, reason: "closed", most };
 }
 
-test("Losses keeps the most recent losses, and removes a node that turns out to be alive", () => {
+test("Losses keeps the most recent losses, and removes a node that is alive", () => {
   const losses = new Losses();
   for (let i = 0; i < LOSSES_MAX + 5; i++) losses.add(loss(`n${i}`, i, i, 16));
   assertEquals(losses.list.length, LOSSES_MAX);
@@ -19,7 +19,7 @@ test("Losses keeps the most recent losses, and removes a node that turns out to 
   assertEquals(losses.list.at(-1)!.node, "n23");
 });
 
-test("mergeLosses merges the reports of one loss: the earliest time, and the largest count", () => {
+test("mergeLosses keeps the earliest time and the largest count of one loss", () => {
   const seen = [
     [loss("a", 1, 100, 16), loss("b", 5, 900_000, 0)],
     [loss("a", 1, 90, 128), loss("a", 2, 5_000, 32)],
@@ -33,7 +33,7 @@ test("mergeLosses merges the reports of one loss: the earliest time, and the lar
   assertEquals(mergeLosses([]), []);
 });
 
-test("mergeLosses combines the reports of nodes that know of a loss with those of nodes that do not", () => {
+test("mergeLosses adds the count of a loss to a report without a count", () => {
   const known = loss("a", 1, 1_000, 64);
   assertEquals(mergeLosses([[loss("a", null, 900, null)], [known]]), [{ ...known, at: 900 }]);
   assertEquals(mergeLosses([[known], [loss("a", null, 900_000, null)]]), [
@@ -45,7 +45,7 @@ test("mergeLosses combines the reports of nodes that know of a loss with those o
   ]);
 });
 
-test("mergeLosses returns no more losses than one node keeps", () => {
+test("mergeLosses returns as many losses as one node keeps", () => {
   const many = Array.from({ length: 3 * LOSSES_MAX }, (_, i) => loss(`n${i}`, i, i, 1));
   const all = mergeLosses([many]);
   assertEquals([all.length, all[0]!.node], [LOSSES_MAX, `n${3 * LOSSES_MAX - 1}`]);

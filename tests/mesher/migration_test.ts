@@ -126,7 +126,7 @@ else {
     };
   };
 
-  test("admin migrate copies a SQLite file to an empty PostgreSQL database, and rejects one with data", () =>
+  test("admin migrate copies a SQLite file to a PostgreSQL database that is empty", () =>
     inPlaces(async (folder, url) => {
       const file = join(folder, "mesher.db");
       const sqlite = await openSqlite({ path: file });
@@ -153,7 +153,7 @@ else {
       await assertRejects(() => admin(file, "migrate", file), Error, "set DATABASE_URL");
     }));
 
-  test("admin backup copies a PostgreSQL database into a file, and admin restore restores it", () =>
+  test("admin backup copies a PostgreSQL database to a file, and admin restore restores it", () =>
     inPlaces(async (folder, url) => {
       const copy = join(folder, "copy");
       let storage = await openPostgres({ url });

@@ -23,7 +23,7 @@ function opens(url: string): Promise<boolean> {
   });
 }
 
-test("Mesher has one port for the page, the API and streams", () =>
+test("Mesher serves the page, the API and streams on one port", () =>
   onStage(async ({ app, first, user }) => {
     assertEquals(app.mesher.ports.ws, app.mesher.ports.http);
     assertEquals((await new Client(app.url).get("/")).status, 200);
@@ -32,7 +32,7 @@ test("Mesher has one port for the page, the API and streams", () =>
     assert(await opens(`${url}/ingest?sentry_key=${first.key}`));
   }, { wsPort: null }));
 
-test("MESHER_PUBLIC_URL with a path serves everything under it, whether or not a proxy removes it", () =>
+test("MESHER_PUBLIC_URL with a path serves all routes with and without the path", () =>
   onStage(async ({ app, first, user }) => {
     const anybody = new Client(app.url);
     const bare = await fetch(`${app.url}/mesher?a=b`, { redirect: "manual" });
@@ -61,7 +61,7 @@ test("MESHER_PUBLIC_URL with a path serves everything under it, whether or not a
     assertEquals(changed.status, 200);
   }, { publicUrl: "https://errors.example/mesher", wsPort: null }));
 
-test("The cluster's totals include nodes that have ended", async () => {
+test("The totals of the cluster include nodes that have ended", async () => {
   const folder = mkdtempSync(join(tmpdir(), "mesher-totals-"));
   const path = join(folder, "mesher.db");
   try {

@@ -8,7 +8,7 @@ import { Keys } from "../../mesher/pipeline/keys.ts";
 import type { Project } from "../../mesher/storage/projects.ts";
 import { test, until } from "../kit/test.ts";
 
-test("Keys refreshes an entry before it expires, and uses the old one meanwhile", async () => {
+test("Keys refreshes an entry before it expires, and returns the old entry meanwhile", async () => {
   let now = 0;
   let project: Project | null = { id: "p" } as Project;
   const asked: (() => void)[] = [];
@@ -39,7 +39,7 @@ test("Keys refreshes an entry before it expires, and uses the old one meanwhile"
   assertEquals((await late)?.id, "q");
 });
 
-test("Keys ignores the result of a lookup that began before forget", async () => {
+test("Keys ignores the result of a lookup that began before the key was forgotten", async () => {
   let now = 0;
   let id = "old";
   const answers: (() => void)[] = [];

@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { EventQueue } from "../../mesher/pipeline/queue.ts";
 import { test } from "../kit/test.ts";
 
-test("EventQueue returns events in order, and is empty when all are settled", () => {
+test("EventQueue.take returns events in the order in which they were pushed", () => {
   const queue = new EventQueue<number>(10);
   assert(queue.push([1, 2, 3]));
   const loan = queue.take(2)!;
@@ -12,7 +12,7 @@ test("EventQueue returns events in order, and is empty when all are settled", ()
   assertEquals([queue.take(5)!.items, queue.take(5), queue.size], [[3], undefined, 1]);
 });
 
-test("EventQueue accepts all or none of a push when nearly full, and counts borrowed events", () => {
+test("EventQueue.push accepts all events or none, and counts events that are taken but not settled", () => {
   const queue = new EventQueue<number>(3);
   assert(queue.push([1, 2]));
   queue.take(1);
@@ -21,7 +21,7 @@ test("EventQueue accepts all or none of a push when nearly full, and counts borr
   assert(queue.push([3]));
 });
 
-test("EventQueue puts released events back in front, and ignores a second release", () => {
+test("EventQueue.release puts taken events back in front", () => {
   const queue = new EventQueue<number>(10);
   queue.push([1, 2, 3, 4]);
   const [first, second] = [queue.take(1)!, queue.take(1)!];
@@ -31,7 +31,7 @@ test("EventQueue puts released events back in front, and ignores a second releas
   assertEquals([queue.take(9)!.items, queue.size], [[2, 3, 4], 3]);
 });
 
-test("EventQueue takes all borrowed events back in order, and ignores late settlements", () => {
+test("EventQueue.releaseAll puts all taken events back in order", () => {
   const queue = new EventQueue<number>(10);
   queue.push([1, 2, 3]);
   const loans = [queue.take(1)!, queue.take(1)!];
@@ -40,7 +40,7 @@ test("EventQueue takes all borrowed events back in order, and ignores late settl
   assertEquals([queue.take(9)!.items, queue.size], [[1, 2, 3], 3]);
 });
 
-test("EventQueue keeps the order over many batches", () => {
+test("EventQueue keeps the order of events over many batches", () => {
   const queue = new EventQueue<number>(100_000);
   let [pushed, taken] = [0, 0];
   for (let i = 0; i < 3_000; i++) {

@@ -75,7 +75,7 @@ async function takeTwo(held: Held[], take: (count: number) => Promise<void>): Pr
   await until("both batches are being written", () => held.length === WRITES_MAX);
 }
 
-test("Writer starts a second batch only when it is full, starts no third, and buffers further events", () =>
+test("Writer starts a second write for a full batch, and buffers further events", () =>
   withHeldWrites(async ({ app }, held, take) => {
     const { counters, inbox } = app.mesher;
     await take(BATCH_EVENTS);
@@ -98,7 +98,7 @@ test("Writer starts a second batch only when it is full, starts no third, and bu
     assertEquals(app.mesher.outbox.size, 0);
   }));
 
-test("Writer writes a few waiting events as soon as it is idle", () =>
+test("Writer writes a few waiting events as soon as one of its writes ends", () =>
   withHeldWrites(async ({ app }, held, take) => {
     await takeTwo(held, take);
     await take(1);
@@ -115,7 +115,7 @@ test("Writer writes a few waiting events as soon as it is idle", () =>
     await until("the event is stored", () => app.mesher.counters.get("stored") === TWO_BATCHES + 1);
   }));
 
-test("Writer retries both batches after one pause when both fail, and logs it once", () =>
+test("Writer retries both batches after one pause if both writes fail", () =>
   withHeldWrites(async ({ app, lines }, held, take) => {
     const { counters } = app.mesher;
     await takeTwo(held, take);
@@ -155,7 +155,7 @@ test("Writer starts no write after it has exited, and its unfinished batch is st
     assertEquals(await app.mesher.storage.eventCount(projectId, 0), 3 * BATCH_EVENTS);
   }));
 
-test("Writer collects events for a while after a write began, so that batches are large", async () => {
+test("Writer collects events for a while after a write has begun, so that batches are large", async () => {
   const [rounds, everyMs] = [100, 5];
   await onSimStage(
     async ({ sim, nodes, take }) => {

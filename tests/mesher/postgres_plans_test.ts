@@ -86,7 +86,7 @@ else {
     ];
   };
 
-  test("PostgreSQL reads events by an index only, for searches, tags, storage and deletions", async () => {
+  test("PostgreSQL reads events only through an index", async () => {
     const { url, drop } = await cluster.newDatabase();
     const now = Date.now();
     const postgres = new Recording({ url, now: () => now });

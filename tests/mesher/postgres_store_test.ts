@@ -20,7 +20,7 @@ if (typeof cluster === "string") console.log(`postgres_store_test: skipped, ${cl
 else {
   const { default: postgres } = await import("postgres@3.4.9");
 
-  test("postgresStore rejects a write with an outdated version, so that a stale shard overwrites nothing", async () => {
+  test("postgresStore rejects a write with an outdated version", async () => {
     const { url, drop } = await cluster.newDatabase();
     const clients = [1, 2].map(() => postgres(url, { max: 2, onnotice: () => {} }));
     try {

@@ -56,7 +56,7 @@ test("scrubbed removes secrets from every part of an event", () => {
   assert(JSON.stringify(scrubbed(event, { ...SCRUB_DEFAULT, enabled: false })).includes(SECRET));
 });
 
-test("scrubbed removes values that look like secrets, under any name", () => {
+test("scrubbed removes values that look like secrets, whatever their names", () => {
   for (
     const secret of [
       "4111 1111 1111 1111",
@@ -79,7 +79,7 @@ test("scrubbed removes values that look like secrets, under any name", () => {
   assert(isCard("378282246310005") && !isCard("4111111111111112") && !isCard("1764496680000"));
 });
 
-test("scrubbed finds a secret in any notation and depth", () => {
+test("scrubbed removes a secret in any notation and at any depth", () => {
   for (
     const where of [
       `failed: password=${SECRET} host=x`,
@@ -121,7 +121,7 @@ test("scrubbed finds a secret in any notation and depth", () => {
   assert(!json.includes(SECRET), json);
 });
 
-test("scrubbed keeps descriptions of secrets, and keys of maps", () => {
+test("scrubbed keeps fields whose names only describe a secret", () => {
   const extra = {
     accessKeyLabel: "a",
     password_changed_at: "2026-01-31",
@@ -145,7 +145,7 @@ test("scrubbed keeps descriptions of secrets, and keys of maps", () => {
   assertEquals(text(url), url);
 });
 
-test("scrubbed keeps values that only resemble a secret", () => {
+test("scrubbed keeps values that resemble a secret", () => {
   for (
     const message of [
       "Unexpected token: }",

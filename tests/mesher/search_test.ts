@@ -11,7 +11,7 @@ const searchFrom = (text: string) => {
   return result.search;
 };
 
-test("searchFrom rejects invalid input, and reports its position", () => {
+test("searchFrom rejects invalid input with the position of the error", () => {
   const fault = (text: string) => {
     const result = readSearch(text);
     return result.ok ? null : [result.fault.position, result.fault.reason.split(",")[0]];
@@ -28,7 +28,7 @@ test("searchFrom rejects invalid input, and reports its position", () => {
   }
 });
 
-test("searchFrom reads names with values, quoted or unquoted, and treats other text as words", () => {
+test("searchFrom reads names with values, and treats other text as words", () => {
   assertEquals(
     searchFrom(
       'is:unresolved level:Error release:"1.2 beta" env:prod user.email:a@b.c "two words"',
@@ -56,14 +56,14 @@ test("searchFrom reads names with values, quoted or unquoted, and treats other t
   assertEquals(searchFrom("TypeError: x").words, "TypeError: x");
 });
 
-test("Search ignores accents in stored and searched words", () => {
+test("Search ignores accents in stored and in searched words", () => {
   assertEquals(folded("Größe Ñandú ŁÓDŹ œuvre"), "grosse nandu lodz oeuvre");
   assertEquals(queryWords("CAFÉ"), ["cafe"]);
   assertEquals(wordsOf("Café déjà-vu"), ["cafe", "deja", "vu"]);
   assertEquals(folded("नमस्ते"), "नमस्ते", "marks of other scripts are letters");
 });
 
-test("Issues and events are found by the query language, sorted, and regardless of accents", async () => {
+test("Issues and events are found by the query language, and sorted", async () => {
   await onStage(async ({ user, sender }) => {
     const events = [
       {

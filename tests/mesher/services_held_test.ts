@@ -12,12 +12,12 @@ import { isOwnHalf, test } from "../kit/test.ts";
 import { eventWith } from "./event.ts";
 import { NAMES, onSimStage, type SimStage } from "./sim_stage.ts";
 
-test("ceilingOf returns 0 for 0, and otherwise a power of two from 16 on", () => {
+test("ceilingOf rounds up to a power of two of at least 16, and returns 0 for 0", () => {
   const grid = [[0, 0], [1, 16], [16, 16], [17, 32], [100, 128], [128, 128], [22_000, 32_768]];
   for (const [held, ceiling] of grid) assertEquals(ceilingOf(held!), ceiling);
 });
 
-test("Held accepts events within its ceiling at once, and raises the ceiling once for all waiting events", async () => {
+test("Held accepts events within its ceiling at once, and raises the ceiling once for all others", async () => {
   let held = 0;
   const received: Holding[] = [];
   let observed = (): void => {};
@@ -39,7 +39,7 @@ test("Held accepts events within its ceiling at once, and raises the ceiling onc
   assert(!ceiling.fits(7));
 });
 
-test("Held lowers its ceiling after a tick with less demand, and never below the number of held events", async () => {
+test("Held lowers its ceiling after a tick with less demand", async () => {
   let held = 0;
   const received: number[] = [];
   const ceiling = new Held(1, () => held, ({ most }) => (received.push(most), Promise.resolve()));
@@ -66,7 +66,7 @@ function reported({ lines }: SimStage, by: string, lost: string): number | undef
   return line === undefined || /had not said/.test(line) ? undefined : Number(most ?? 0);
 }
 
-test("A peer reports at least as many lost events as a killed node held, whenever it is killed", async () => {
+test("A peer reports at least as many lost events as a killed node held", async () => {
   const missed: number[] = [];
   for (let seed = 1; seed <= SEEDS; seed++) {
     if (!isOwnHalf(seed)) continue;
@@ -127,7 +127,7 @@ test("A peer reports at least as many lost events as a killed node held, wheneve
   assert(missed.some((count) => count > 500) && missed.some((count) => count < 100), `${missed}`);
 });
 
-test("An idle node announces that it holds no events, so that no loss is reported when it ends", async () => {
+test("An idle node announces that it holds no events, so that its end is not reported as a loss", async () => {
   await onSimStage(async (stage) => {
     const { sim, nodes } = stage;
     await stage.take("a", ...Array.from({ length: 40 }, () => eventWith()));
@@ -165,7 +165,7 @@ test("A reported loss is shown on the cluster page until the node returns alive"
   });
 });
 
-test("Messages that a node dropped because a peer did not read are counted on the node's card", async () => {
+test("Messages that a node dropped for a peer that did not read are counted on the node's card", async () => {
   await onSimStage(async ({ sim, nodes }) => {
     const dropped = async (name: string): Promise<number | undefined> =>
       (await cards(nodes.get(name)!)).find((card) => card.node.startsWith(`${name}@`))?.dropped;
@@ -184,7 +184,7 @@ test("Messages that a node dropped because a peer did not read are counted on th
   });
 });
 
-test("A peer that does not respond delays the first events, but no later ones", async () => {
+test("A peer that does not respond delays the first events, but no later events", async () => {
   await onSimStage(async (stage) => {
     const { sim } = stage;
     const take = async (count: number): Promise<number> => {

@@ -54,7 +54,7 @@ test("The rate limit is shared by three nodes, whichever node receives the event
   });
 });
 
-test("The rate limit returns when the next event is allowed, and any node accepts it then", async () => {
+test("The rate limit returns when the next event is allowed", async () => {
   await onLimit(async ({ sim }, take) => {
     await take("a", 60);
     await sim.run(20_000);
@@ -74,7 +74,7 @@ test("The rate limit returns when the next event is allowed, and any node accept
   });
 });
 
-test("The rate limit is renewed: a steady sender gets its share of each window, an idle one all of it", async () => {
+test("The rate limit gives a steady sender its share of each window, and an idle one all of it", async () => {
   await onLimit(async ({ sim }, take) => {
     const passed: { at: number; granted: number }[] = [];
     const end = sim.now + 10 * WINDOW_MS;
@@ -97,7 +97,7 @@ test("The rate limit is renewed: a steady sender gets its share of each window, 
   });
 });
 
-test("The rate limit restarts on another node when the counting node is lost, and is still shared", async () => {
+test("The rate limit is counted on another node when the counting node is lost", async () => {
   await onLimit(async ({ sim, party }, take) => {
     const full = NAMES.map((name) => sim.node(name)!.name);
     const owner = ownerOf(party.project.id, full).split("@")[0]!;

@@ -14,7 +14,7 @@ test("ownerOf does not depend on the order of the nodes", () => {
   }
 });
 
-test("ownerOf assigns a share to every node", () => {
+test("ownerOf assigns a share of the projects to every node", () => {
   for (const node of NODES) {
     const part = projects.filter((project) => ownerOf(project, NODES) === node).length;
     assert(part > 60 && part < 140, `${node} has ${part}`);
@@ -29,7 +29,7 @@ test("ownerOf moves only the projects of a lost node", () => {
   }
 });
 
-test("Rates keeps no memory of answered requests while a project is busy without a break", async () => {
+test("Rates keeps no state of answered requests while a project is always busy", async () => {
   await using node = await startCheaply({ logLevel: "silent" });
   // Without a limiter on the node, all events are allowed.
   const rates = new Rates(node, Date.now);

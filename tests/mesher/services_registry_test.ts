@@ -4,7 +4,7 @@ import { REGISTRY, registry, registryCalls } from "../../mesher/services/registr
 import { test, until } from "../kit/test.ts";
 import { onStage } from "./end_to_end_kit.ts";
 
-test("The registry counts accepted events, and the count survives a crash of the counter", async () => {
+test("The registry's count of accepted events survives a crash of the counter", async () => {
   await onStage(async ({ app, sender, user }) => {
     const { mesher } = app;
     const calls = () => registryCalls(mesher);

@@ -48,7 +48,7 @@ test("Rounds run on one of three nodes, each at its own interval", async () => {
   });
 });
 
-test("Rounds move to another node when theirs is lost in any way, and never run on two nodes", async () => {
+test("Rounds move to another node when their node is lost, and never run on two nodes", async () => {
   const ends = ["crash", "kill", "stop"] as const;
   for (let seed = 1; seed <= 6; seed++) {
     if (!isOwnHalf(seed)) continue;
@@ -76,7 +76,7 @@ test("Rounds move to another node when theirs is lost in any way, and never run 
   }
 });
 
-test("Rounds: a threshold alert fires once per cooldown even if its node is lost", async () => {
+test("Rounds fire a threshold alert once per cooldown although their node is lost", async () => {
   await onStage(async (stage) => {
     const { sim, storage, party, alerts, holder } = stage;
     await rule(stage, { kind: "threshold", count: 5, windowMinutes: 5 }, 10);
@@ -143,7 +143,7 @@ test("Alerts for new and regressed issues fire once per cooldown on any node", a
   });
 });
 
-test("Rounds: an archived issue with a spike is reopened once, with an alert", async () => {
+test("Rounds reopen an archived issue with a spike once, and fire an alert", async () => {
   await onStage(async (stage) => {
     const { sim, storage, party, alerts } = stage;
     await rule(stage, { kind: "spike" }, 60);
@@ -172,7 +172,7 @@ test("Rounds: an archived issue with a spike is reopened once, with an alert", a
   });
 });
 
-test("Rounds: retention deletes events that are older than the project's limit, and expired sessions", async () => {
+test("Rounds delete events that are older than the project's limit, and expired sessions", async () => {
   await onStage(async ({ sim, storage, party }) => {
     const { orgId, project, owner } = party;
     await storage.updateProject(orgId, project.id, { retentionDays: 1 });

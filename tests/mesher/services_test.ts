@@ -67,7 +67,7 @@ async function treeOf({ mesher }: App): Promise<Map<string, string>> {
   return found;
 }
 
-test("Services: any service can be killed under load, and each accepted event is counted exactly once", async () => {
+test("Each accepted event is counted exactly once although services are killed under load", async () => {
   await onStage(async ({ app, sender, first, lines }) => {
     const { node, counters, inbox, outbox, storage } = app.mesher;
     const accepted: string[] = [];
@@ -110,7 +110,7 @@ test("Services: any service can be killed under load, and each accepted event is
   }, { ratePerMinute: 1_000_000_000 });
 });
 
-test("Writer writes 50 events at once, and fewer events together after 250 ms", async () => {
+test("Writer writes 50 events at once, and fewer events after 250 ms", async () => {
   const sizes: number[] = [];
   const storage = await storageThat((batch, real) => {
     sizes.push(batch.length);
@@ -132,7 +132,7 @@ test("Writer writes 50 events at once, and fewer events together after 250 ms", 
   );
 });
 
-test("Writer that is killed during a write is replaced by one that writes the same batch", async () => {
+test("Writer that is killed during a write is replaced by a writer that writes the same batch", async () => {
   let writes = 0;
   const storage = await storageThat((batch, real) =>
     // The first write never ends.
@@ -152,7 +152,7 @@ test("Writer that is killed during a write is replaced by one that writes the sa
   );
 });
 
-test("Writer keeps events while the database is down, and stores each once when it is back", async () => {
+test("Writer keeps events while the database is down, and stores each event once when it is up", async () => {
   let isAway = true;
   const storage = await storageThat((batch, real) => {
     if (isAway) return Promise.reject(new StorageError("away", true));
@@ -197,7 +197,7 @@ test("Writer stores the other events when the database permanently rejects one",
   );
 });
 
-test("Ingest answers 503 while the buffer is full, and accepts events again afterwards", async () => {
+test("Ingest answers 503 while the buffer is full", async () => {
   let isAway = true;
   const storage = await storageThat((batch, real) =>
     isAway ? Promise.reject(new StorageError("away", true)) : real.writeEvents(batch)
@@ -236,7 +236,7 @@ test("Ingest answers 503 while the buffer is full, and accepts events again afte
   );
 });
 
-test("Live: watchers receive the events that match their filter, issues and alerts", async () => {
+test("Live sends each client the events that match its filter, and issues and alerts", async () => {
   await onStage(async ({ app, sender, user, first }) => {
     const all = await watch(app.url, first);
     const some = await watch(app.url, first);
@@ -282,7 +282,7 @@ test("Live: watchers receive the events that match their filter, issues and aler
   });
 });
 
-test("WebSocket ingest accepts events with a key, and answers each one", async () => {
+test("WebSocket ingest accepts events with a key, and answers each event", async () => {
   await onStage(async ({ app, first }) => {
     const socket = new WebSocket(
       `ws://127.0.0.1:${app.mesher.ports.ws}/ingest`,
@@ -305,7 +305,7 @@ test("WebSocket ingest accepts events with a key, and answers each one", async (
   });
 });
 
-test("WebSocket ingest counts rejections by the same reasons as HTTP", async () => {
+test("WebSocket ingest counts rejections with the same reasons as HTTP ingest", async () => {
   await onStage(async ({ app, first }) => {
     const { counters, ports } = app.mesher;
     const socket = new WebSocket(
@@ -331,7 +331,7 @@ test("WebSocket ingest counts rejections by the same reasons as HTTP", async () 
   }, { ratePerMinute: 1 });
 });
 
-test("Sockets are rejected without a credential, for another organisation, and on other paths", async () => {
+test("A WebSocket is rejected without a credential for its organisation", async () => {
   await onStage(async ({ app, first, user }) => {
     const opens = (path: string, headers: Record<string, string>): Promise<boolean> =>
       new Promise((resolve) => {

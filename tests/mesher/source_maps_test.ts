@@ -146,7 +146,7 @@ const ORIGINAL = [
 ];
 
 test(
-  "sentry-cli uploads source maps, and frames get their original source by debug id or by release",
+  "Frames get their original source from source maps that sentry-cli uploads",
   {
     ignore: whyNot !== undefined,
   },
@@ -203,7 +203,7 @@ test(
   },
 );
 
-test("getEvent returns the browser and system from the User-Agent, unless the client sent them", {
+test("getEvent returns the browser and system from the User-Agent unless the event names them", {
   ignore: noAgents !== undefined,
 }, async () => {
   await onStage(async (stage) => {
@@ -218,7 +218,7 @@ test("getEvent returns the browser and system from the User-Agent, unless the cl
   });
 });
 
-test("readBundle rejects decompression bombs and malformed bundles, and treats names as data", {
+test("readBundle rejects decompression bombs and malformed bundles", {
   ignore: noZip !== undefined,
 }, async () => {
   const { zipSync } = await import("fflate@0.8.3");

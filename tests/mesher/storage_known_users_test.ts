@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { KnownUsers, USERS_MAX, USERS_MS_MAX } from "../../mesher/storage/known_users.ts";
 import { test } from "../kit/test.ts";
 
-test("KnownUsers knows a user of an issue by the fingerprint of its event, for an hour", () => {
+test("KnownUsers.has is true for a user of an issue for an hour", () => {
   const users = new KnownUsers();
   const [one, two] = [{ fingerprint: "one" }, { fingerprint: "two" }];
   assert(!users.has(one, "issue", "anna", USERS_MS_MAX * 2));
@@ -20,7 +20,7 @@ test("KnownUsers knows a user of an issue by the fingerprint of its event, for a
   assertEquals(known(USERS_MS_MAX), [false, false, false, false], "the clock was set back");
 });
 
-test("KnownUsers forgets all users when there are too many", () => {
+test("KnownUsers forgets all users when it is full", () => {
   const users = new KnownUsers();
   const row = { fingerprint: "one" };
   users.has(row, "issue", "0", 1);

@@ -26,7 +26,7 @@ class Log {
   }
 }
 
-test("SharedLock runs shared tasks together, and an exclusive task alone after all earlier tasks", async () => {
+test("SharedLock runs shared tasks together, and an exclusive task alone", async () => {
   const lock = new SharedLock();
   const log = new Log();
   const all = [
@@ -55,7 +55,7 @@ test("SharedLock runs shared tasks together, and an exclusive task alone after a
   assertEquals(await Promise.all(all), ["a", "b", "C", "d", "e", "F", "G"]);
 });
 
-test("SharedLock continues after a task that failed, and rejects its promise", async () => {
+test("SharedLock continues after a task that failed", async () => {
   const lock = new SharedLock();
   const fails = (why: string) => (): never => {
     throw new Error(why);

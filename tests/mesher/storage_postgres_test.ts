@@ -57,7 +57,7 @@ else {
       }
     }));
 
-  test("Postgres turns off JIT compilation, which PostgreSQL would use for plans without an index", () =>
+  test("Postgres turns off JIT compilation in its sessions", () =>
     withDatabase(async (url) => {
       const postgres = new Postgres({ url, poolMax: 2, now: () => NOON });
       try {
@@ -70,7 +70,7 @@ else {
       }
     }));
 
-  test("openPostgres rejects a schema of a later version with an error that contains the version", () =>
+  test("openPostgres rejects a schema of a later version with an error that names the version", () =>
     withDatabase(async (url) => {
       await (await openPostgres({ url })).close();
       await cluster.run(url, "INSERT INTO mesher_schema (version) VALUES (99)");
@@ -123,7 +123,7 @@ else {
     assertEquals(error.retry, true);
   });
 
-  test("upkeep creates partitions in advance, and drops whole days with the ids of their events", () =>
+  test("upkeep creates partitions in advance, and drops the partitions of expired days", () =>
     withDatabase(async (url) => {
       const storage = await openPostgres({ url, now: () => NOON });
       try {
@@ -150,7 +150,7 @@ else {
       }
     }));
 
-  test("writeEvents creates the partition of a day again that another node has just dropped", () =>
+  test("writeEvents creates a partition again that another node has just dropped", () =>
     withDatabase(async (url) => {
       const [one, two] = [
         await openPostgres({ url, now: () => NOON }),
@@ -194,7 +194,7 @@ else {
       }
     }));
 
-  test("Storage on PostgreSQL searches, counts and deletes by indexes, and never scans a whole day", () =>
+  test("Storage on PostgreSQL searches, counts and deletes through indexes", () =>
     withDatabase(async (url) => {
       const storage = await openPostgres({ url, now: () => NOON });
       try {

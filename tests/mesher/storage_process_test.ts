@@ -80,7 +80,7 @@ async function counted({ storage, orgId, projectId }: Place): Promise<number> {
   return rows.reduce((sum, { eventCount }) => sum + eventCount, 0);
 }
 
-test("SQLite keeps committed batches after kill -9, and no partial batch", () =>
+test("SQLite keeps all committed batches, and no partial batch, after kill -9", () =>
   withPlace(async (place) => {
     const far = 1_000_000;
     const received = await write(place, 0, far, 20 * BATCH);

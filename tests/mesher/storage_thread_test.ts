@@ -28,7 +28,7 @@ async function inFile(body: (path: string, storage: Storage) => Promise<void>): 
   }
 }
 
-test("SQLite writes batches and other writes in the order of arrival", () =>
+test("SQLite writes batches and other changes in the order of arrival", () =>
   inFile(async (_path, storage) => {
     const { project, orgId } = await party(storage, "anna");
     const batch = (n: number) =>
@@ -68,7 +68,7 @@ test("SQLite reads the last committed state while a batch is written", () =>
     assertEquals(await storage.eventCount(project.id, 0), 5_000);
   }));
 
-test("SQLite completes all writes before it closes, and leaves no WAL file", () =>
+test("SQLite completes all writes before it closes", () =>
   inFile(async (path, storage) => {
     const { project } = await party(storage, "anna");
     const written = storage.writeEvents([entryWith(project.id, NOW)]);
@@ -119,7 +119,7 @@ test("SqliteThread rejects a batch for a file without tables, and continues to r
   }
 });
 
-test("SQLite rejects with an error that may be retried if the disk is full, for any statement", () => {
+test("SQLite rejects with an error that may be retried if the disk is full", () => {
   const db = new DatabaseSync(":memory:");
   db.exec("CREATE TABLE large (bytes BLOB)");
   db.exec("PRAGMA max_page_count = 4");

@@ -12,7 +12,7 @@ function dice(seed: number): () => number {
   };
 }
 
-test("asciiWordsOf finds the same words as unicodeWordsOf in ASCII text, and rejects other text", () => {
+test("asciiWordsOf returns the same words as unicodeWordsOf for ASCII text", () => {
   const random = dice(7);
   const letters = ["aBcZ9_ .-TypeE4\0\n", "aZ9_ é̈Ж🦊ßıİ.-\ud800'TypeErrorXMLHttp42"];
   for (let i = 0; i < 20_000; i++) {

@@ -24,7 +24,7 @@ function attempt(url: string, options: Partial<AttemptOptions> = {}) {
   return attemptWebhook(url, '{"a":1}', { allowed: NOTHING_ALLOWED, signal, ...options });
 }
 
-test("isInside is true for loopback, private, link-local, metadata and reserved addresses in every notation", () => {
+test("isInside is true for loopback, private and reserved addresses in every notation", () => {
   for (
     const address of [
       ...["0.0.0.0", "10.0.0.1", "10.255.255.255", "100.64.0.1", "100.100.100.200", "127.0.0.1"],
@@ -91,7 +91,7 @@ test("isInsideHost classifies a URL's host without a DNS lookup", () => {
   assert(!inside("http://127.0.0.1", LOOPBACK));
 });
 
-test("attemptWebhook rejects internal targets, by address and by name, and does not connect to them", async () => {
+test("attemptWebhook rejects internal targets without connecting to them", async () => {
   await withReceiver((_, response) => response.end(), async ({ port, got }) => {
     for (const host of ["127.0.0.1", "localhost", "[::1]", "0x7f.1", "2130706433", "0.0.0.0"]) {
       const outcome = await attempt(`http://${host}:${port}/`);
@@ -108,7 +108,7 @@ test("attemptWebhook rejects internal targets, by address and by name, and does 
   });
 });
 
-test("attemptWebhook connects only to the addresses it has checked, with a single lookup", async () => {
+test("attemptWebhook looks up a host once, and connects only to addresses that it has checked", async () => {
   await withReceiver((_, response) => response.end(), async ({ port, got }) => {
     let looks = 0;
     const lookup = () => Promise.resolve(++looks === 1 ? ["127.0.0.1"] : ["127.0.0.9"]);
@@ -138,7 +138,7 @@ test("attemptWebhook does not follow redirects", async () => {
   });
 });
 
-test("attemptWebhook times out on a silent receiver or lookup, and does not read a long response", async () => {
+test("attemptWebhook times out on a silent receiver or lookup", async () => {
   await withReceiver(() => {}, async ({ url }) => {
     const outcome = await attempt(url, { allowed: LOOPBACK, timeoutMs: 50 });
     assertEquals(outcome, { kind: "failed", why: "no answer in time", again: true });
@@ -199,7 +199,7 @@ async function withWebhooks(
   await body((delivery) => webhooks.cast(pid).post(delivery), { counters, lines });
 }
 
-test("Webhooks are retried after pauses, and the log never contains their URLs", async () => {
+test("Webhooks are retried after pauses without logging their URLs", async () => {
   await withReceiver(
     (_, response, count) => response.writeHead(count < 3 ? 503 : 200).end(),
     async ({ url, got }) => {
@@ -219,7 +219,7 @@ test("Webhooks are retried after pauses, and the log never contains their URLs",
   );
 });
 
-test("Webhooks are given up after the last pause, and at once after a permanent failure", async () => {
+test("Webhooks are given up after the last pause or a permanent failure", async () => {
   await withReceiver((_, response) => response.writeHead(500).end(), async ({ url, got }) => {
     await withWebhooks([1], async (post, { counters, lines }) => {
       post({ ruleId: "r1", outgoing: { kind: "post", url, json: "{}" } });
@@ -236,7 +236,7 @@ test("Webhooks are given up after the last pause, and at once after a permanent 
   });
 });
 
-test("Webhooks are delivered with limited concurrency, and a slow receiver does not delay others", async () => {
+test("Webhooks to a slow receiver do not delay others", async () => {
   const held: ServerResponse[] = [];
   await withReceiver(
     (request, response) => request.url === "/slow" ? void held.push(response) : response.end(),
@@ -272,7 +272,7 @@ test("Webhooks are delivered with limited concurrency, and a slow receiver does 
   );
 });
 
-test("An alert reaches its webhook if the target is external or allowed", async () => {
+test("A webhook is delivered if its target is external or allowed", async () => {
   await withReceiver((_, response) => response.end(), async ({ url, got }) => {
     const rule = {
       name: "New",

@@ -58,7 +58,7 @@ async function codeOf(promise: Promise<unknown>): Promise<string> {
   return (await assertRejects(() => promise, ObserveError)).code;
 }
 
-test("node.info describes an actor: names, function, supervisor, links, monitors, timers, groups", async () => {
+test("node.info describes an actor's names, function, supervisor, links, monitors and timers", async () => {
   await withNode(async (node) => {
     const tree = await Supervisor.start(node, {
       children: [{ id: "hits", start: (self) => counter.startAs("hits", self, 1) }],
@@ -91,7 +91,7 @@ test("node.info describes an actor: names, function, supervisor, links, monitors
   });
 });
 
-test("node.info shows an actor's current message, the call it waits for, and the next message", async () => {
+test("node.info shows the message that an actor handles, and the call that the actor waits for", async () => {
   await withNode(async (node) => {
     const slow = await counter.start(node, 1);
     const caller = node.spawn(async (self: Self<string>) => {
@@ -124,7 +124,7 @@ test("node.info rejects with noproc for an actor that has exited", async () => {
   });
 });
 
-test("node.top sorts by mailbox, timers, rate and handler time", async () => {
+test("node.top sorts actors by mailbox, timers, rate or handler time", async () => {
   await withNode(async (node) => {
     const stuck = node.spawnWith({ name: "stuck" }, async (self: Self<number>) => {
       await self.receive({ match: (n) => n < 0 });
@@ -155,7 +155,7 @@ test("node.top sorts by mailbox, timers, rate and handler time", async () => {
   });
 });
 
-test("node.top measures only during its window, and rejects invalid options", async () => {
+test("node.top measures handler times only during its window", async () => {
   await withNodes(async (start) => {
     const parts = await start("a");
     const node = Node.of(parts);
@@ -170,7 +170,7 @@ test("node.top measures only during its window, and rejects invalid options", as
   });
 });
 
-test("node.tree shows types, states and restarts, even while a supervisor is busy", async () => {
+test("node.tree shows types, states and restarts although a supervisor is suspended", async () => {
   await withNode(async (node) => {
     const tree = await Supervisor.start(node, {
       children: [
@@ -203,7 +203,7 @@ test("node.tree shows types, states and restarts, even while a supervisor is bus
   });
 });
 
-test("sys suspends and resumes actors of all kinds, and reads states", async () => {
+test("sys suspends and resumes services and loops, and reads their states", async () => {
   await withNode(async (node) => {
     const pid = await counter.start(node, 40);
     assertEquals(await node.sys.suspend(pid), true);
@@ -247,7 +247,7 @@ test("sys suspends and resumes actors of all kinds, and reads states", async () 
   });
 });
 
-test("sys.state returns the children of a supervisor, and rejects for actors without a state", async () => {
+test("sys.state returns the children of a supervisor, and rejects for an actor without a state", async () => {
   await withNode(async (node) => {
     const tree = await Supervisor.start(node, {
       children: [{ id: "a", start: (self) => counter.startAs("a", self, 1) }],
@@ -279,7 +279,7 @@ test("node.stats counts actors, messages, timers, sockets, rooms, names and sess
   });
 });
 
-test("node.tree, info and top work on another node, and the pids from tree and info are valid there", async () => {
+test("node.tree, node.info and node.top work on another node", async () => {
   await withPair("read", async (a, b) => {
     const tree = await Supervisor.start(a, {
       children: [{ id: "hits", start: (self) => counter.startAs("hits", self, 1) }],
@@ -297,7 +297,7 @@ test("node.tree, info and top work on another node, and the pids from tree and i
   });
 });
 
-test('observe: "none" permits nothing, "read" no control, "control" everything; local requests are always answered', async () => {
+test("the option observe decides whether another node may read or control the node", async () => {
   const local = async (node: Node) => (await node.tree()).length;
   await withPair("none", async (a, b) => {
     for (const ask of [() => b.stats({ node: a.name }), () => b.tree({ node: a.name })]) {
@@ -333,7 +333,7 @@ async function pidOn(asker: Node, owner: Node, name: string): Promise<Pid<never>
   return await asker.call({ name, node: owner.name }, { $state: "pid" }) as Pid<never>;
 }
 
-test("Observation: a node answers a limited number of requests of each node at once, so one node cannot delay others", async () => {
+test("a node limits the requests of each asking node, so that one node cannot delay others", async () => {
   await testKeys();
   await withNodes(async (start) => {
     const [a, b, c] = [await start("a", { observe: "read" }), await start("b"), await start("c")];
@@ -358,7 +358,7 @@ test("Observation: a node answers a limited number of requests of each node at o
   });
 });
 
-test("QuestionActor uses a tenth of the time for questions, shared equally by the asking nodes", async () => {
+test("QuestionActor uses a tenth of the time for questions, shared equally among the asking nodes", async () => {
   const system = new ManualSystem();
   const { clock } = system;
   const spent: Record<string, number> = { b: 0, c: 0 };
@@ -394,7 +394,7 @@ test("QuestionActor uses a tenth of the time for questions, shared equally by th
   assert(Math.abs(b - c) < 0.3 * (b + c), `${b} and ${c} ms`);
 });
 
-test("sys controls supervisors of another node: state, trace, suspend, resume", async () => {
+test("sys controls a supervisor of another node", async () => {
   await withPair("control", async (a, b) => {
     const tree = await Supervisor.start(a, {
       children: [{ id: "a", start: (self) => counter.startAs("a", self, 1) }],
@@ -416,7 +416,7 @@ test("sys controls supervisors of another node: state, trace, suspend, resume", 
   });
 });
 
-test("service.replace: works on another node that permits control, and overwrites no concurrent change", async () => {
+test("service.replace changes a state on another node that permits control", async () => {
   await withPair("read", async (a, b) => {
     await counter.startAs("hits", a, 1);
     const error = await assertRejects(
@@ -460,14 +460,14 @@ test("service.replace: works on another node that permits control, and overwrite
   });
 });
 
-test("observe functions reject for a node that is not connected, and for an invalid name", async () => {
+test("node.stats rejects for a node that is not connected, and for an invalid name", async () => {
   await withNode(async (node) => {
     assertEquals(await codeOf(node.stats({ node: "nobody@127.0.0.1:9" })), "noconnection");
     await assertRejects(() => node.stats({ node: "no name" }));
   });
 });
 
-test("the runtime's own actor name is not listed, and cannot be registered", async () => {
+test("the name of the runtime's own actor is not listed, and cannot be registered", async () => {
   await withNode(async (node) => {
     assertEquals(node.registered(), []);
     assertEquals(node.actors(), []);

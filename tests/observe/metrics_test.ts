@@ -46,7 +46,7 @@ function samples(text: string): Map<string, number> {
   return found;
 }
 
-test("node.metrics counts actors, sessions, sockets, memory and warnings in both formats", async () => {
+test("node.metrics has counts of actors, sessions, memory and warnings in both formats", async () => {
   await withCounts(async (node) => {
     for (const format of METRIC_FORMATS) {
       const all = samples(await node.metrics(format));
@@ -62,7 +62,7 @@ test("node.metrics counts actors, sessions, sockets, memory and warnings in both
   });
 });
 
-test("node.metrics escapes labels", async () => {
+test("node.metrics escapes the values of labels", async () => {
   await withCounts(async (node) => {
     const stats = await node.stats();
     const odd = { ...stats, node: 'a"\\\n' };
@@ -71,7 +71,7 @@ test("node.metrics escapes labels", async () => {
 });
 
 test(
-  "node.metrics: promtool accepts the Prometheus format without warnings",
+  "node.metrics in the Prometheus format passes promtool without warnings",
   needsPromtool,
   async () => {
     await withCounts(async (node) => {
@@ -82,7 +82,7 @@ test(
   },
 );
 
-test("node.metrics: promtool reads the OpenMetrics format", needsPromtool, async () => {
+test("node.metrics in the OpenMetrics format is readable by promtool", needsPromtool, async () => {
   await withCounts(async (node) => {
     const folder = mkdtempSync(join(tmpdir(), "firn-metrics-"));
     try {
@@ -101,7 +101,7 @@ test("node.metrics: promtool reads the OpenMetrics format", needsPromtool, async
   });
 });
 
-test("dashboard uses only existing metrics, and each in its own panel", async () => {
+test("dashboard uses only metrics that exist", async () => {
   await withCounts(async (node) => {
     const known = new Set(
       [...samples(await node.metrics()).keys()].map((key) => key.split("{")[0]),

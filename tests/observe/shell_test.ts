@@ -99,7 +99,7 @@ test("shell --json writes one line per result, with pids as text", async () => {
   });
 });
 
-test("shell traces, suspends, resumes and kills actors, by name, number and pid", async () => {
+test("shell traces, suspends and kills an actor by its name, number or pid", async () => {
   await withCluster(async (a) => {
     const before = a.whereis("hits")!;
     const timer = setInterval(() => counter.cast(counter.at(a, "hits")).add(1), 10);
@@ -122,7 +122,7 @@ test("shell traces, suspends, resumes and kills actors, by name, number and pid"
   });
 });
 
-test("shell reads commands, switches to another node, and makes one leave", async () => {
+test("shell reads commands from its input, and can switch to another node", async () => {
   await withCluster(async (a, b) => {
     const output = new Text();
     const input = new PassThrough();
@@ -137,7 +137,7 @@ test("shell reads commands, switches to another node, and makes one leave", asyn
   });
 });
 
-test("shell connects by an address if the node's name is unknown", async () => {
+test("shell connects through the address if the node's name is unknown", async () => {
   await withCluster(async (a) => {
     const target = a.name.replace("alpha", "*");
     const output = new Text();
@@ -147,7 +147,7 @@ test("shell connects by an address if the node's name is unknown", async () => {
   });
 });
 
-test("shell reports why a node cannot be reached: it does not run, or has another name or cookie, or the name is invalid", async () => {
+test("shell reports the reason why a node cannot be reached", async () => {
   await withCluster(async (a) => {
     const at = a.name.slice(a.name.indexOf("@") + 1);
     const other = "another-0123456789abcdef0123456789abcdef";
@@ -170,7 +170,7 @@ test("shell reports why a node cannot be reached: it does not run, or has anothe
   });
 });
 
-test("completions returns command names for the first word, then node names and sort orders", () => {
+test("completions returns commands for the first word, and node names or sort orders for the second", () => {
   const node = { peers: () => ["alpha@127.0.0.1:1", "beta@127.0.0.1:2"] };
   const context = { node: node as never, current: "alpha@127.0.0.1:1" };
   assertEquals(completions(context, "st"), ["stats", "state"]);
@@ -178,7 +178,7 @@ test("completions returns command names for the first word, then node names and 
   assertEquals(completions(context, "use al"), ["alpha@127.0.0.1:1", "alpha"]);
 });
 
-test("a hidden node is not listed or gossiped, shares no names or rooms, and does not count in a quorum", async () => {
+test("a hidden node is not listed or gossiped, and does not count in a quorum", async () => {
   await withCluster(async (a, b) => {
     await using hidden = await Node.start({ cookie: COOKIE, logLevel: "silent", hidden: true });
     await hidden.connect(a.name);

@@ -75,7 +75,7 @@ async function traced(body: (node: Node, spans: Span[]) => Promise<void>): Promi
   }
 }
 
-test("tracing: calls, casts, spawns, socket messages and broadcasts are child spans of their causes", async () => {
+test("tracing creates a child span for each call, send, spawn and broadcast of a handler", async () => {
   await traced(async (node, spans) => {
     const noted = node.spawn(() => (_: { type: string }) => {});
     const worker = node.spawn((self: Self<Call<{ type: string }, string>>) => async (call) => {
@@ -109,7 +109,7 @@ test("tracing: calls, casts, spawns, socket messages and broadcasts are child sp
   });
 });
 
-test("tracing: a handler that throws is a failed span, and messages without a trace create none", async () => {
+test("tracing marks the span of a handler that throws as failed, and ignores untraced messages", async () => {
   await traced(async (node, spans) => {
     const pid = node.spawn(() => (_: unknown) => {
       throw new Error("crash requested");
@@ -128,7 +128,7 @@ test("tracing: a handler that throws is a failed span, and messages without a tr
   });
 });
 
-test("withTrace and splitTrace attach a trace to a message, and leave messages without one unchanged", () => {
+test("withTrace adds a trace to a message, and splitTrace removes the trace", () => {
   const carrier = {
     carry: (subject: unknown) => subject === 1 ? "00-a-b-01" : undefined,
     arrived() {},
@@ -140,7 +140,7 @@ test("withTrace and splitTrace attach a trace to a message, and leave messages w
   }
 });
 
-test("events are published on node:diagnostics_channel, and frequent ones start a second after a subscription", async () => {
+test("events are published on node:diagnostics_channel while a channel has subscribers", async () => {
   await using node = await startCheaply({ cookie: COOKIE, logLevel: "silent" });
   const observed: string[] = [];
   const listen = (message: unknown): void => {

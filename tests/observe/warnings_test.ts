@@ -53,7 +53,7 @@ function block(ms: number): void {
   for (const end = performance.now() + ms; performance.now() < end;);
 }
 
-test("warning: a mailbox over the limit is reported as event and log entry, with the actor's activity", async () => {
+test("the mailbox warning is emitted as an event and as a log entry with the actor's activity", async () => {
   await withWarnings({ warnings: { mailbox: 100 } }, async (node, warnings, entries) => {
     const pid = node.spawnWith({ name: "stuck" }, async (self: Self<number>) => {
       await self.receive({ match: (n) => n < 0 });
@@ -74,7 +74,7 @@ test("warning: a mailbox over the limit is reported as event and log entry, with
   });
 });
 
-test("warning: a handler that blocks the event loop is detected by delay, and named when it blocks again", async () => {
+test("the slowTurn warning names a handler that repeatedly blocks the event loop", async () => {
   await withWarnings({ warnings: { eventLoopDelay: 100 } }, async (node, warnings) => {
     const pid = node.spawnWith({ name: "busy" }, () => (_: { type: string }) => block(400));
     await until("the actor is named", () => {
@@ -93,7 +93,7 @@ test("warning: a handler that blocks the event loop is detected by delay, and na
   });
 });
 
-test("warning: with a custom slowTurn, the first block is named", async () => {
+test("the slowTurn warning with a limit of its own names a handler at its first block", async () => {
   await withWarnings({ warnings: { slowTurn: 50 } }, async (node, warnings) => {
     const pid = node.spawn(() => (_: string) => block(60));
     node.send(pid, "once");
@@ -103,7 +103,7 @@ test("warning: with a custom slowTurn, the first block is named", async () => {
   });
 });
 
-test("warning: a call that waits long is reported with the callee's activity", async () => {
+test("the longCall warning has the activity of the callee", async () => {
   await withWarnings({ warnings: { longCall: 200 } }, async (node, warnings) => {
     const callee = node.spawnWith({ name: "slow" }, async (self: Self<unknown>) => {
       await self.receive();
@@ -122,7 +122,7 @@ test("warning: a call that waits long is reported with the callee's activity", a
   });
 });
 
-test("warning: two services that call each other are reported as a deadlock", async () => {
+test("the deadlock warning names two services that call each other", async () => {
   await withWarnings({ warnings: { longCall: 200 } }, async (node, warnings) => {
     const [a, b] = [await asker.startAs("a", node), await asker.startAs("b", node)];
     asker.call(a).ask(b).catch(() => {});
@@ -138,7 +138,7 @@ test("warning: two services that call each other are reported as a deadlock", as
   });
 });
 
-test("warning: actors that wait for a busy one, and calls that are not awaited, are not a deadlock", async () => {
+test("the deadlock warning is not emitted for an actor that waits for a busy service", async () => {
   await withWarnings({ warnings: { longCall: 200 } }, async (node, warnings) => {
     const slow = await service<{ state: number; call: { get(): number } }>({
       init: () => 0,
@@ -152,7 +152,7 @@ test("warning: actors that wait for a busy one, and calls that are not awaited, 
   });
 });
 
-test("warning: actors that wait for each other before their first message are a deadlock", async () => {
+test("the deadlock warning names actors that wait for each other before their first message", async () => {
   await withNodes(async (start) => {
     const warnings: Warning[] = [];
     const parts = await start("a", { warnings: { longCall: 200 } });
@@ -169,7 +169,7 @@ test("warning: actors that wait for each other before their first message are a 
   });
 });
 
-test("warning: a deadlock across two nodes is found, by pid and by name", async () => {
+test("the deadlock warning names actors of two nodes that wait for each other", async () => {
   for (const byName of [false, true]) {
     await withNodes(async (start) => {
       const warnings: Warning[] = [];
@@ -212,7 +212,7 @@ async function pidAt(asks: Node, owner: Node, name: string): Promise<unknown> {
   return await asks.call({ name, node: owner.name }, { $state: "pid" });
 }
 
-test("warning: memory over its limit is reported once", async () => {
+test("the memory warning is emitted once when memory exceeds its limit", async () => {
   await withWarnings({ warnings: { memory: 0.000001 } }, async (_node, warnings) => {
     await until("the memory is reported", () => has(warnings, "memory") !== undefined);
     assert(has(warnings, "memory")!.size! > 0);
@@ -220,7 +220,7 @@ test("warning: memory over its limit is reported once", async () => {
   });
 });
 
-test("option warnings: invalid limits are rejected", async () => {
+test("the option warnings rejects invalid limits", async () => {
   for (const warnings of [{ mailbox: 0 }, { longCall: -1 }, { slow: 5 }]) {
     await assertRejects(
       () => startCheaply({ cookie: COOKIE, logLevel: "silent", warnings: warnings as never }),
@@ -229,7 +229,7 @@ test("option warnings: invalid limits are rejected", async () => {
   }
 });
 
-test("sys.recent returns log entries, events and samples of messages, without their contents", async () => {
+test("sys.recent returns log entries, events and samples of messages without their contents", async () => {
   await withWarnings({ logLevel: "silent" }, async (node) => {
     const crasher = node.spawn(() => () => {
       throw new Error("crash requested");

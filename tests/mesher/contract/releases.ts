@@ -8,7 +8,7 @@ import { HOUR_MS, issueOf, NOON, type Promised, valueOf } from "./world.ts";
 
 const user = (id: string) => ({ id, email: "a@example.org", username: null, ip: null });
 
-test("isLaterRelease compares versions if both releases have one, and otherwise times", () => {
+test("isLaterRelease compares versions if both releases have one, and times otherwise", () => {
   const later = (a: string, b: string, at?: [number, number]) =>
     isLaterRelease({ version: a, createdAt: at?.[0] }, { version: b, createdAt: at?.[1] });
   assertEquals([later("1.10.0", "1.9.0"), later("1.9.0", "1.10.0")], [true, false]);
