@@ -11,7 +11,7 @@ import type { Pid } from "../../lib/term/pid.ts";
 import { startCheaply } from "../kit/keys.ts";
 import { test, until } from "../kit/test.ts";
 
-test("Global.register: does not starve timers when retried forever", async () => {
+test("Global.register does not starve timers if it is retried in a loop", async () => {
   await using node = await startCheaply({ logLevel: "silent" });
   let tries = 0;
   let isOver = false;
@@ -73,7 +73,7 @@ const mirror: Service<Mirror> = service<Mirror>({
   },
 });
 
-test("service: a handler that awaits a call to itself fails at once with calling_self in all variants", async () => {
+test("service: a handler that awaits a call of its own service rejects at once with CallingSelfError", async () => {
   await using node = home = await startCheaply({ logLevel: "silent" });
   echo = node.spawn(() => (call: Call<string, string>) => call.reply(call.request));
   for (const how of Object.keys(WAYS)) {
@@ -107,7 +107,7 @@ test("service: a handler may stop its own service without awaiting it", async ()
   assertEquals(reasons, ["normal"]);
 });
 
-test("service: a call from its own timer, or from an actor that it waits for, is not a call to itself", async () => {
+test("service: an actor that a handler waits for may call the service", async () => {
   await using node = await startCheaply({ logLevel: "silent" });
   const results: unknown[] = [];
   const waiting = service<{ state: number; call: { get(): number; wait(): number } }>({
@@ -137,7 +137,7 @@ test("service: a call from its own timer, or from an actor that it waits for, is
   assertEquals(results, [7, 7]);
 });
 
-test("service: a rejection that an async handler forgets to await ends the service, even after another await", async () => {
+test("service: a rejection that an async handler does not await ends the service", async () => {
   await using node = await startCheaply({ logLevel: "silent" });
   const careless = service<{ state: number; cast: { forget(): void } }>({
     init: () => 0,

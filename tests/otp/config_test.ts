@@ -41,7 +41,7 @@ const WORKER = "07000000 776f726b657231 0000000000000000 0000000000000000 000000
 const TARGET = "01 1000 776f726b657240686f73743a39303030 0900 6d795f776f726b6572";
 const target = { node: "worker@host:9000", start: "my_worker" };
 
-test("decodeConfig: reads children without a tail, with an empty tail, and with a tail that has a target", () => {
+test("decodeConfig reads children without a tail, with an empty tail and with a tail that has a target", () => {
   const rows: [string, "plain" | "tailed", SupervisorConfig][] = [
     [HEADER + WORKER, "plain", ONE],
     [HEADER + WORKER + "00", "tailed", ONE],
@@ -59,7 +59,7 @@ test("decodeConfig: reads children without a tail, with an empty tail, and with 
   }
 });
 
-test("decodeConfig: maps numbers to strategies, restart and shutdown types as specified", () => {
+test("decodeConfig maps the numbers of the format to strategies, restart types and shutdown types", () => {
   const at = (offset: number, value: number) => {
     const bytes = hex(HEADER + WORKER + "00");
     bytes[offset] = value;
@@ -99,7 +99,7 @@ test("decodeConfig: maps numbers to strategies, restart and shutdown types as sp
 /** The offsets of the fields of a config of one child called worker1, with a target. */
 const FIELDS = [0, 1, 5, 13, 17, 21, 28, 36, 44, 52, 53, 54, 62, 63, 64, 66, 82, 84];
 
-test("decodeConfig: rejects every truncation, and names the truncated field", () => {
+test("decodeConfig rejects a truncated config with the name of the truncated field", () => {
   const bytes = hex(HEADER + WORKER + TARGET);
   assertEquals(bytes.length, 93);
   for (let length = 0; length < bytes.length; length++) {
@@ -145,7 +145,7 @@ test("decodeConfig: rejects wrong lengths, invalid text and numbers that are too
   assertEquals(decodeConfig(new Uint8Array(CONFIG_BYTES_MAX + 1)), size);
 });
 
-test("decodeConfig: reads a shutdown whose bits are all ones as Infinity, and other values unchanged", () => {
+test("decodeConfig reads a shutdown time whose bits are all ones as Infinity", () => {
   const children: ConfigChild[] = [
     { ...CHILD, shutdown: Infinity },
     { ...CHILD, id: "größe", shutdown: 0, restart: "transient", type: "supervisor", target },
@@ -174,7 +174,7 @@ function legacy(...ids: string[]): Uint8Array {
   return Uint8Array.from([...bytes, ...parts.flat()]);
 }
 
-test("decodeConfig: reads a config in the older format with several children if it is unambiguous", () => {
+test("decodeConfig reads an unambiguous config of the older format", () => {
   const decoded = decodeConfig(legacy("a", "worker2", "worker3"));
   assertEquals(decoded.ok && decoded.form, "plain");
   assertEquals(decoded.ok && decoded.config.children.map(({ id }) => id), [
@@ -184,7 +184,7 @@ test("decodeConfig: reads a config in the older format with several children if 
   ]);
 });
 
-test("decodeConfig: a config in the older format is rejected as ambiguous if the bytes after a child could be a tail", () => {
+test("decodeConfig rejects a config of the older format as ambiguous if the bytes after a child may be a tail", () => {
   const rows: [string[], number][] = [
     // The byte after a child is the low byte of the length of the next id. It can be read as a tail:
     // 1 (a target follows) for a one-letter id, 0 (no target) for an empty or a 256-byte id.
@@ -204,7 +204,7 @@ test("decodeConfig: a config in the older format is rejected as ambiguous if the
   }
 });
 
-test("decodeConfig: a config that is valid in both formats is ambiguous, and is read in the format that the caller specifies", () => {
+test("decodeConfig reads a config that is valid in both formats in the format that the caller specifies", () => {
   // The length of the second id, 257, is 01 01 00 00. Read as a tail, it is a node of one byte and
   // a function of 126 bytes, followed by a child with an id of 125 bytes that ends at the same
   // offset.
@@ -223,7 +223,7 @@ test("decodeConfig: a config that is valid in both formats is ambiguous, and is 
   assertEquals(readAs("tailed"), [["worker1", { node: "\0", start }], [inner, undefined]]);
 });
 
-test("decodeConfig: several children with tails are as unambiguous as one", () => {
+test("decodeConfig reads several children with tails without ambiguity", () => {
   for (const ids of [["a", "b"], ["worker1", ""], ["x".repeat(256), "b"], ["a", "b", "c", "d"]]) {
     const children = ids.map((id, i) => i === 1 ? { ...CHILD, id, target } : { ...CHILD, id });
     const config = { ...ONE, children };
@@ -231,7 +231,7 @@ test("decodeConfig: several children with tails are as unambiguous as one", () =
   }
 });
 
-test("decodeConfig: returns a result for any bytes, and its configs can be encoded and decoded again", () => {
+test("decodeConfig returns an error, or a config that can be encoded again, for any bytes", () => {
   const random = new SeededRandom(20);
   const samples = [
     hex(HEADER + WORKER + TARGET),
@@ -255,7 +255,7 @@ test("decodeConfig: returns a result for any bytes, and its configs can be encod
   assertEquals(read > 500, true);
 });
 
-test("encodeConfig: rejects values that do not fit the layout, or would be decoded differently", () => {
+test("encodeConfig rejects values that do not fit the format", () => {
   const child = (change: Partial<ConfigChild>) => ({ ...ONE, children: [{ ...CHILD, ...change }] });
   const refused: [SupervisorConfig, "plain" | "tailed"][] = [
     [{ ...ONE, period: 1_500 }, "tailed"],
@@ -274,7 +274,7 @@ test("encodeConfig: rejects values that do not fit the layout, or would be decod
   for (const [config, form] of refused) assertThrows(() => encodeConfig(config, form), ConfigError);
 });
 
-test("configOptions: starts only the functions of the table and the exposed targets", async () => {
+test("configOptions starts functions of its table and of exposed targets", async () => {
   const family = new Family();
   const functions = ["a", "b"].map((id) => family.child(id).start);
   const decoded = decodeConfig(

@@ -77,7 +77,7 @@ async function crash(
 }
 
 for (const seed of SEEDS) {
-  test(`Supervisor: a tree of three levels is complete after ${CRASHES} random crashes, seed ${seed}`, async () => {
+  test(`Supervisor: a tree of three levels is complete after ${CRASHES} random crashes with seed ${seed}`, async () => {
     const random = new SeededRandom(seed);
     const family = new Family();
     const root = level(family, "", 3, random);

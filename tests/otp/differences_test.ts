@@ -19,7 +19,7 @@ const PAGE = readFileSync(new URL("../../lib/otp/README.md", import.meta.url), "
 
 /** Declares the test of a difference, and asserts that the page lists it. */
 function difference(name: string, body: () => Promise<void>): void {
-  test(`Difference from OTP: ${name}`, async () => {
+  test(`Firn differs from OTP as lib/otp/README.md states: ${name}`, async () => {
     assert(PAGE.includes(`| ${name} `), `lib/otp/README.md does not list it: ${name}`);
     await body();
   });
@@ -209,7 +209,7 @@ difference("Sending after the node has stopped throws nothing", async () => {
   assert(lines.some((line) => line.includes("stopped")), lines.join("\n"));
 });
 
-test("lib/otp/README.md lists no difference without a test", () => {
+test("lib/otp/README.md lists only differences from OTP that have a test", () => {
   const source = readFileSync(new URL(import.meta.url), "utf8");
   const rows = [...PAGE.matchAll(/^\| ([^|]+?) +\|/gm)].map(([, first]) => first!);
   const listed = rows.filter((row) => row !== "difference" && !/^-+$/.test(row));

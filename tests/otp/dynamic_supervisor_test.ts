@@ -26,7 +26,7 @@ const AGAIN: Record<Restart, readonly boolean[]> = {
 };
 
 for (const [restart, agains] of Object.entries(AGAIN) as [Restart, boolean[]][]) {
-  test(`DynamicSupervisor: restarts or forgets a ${restart} child according to its exit reason`, async () => {
+  test(`DynamicSupervisor restarts or removes a ${restart} child according to its exit reason`, async () => {
     for (const [column, reason] of REASONS.entries()) {
       const family = new Family();
       const pool = await start(family);
@@ -48,7 +48,7 @@ for (const [restart, agains] of Object.entries(AGAIN) as [Restart, boolean[]][])
   });
 }
 
-test("DynamicSupervisor.stop: stops all children at once, and kills each after its shutdown time", async () => {
+test("DynamicSupervisor.stop stops all children at the same time, and kills each after its shutdown time", async () => {
   const family = new Family();
   const pool = await start(family);
   const children: [string, Stopping, "brutalKill" | number, number, string][] = [
@@ -89,7 +89,7 @@ test("DynamicSupervisor.stop: stops all children at once, and kills each after i
   ]);
 });
 
-test("DynamicSupervisor.stop: reports the reason of a child that exits at the same moment", async () => {
+test("DynamicSupervisor.stop reports the reason of a child that exits at the same moment", async () => {
   const family = new Family();
   const pool = await start(family);
   const pid = await family.run(pool.startChild(family.child("a")));
@@ -114,7 +114,7 @@ test("DynamicSupervisor: ends with the given reason while a restart never settle
   assertEquals(family.received.length, 1);
 });
 
-test("DynamicSupervisor: ends with all its children when restarts exceed its intensity", async () => {
+test("DynamicSupervisor ends with all its children when the restarts exceed its intensity", async () => {
   for (const crashes of [2, 3]) {
     const family = new Family();
     const pool = await start(family, { intensity: 2, period: 1000 });
@@ -126,7 +126,7 @@ test("DynamicSupervisor: ends with all its children when restarts exceed its int
   }
 });
 
-test("DynamicSupervisor.startChild: numbers its children, and rejects one over the limit", async () => {
+test("DynamicSupervisor.startChild rejects a child over the limit", async () => {
   const family = new Family();
   const pool = await start(family, { maxChildren: 2 });
   const { start: body } = family.child("x");
@@ -147,7 +147,7 @@ test("DynamicSupervisor.startChild: numbers its children, and rejects one over t
   family.system.stop();
 });
 
-test("DynamicSupervisor.startChild: a child that fails to start is not kept and does not count", async () => {
+test("DynamicSupervisor.startChild: a child that fails to start does not count towards the limit", async () => {
   const family = new Family();
   const pool = await start(family, { maxChildren: 1 });
   for (let i = 0; i < 3; i++) {
@@ -164,7 +164,7 @@ test("DynamicSupervisor.startChild: a child that fails to start is not kept and 
   family.system.stop();
 });
 
-test("DynamicSupervisor.terminateChild: accepts the previous pid of a child that waits for its restart", async () => {
+test("DynamicSupervisor.terminateChild accepts the last pid of a child that waits for its restart", async () => {
   const family = new Family();
   const pool = await start(family);
   const backoff = { base: 100, jitter: 0 };
@@ -180,7 +180,7 @@ test("DynamicSupervisor.terminateChild: accepts the previous pid of a child that
   family.system.stop();
 });
 
-test("DynamicSupervisor: restarts after its pause; a failed start counts and is retried", async () => {
+test("DynamicSupervisor waits for the backoff of a child before it restarts the child", async () => {
   const family = new Family();
   const pool = await start(family, { intensity: 3 });
   const child = family.child("a", { backoff: { base: 100, jitter: 0 } });
@@ -206,7 +206,7 @@ test("DynamicSupervisor: restarts after its pause; a failed start counts and is 
   family.system.stop();
 });
 
-test("DynamicSupervisor: ends while a start function never settles, and kills a child that starts later", async () => {
+test("DynamicSupervisor ends although a start function never settles", async () => {
   for (const reason of ["shutdown", "kill"]) {
     const family = new Family();
     const pool = await start(family);
@@ -224,7 +224,7 @@ test("DynamicSupervisor: ends while a start function never settles, and kills a 
   }
 });
 
-test("Supervisor, DynamicSupervisor: reject an unknown request, and their children continue", async () => {
+test("Supervisor and DynamicSupervisor reject an unknown request, and keep their children", async () => {
   const family = new Family();
   const pool = await start(family);
   await family.run(pool.startChild(family.child("a")));
@@ -240,7 +240,7 @@ test("Supervisor, DynamicSupervisor: reject an unknown request, and their childr
   family.system.stop();
 });
 
-test("DynamicSupervisor: ignores exit signals of unrelated actors", async () => {
+test("DynamicSupervisor ignores exit signals of actors that are neither its parent nor its children", async () => {
   const family = new Family();
   const pool = await start(family);
   const unrelated = family.system.puppet();

@@ -18,6 +18,14 @@ import { ManualSystem } from "../kit/system.ts";
 /** How a child reacts to a shutdown signal. */
 export type Stopping = "atOnce" | "late" | "never" | "crashes";
 
+/** How each kind of child reacts to a shutdown signal, for the titles of tests. */
+export const REACTIONS: Readonly<Record<Stopping, string>> = {
+  atOnce: "exits at once",
+  late: "exits late",
+  never: "does not exit",
+  crashes: "crashes",
+};
+
 /** Time that a "late" child takes to stop, in milliseconds. */
 export const LATE_MS = 40;
 

@@ -113,7 +113,7 @@ const STOPPED: Readonly<Record<string, Attempt>> = {
 /** A task of the stopped node. */
 let late: Task<unknown>;
 
-test("Node: operations that fail at once and are retried forever do not starve timers", async () => {
+test("Node: operations that fail at once do not starve timers if they are retried in a loop", async () => {
   await using node = await startCheaply({ logLevel: "silent" });
   dead = node.spawn(nothing) as Pid<unknown>;
   await counter.startAs("taken", node);
@@ -123,7 +123,7 @@ test("Node: operations that fail at once and are retried forever do not starve t
   }
 });
 
-test("Node: operations on a stopped node that are retried forever do not starve timers", async () => {
+test("Node: operations of a stopped node do not starve timers if they are retried in a loop", async () => {
   const node = await startCheaply({ logLevel: "silent" });
   dead = node.spawn(() => () => {});
   late = task.async(node, () => new Promise(() => {}));
@@ -133,7 +133,7 @@ test("Node: operations on a stopped node that are retried forever do not starve 
   }
 });
 
-test("Server.stop, Client.close: do not starve timers when called forever", async () => {
+test("Server.stop and Client.close do not starve timers if they are called in a loop", async () => {
   await using node = await startCheaply({ logLevel: "silent" });
   const server = await node.serve();
   const client = await connect(server.url);
@@ -143,7 +143,7 @@ test("Server.stop, Client.close: do not starve timers when called forever", asyn
   assertEquals(await starves(() => server.stop()), false);
 });
 
-test("service: a value that is not a pid throws at its use instead of rejecting", () => {
+test("service functions throw ArgumentError for a value that is not a pid", () => {
   // deno-lint-ignore no-explicit-any -- passes arguments of wrong types
   const any: any = counter;
   for (const what of [{}, undefined, "name", 5]) {

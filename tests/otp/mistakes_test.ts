@@ -345,7 +345,7 @@ await counter.call(counter.at(node.global, "counter")).get();`,
 };
 
 test(
-  "Types: each typical mistake has an error message that names the wrong part, and correct programs compile",
+  "each typical mistake in the types of a program has a compiler error that names the wrong part",
   {
     // Runs on Deno only, because it starts Deno's compiler.
     ignore: runtime === "bun",

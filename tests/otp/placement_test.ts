@@ -4,7 +4,7 @@ import { test } from "../kit/test.ts";
 
 const NODES = ["a@h:1", "b@h:1", "c@h:1"];
 
-test("isNodeName accepts only names of nodes, and isNoChoice only values that are neither a name nor a placement", () => {
+test("isNodeName accepts names of nodes, and isNoChoice accepts values that name no node", () => {
   assertEquals(isNodeName("a@h:1"), true);
   for (const placement of PLACEMENTS) assertEquals(isNodeName(placement), false);
   for (const choice of ["a@h:1", ...PLACEMENTS, () => "a@h:1"]) {
@@ -15,7 +15,7 @@ test("isNodeName accepts only names of nodes, and isNoChoice only values that ar
   }
 });
 
-test("Placer.choose: with any, returns a uniformly random node, or undefined without nodes", () => {
+test("Placer.choose with any returns a uniformly random node", () => {
   const placer = new Placer();
   const choose = (chance: number) => placer.choose("any", "f", NODES, chance);
   assertEquals([0, 0.33, 0.34, 0.66, 0.67, 0.999].map(choose), [
@@ -32,7 +32,7 @@ test("Placer.choose: with any, returns a uniformly random node, or undefined wit
   assertEquals(placer.choose(() => "x@h:1", "f", [], 0), undefined);
 });
 
-test("Placer.choose: round_robin has one rotation per function, also while nodes join and leave", () => {
+test("Placer.choose with round_robin has one rotation per function while nodes join and leave", () => {
   const placer = new Placer();
   const choose = (fn: string, nodes = NODES) => placer.choose("round_robin", fn, nodes, 0);
   assertEquals([1, 2, 3, 4].map(() => choose("f")), ["a@h:1", "b@h:1", "c@h:1", "a@h:1"]);
@@ -43,7 +43,7 @@ test("Placer.choose: round_robin has one rotation per function, also while nodes
   assertEquals(choose("f", ["b@h:1"]), "b@h:1");
 });
 
-test("Placer.choose: least_loaded returns the node with the fewest children, the first of equals", () => {
+test("Placer.choose with least_loaded returns the first of the nodes with the fewest children", () => {
   const placer = new Placer();
   const choose = () => placer.choose("least_loaded", "f", NODES, 0);
   assertEquals(choose(), "a@h:1");
@@ -57,7 +57,7 @@ test("Placer.choose: least_loaded returns the node with the fewest children, the
   assertEquals(choose(), "c@h:1");
 });
 
-test("Placer.choose: a function receives the nodes and the number of children of each", () => {
+test("Placer.choose with a function passes the nodes and the number of children of each", () => {
   const placer = new Placer();
   placer.arrived("b@h:1");
   placer.arrived("b@h:1");

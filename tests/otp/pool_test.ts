@@ -19,7 +19,7 @@ function codeOf(promise: Promise<unknown>): Promise<string> {
   return promise.then(() => "done", (error) => (error as JobError).code);
 }
 
-test("pool: returns results in order, and runs at most perNode jobs on each node that exposes the function", async () => {
+test("pool runs at most perNode jobs at the same time on each node that exposes its function", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     let [running, most] = [0, 0];
     const slow = pool({
@@ -53,7 +53,7 @@ async function started(sim: Simulation, options: Options, worker: Options["worke
   return { node, kind, jobs: await kind.start(node) };
 }
 
-test("pool: a full queue rejects the new job or drops the oldest", async () => {
+test("pool with a full queue rejects the new job or drops the oldest job", async () => {
   for (const policy of ["reject", "dropOldest"] as const) {
     await simulate({ seed: 1 }, async (sim) => {
       const { jobs } = await started(sim, { queue: { max: 2, policy } }, async (_job, n) => {
@@ -67,7 +67,7 @@ test("pool: a full queue rejects the new job or drops the oldest", async () => {
   }
 });
 
-test("pool: a job is retried with growing pauses, and its last error is the cause", async () => {
+test("pool retries a job after growing pauses, and rejects with the last error as the cause", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const at: number[] = [];
     const options = { retry: { times: 3, backoff: { base: 1_000, jitter: 0 } } };
@@ -86,7 +86,7 @@ test("pool: a job is retried with growing pauses, and its last error is the caus
   });
 });
 
-test("pool: an attempt that takes too long is killed, and its signal is aborted", async () => {
+test("pool kills an attempt that takes longer than its timeout", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     let aborted = 0;
     const { jobs } = await started(sim, { timeout: 1_000 }, async (job) => {
@@ -99,7 +99,7 @@ test("pool: an attempt that takes too long is killed, and its signal is aborted"
   });
 });
 
-test("pool: a job can be cancelled while it waits, runs or pauses", async () => {
+test("Job.cancel rejects the result of a job that waits, runs or pauses", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const ran: number[] = [];
     const retry = { times: 9, backoff: { base: 60_000 } };
@@ -126,7 +126,7 @@ test("pool: a job can be cancelled while it waits, runs or pauses", async () => 
   });
 });
 
-test("pool: progress of a job is an event, also from another node", async () => {
+test("pool emits the progress of a job that runs on another node", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const a = await sim.start("a");
     const b = await sim.start("b", { seeds: ["a"] });
@@ -187,7 +187,7 @@ for (const onNodeDown of ["retry", "fail"] as const) {
   });
 }
 
-test("pool: with a store, jobs survive their pool's node, and are removed when done", async () => {
+test("pool with a store runs the stored jobs again after its node was lost", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const store = memoryStore();
     const done: number[] = [];
@@ -218,7 +218,7 @@ test("pool: with a store, jobs survive their pool's node, and are removed when d
   });
 });
 
-test("pool: rejects the jobs of a killed pool, and values that cannot be sent from another node", async () => {
+test("pool rejects the jobs of a killed pool", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const { node, jobs } = await started(sim, {}, async () => {
       await sim.run(60_000);
@@ -244,7 +244,7 @@ test("pool: rejects the jobs of a killed pool, and values that cannot be sent fr
   });
 });
 
-test("pool: ends with the actor that started it, for any reason, and stops its workers", async () => {
+test("pool ends when the actor that started it exits", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const node = await sim.start("a");
     const endless = pool({ name: "endless", worker: () => new Promise<number>(() => {}) });
@@ -282,7 +282,7 @@ test("pool: ends when its supervisor stops it", async () => {
   });
 });
 
-test("pool: ends if another node sends it an exit signal from outside of actors", async () => {
+test("pool ends when another node sends it an exit signal", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const node = await sim.start("a");
     const other = await sim.start("b", { seeds: ["a"] });
@@ -292,7 +292,7 @@ test("pool: ends if another node sends it an exit signal from outside of actors"
   });
 });
 
-test("pool: a store that does not save, or returns no valid job, fails the job or the start", async () => {
+test("pool rejects a job if the store does not save it", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const node = await sim.start("a");
     let ran = 0;
@@ -319,7 +319,7 @@ test("pool: a store that does not save, or returns no valid job, fails the job o
   });
 });
 
-test("pool: a job that is cancelled before it is stored does not stay in the store", async () => {
+test("pool removes a job from the store that is cancelled before it is stored", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const node = await sim.start("a");
     const store = memoryStore();

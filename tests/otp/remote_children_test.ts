@@ -16,6 +16,7 @@ import type { Self } from "../../lib/actor/self.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import { untilApart, untilWhole } from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";
+import { REACTIONS, type Stopping } from "./family.ts";
 import { type Manner, starter, withRemoteWorkers } from "./remote_workers.ts";
 
 const remote = (id: string, node: string, manner: Manner = "atOnce") => ({
@@ -25,7 +26,7 @@ const remote = (id: string, node: string, manner: Manner = "atOnce") => ({
   args: [id, manner],
 });
 
-test("ChildSpec: accepts either start, or node and fn, and rejects anything else with a description", () => {
+test("ChildSpec has either start, or node and fn", () => {
   const start = () => undefined as never;
   const node = "b@host:1";
   const bad: [unknown, string][] = [
@@ -52,7 +53,7 @@ test("ChildSpec: accepts either start, or node and fn, and rejects anything else
   }
 });
 
-test("Supervisor: restarts a remote child on its node, and the report names the node", async () => {
+test("Supervisor restarts a remote child on its node, and reports the node", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -83,7 +84,7 @@ test("Supervisor: restarts a remote child on its node, and the report names the 
   });
 });
 
-test("Supervisor: stops the other children and ends when remote children crash too often", async () => {
+test("Supervisor ends with all its children when remote children crash too often", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -104,7 +105,7 @@ test("Supervisor: stops the other children and ends when remote children crash t
  * Each row has the behaviour and the shutdown of a child, its exit reason, and the minimum time
  * until it exits.
  */
-const SHUTDOWNS: readonly [Manner, number | "brutalKill", string, number][] = [
+const SHUTDOWNS: readonly [Stopping, number | "brutalKill", string, number][] = [
   ["atOnce", 5000, "shutdown", 0],
   ["atOnce", "brutalKill", "killed", 0],
   ["late", 5000, "normal", 35],
@@ -115,7 +116,7 @@ const SHUTDOWNS: readonly [Manner, number | "brutalKill", string, number][] = [
 ];
 
 for (const [manner, shutdown, reason, ms] of SHUTDOWNS) {
-  test(`Supervisor: stops a remote child, ${shutdown}, that stops ${manner}, before the previous child`, async () => {
+  test(`Supervisor.stop: a remote child with shutdown ${shutdown} that ${REACTIONS[manner]} ends before earlier children`, async () => {
     await withRemoteWorkers(async (world) => {
       const a = await world.node("a");
       const b = await world.node("b", [a]);
@@ -133,7 +134,7 @@ for (const [manner, shutdown, reason, ms] of SHUTDOWNS) {
 
 for (const strategy of STRATEGIES) {
   for (const [index, crashes] of ["v@b", "w@here", "x@b"].entries()) {
-    test(`Supervisor: ${strategy} with local and remote children, when ${crashes} crashes`, async () => {
+    test(`Supervisor with ${strategy} restarts local and remote children in order when ${crashes} crashes`, async () => {
       await withRemoteWorkers(async (world) => {
         const a = await world.node("a");
         const b = await world.node("b", [a]);
@@ -160,7 +161,7 @@ for (const strategy of STRATEGIES) {
   }
 }
 
-test("Supervisor.start: rejects with the cause if a remote child fails to start, and stops the earlier ones", async () => {
+test("Supervisor.start rejects with the cause if a remote child fails to start", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -208,7 +209,7 @@ test("Supervisor: remote children end when their supervisor is killed or its nod
   });
 });
 
-test("Supervisor with onNodeDown fail: the loss of the node and each attempt to start the child count as restarts", async () => {
+test("Supervisor with onNodeDown fail counts each attempt to start the child as a restart", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -230,7 +231,7 @@ test("Supervisor with onNodeDown fail: the loss of the node and each attempt to 
   });
 });
 
-test("Supervisor with onNodeDown fail: with pauses between restarts, a child runs if its node returns in time", async () => {
+test("Supervisor with onNodeDown fail restarts the child if its node returns during the backoff", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -247,7 +248,8 @@ test("Supervisor with onNodeDown fail: with pauses between restarts, a child run
 });
 
 for (const manner of ["atOnce", "ignores"] as const) {
-  test(`Supervisor with onNodeDown wait: a child (${manner}) waits for its node without counting restarts, and runs once`, async () => {
+  const subject = manner === "ignores" ? "a child that traps exits" : "a child";
+  test(`Supervisor with onNodeDown wait starts ${subject} once when its node returns`, async () => {
     await withRemoteWorkers(async (world) => {
       const a = await world.node("a");
       const b = await world.node("b", [a]);
@@ -277,7 +279,7 @@ for (const manner of ["atOnce", "ignores"] as const) {
   });
 }
 
-test("Supervisor with onNodeDown wait: waits until a new incarnation of the node exposes the function", async () => {
+test("Supervisor with onNodeDown wait starts the child when a restarted node exposes the function", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -303,7 +305,7 @@ test("Supervisor with onNodeDown wait: waits until a new incarnation of the node
   });
 });
 
-test("Supervisor with onNodeDown wait: a supervisor starts without the nodes of such children, and starts the children later", async () => {
+test("Supervisor with onNodeDown wait starts without the nodes of its children", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a", [], false);
     const spec = { node: "any", fn: "worker", onNodeDown: "wait" } as const;
@@ -318,7 +320,7 @@ test("Supervisor with onNodeDown wait: a supervisor starts without the nodes of 
   });
 });
 
-test("Supervisor: a remote child starts with a function that its node has just exposed, whatever its onNodeDown", async () => {
+test("Supervisor starts a remote child with a function that its node has just exposed", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a], false);
@@ -334,7 +336,7 @@ test("Supervisor: a remote child starts with a function that its node has just e
   });
 });
 
-test("Supervisor with onNodeDown wait: also waits for a connected node that does not expose the function", async () => {
+test("Supervisor with onNodeDown wait waits until a connected node exposes the function", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a], false);
@@ -348,7 +350,7 @@ test("Supervisor with onNodeDown wait: also waits for a connected node that does
   });
 });
 
-test("Supervisor with onNodeDown wait: a child whose start fails for another reason does not delay other children", async () => {
+test("Supervisor with onNodeDown wait: a child whose start fails does not delay other children", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -377,7 +379,7 @@ test("Supervisor with onNodeDown wait: a child whose start fails for another rea
   });
 });
 
-test("Supervisor with onNodeDown wait: kills the unreachable copy before it starts another", async () => {
+test("Supervisor with onNodeDown wait kills the unreachable child before it starts another", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -409,7 +411,7 @@ test("Supervisor with onNodeDown wait: kills the unreachable copy before it star
   });
 });
 
-test("Supervisor: kills an unreachable temporary child, even though it is not restarted", async () => {
+test("Supervisor kills an unreachable temporary child after the node has returned", async () => {
   for (const busy of [false, true]) {
     await withRemoteWorkers(async (world) => {
       const a = await world.node("a");
@@ -434,7 +436,7 @@ test("Supervisor: kills an unreachable temporary child, even though it is not re
 });
 
 for (const strategy of ["rest_for_one", "one_for_all"] as const) {
-  test(`Supervisor with onNodeDown wait: under ${strategy} the children after a waiting child wait with it`, async () => {
+  test(`Supervisor with onNodeDown wait: under ${strategy}, the children after a waiting child wait too`, async () => {
     await withRemoteWorkers(async (world) => {
       const a = await world.node("a");
       const b = await world.node("b", [a]);
@@ -464,7 +466,7 @@ for (const strategy of ["rest_for_one", "one_for_all"] as const) {
 }
 
 for (const strategy of STRATEGIES) {
-  test(`Supervisor with onNodeDown wait: under ${strategy} a supervisor starts, and children after a waiting one start later`, async () => {
+  test(`Supervisor with onNodeDown wait: under ${strategy}, a supervisor starts while a child waits`, async () => {
     await withRemoteWorkers(async (world) => {
       const a = await world.node("a", [], false);
       const tree = await Supervisor.start(starter(a), {
@@ -486,7 +488,7 @@ for (const strategy of STRATEGIES) {
   });
 }
 
-test("Supervisor with onNodeDown wait: a waiting child that is terminated is not started again", async () => {
+test("Supervisor with onNodeDown wait does not start a waiting child that was terminated", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -513,7 +515,8 @@ test("Supervisor with onNodeDown wait: a waiting child that is terminated is not
 });
 
 for (const manner of ["atOnce", "ignores"] as const) {
-  test(`Supervisor with onNodeDown failover: a child (${manner}) runs at once on another node, and runs once after the nodes reconnect`, async () => {
+  const subject = manner === "ignores" ? "a child that traps exits" : "a child";
+  test(`Supervisor with onNodeDown failover runs ${subject} on another node, and kills the first copy`, async () => {
     await withRemoteWorkers(async (world) => {
       const a = await world.node("a", [], false);
       const b = await world.node("b", [a]);
@@ -540,7 +543,7 @@ for (const manner of ["atOnce", "ignores"] as const) {
   });
 }
 
-test("Supervisor with onNodeDown failover: prefers the node that the spec names", async () => {
+test("Supervisor with onNodeDown failover prefers the node that the child spec names", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a", [], false);
     const b = await world.node("b", [a]);
@@ -558,7 +561,7 @@ test("Supervisor with onNodeDown failover: prefers the node that the spec names"
   });
 });
 
-test("Supervisor with onNodeDown failover: asks a node that does not expose the function once, and skips it", async () => {
+test("Supervisor with onNodeDown failover skips a node that does not expose the function", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a", [], false);
     const b = await world.node("b", [a], false);
@@ -572,7 +575,7 @@ test("Supervisor with onNodeDown failover: asks a node that does not expose the 
   });
 });
 
-test("Supervisor: kills a child that was not ready when its session was lost, after the session is back", async () => {
+test("Supervisor kills a child whose session was lost during its start when the session returns", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -595,7 +598,7 @@ test("Supervisor: kills a child that was not ready when its session was lost, af
   });
 });
 
-test("Supervisor: kills a spawned child that reports a failed start", async () => {
+test("Supervisor kills a remote child that reports a failed start", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -613,7 +616,7 @@ test("Supervisor: kills a spawned child that reports a failed start", async () =
   });
 });
 
-test("Supervisor with onNodeDown wait: a child whose node returns starts only after the pause of earlier siblings", async () => {
+test("Supervisor with onNodeDown wait starts the child of a returned node after the backoff of earlier siblings", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -635,7 +638,7 @@ test("Supervisor with onNodeDown wait: a child whose node returns starts only af
   });
 });
 
-test("Supervisor with onNodeDown failover: a child waits for the restart pause of its group", async () => {
+test("Supervisor with onNodeDown failover starts the child after the backoff of its restart group", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a", [], false);
     const b = await world.node("b", [a]);
@@ -656,7 +659,7 @@ test("Supervisor with onNodeDown failover: a child waits for the restart pause o
   });
 });
 
-test("Supervisor with onNodeDown failover: without another node, waits for the first node that joins", async () => {
+test("Supervisor with onNodeDown failover waits for the first node that joins if no other node exists", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a", [], false);
     const b = await world.node("b", [a]);
@@ -676,7 +679,7 @@ test("Supervisor with onNodeDown failover: without another node, waits for the f
 });
 
 for (const onNodeDown of ["wait", "failover"] as const) {
-  test(`Supervisor with onNodeDown ${onNodeDown}: a node that stops normally is also lost, and the restart does not count`, async () => {
+  test(`Supervisor with onNodeDown ${onNodeDown} does not count the normal stop of a node as a restart`, async () => {
     await withRemoteWorkers(async (world) => {
       const a = await world.node("a", [], false);
       const b = await world.node("b", [a]);
@@ -699,7 +702,7 @@ for (const onNodeDown of ["wait", "failover"] as const) {
   });
 }
 
-test("Supervisor with onNodeDown wait: a child that exits with shutdown while its node is connected counts as a restart", async () => {
+test("Supervisor with onNodeDown wait counts a restart if the child exits while its node is connected", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -718,7 +721,7 @@ test("Supervisor with onNodeDown wait: a child that exits with shutdown while it
   });
 });
 
-test("Supervisor: a child that itself exits with noconnection counts as a restart", async () => {
+test("Supervisor counts a restart if a remote child itself exits with noconnection", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -738,7 +741,7 @@ test("Supervisor: a child that itself exits with noconnection counts as a restar
   });
 });
 
-test("Supervisor: the restart type takes precedence over onNodeDown", async () => {
+test("Supervisor with onNodeDown wait removes a temporary child of a lost node", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -758,7 +761,7 @@ test("Supervisor: the restart type takes precedence over onNodeDown", async () =
   });
 });
 
-test("Supervisor: treats its own node like any other", async () => {
+test("Supervisor treats a child on its own node like a child on any other node", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const tree = await Supervisor.start(starter(a), { children: [remote("w", a.name)] });
@@ -769,7 +772,7 @@ test("Supervisor: treats its own node like any other", async () => {
   });
 });
 
-test("DynamicSupervisor: spreads remote children, restarts them on their nodes, and stops all at once", async () => {
+test("DynamicSupervisor restarts remote children on their nodes, and stops all at the same time", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a", [], false);
     const b = await world.node("b", [a]);
@@ -814,7 +817,7 @@ test("DynamicSupervisor: spreads remote children, restarts them on their nodes, 
   });
 });
 
-test("DynamicSupervisor.terminateChild: accepts a remote child's pid from any source", async () => {
+test("DynamicSupervisor.terminateChild accepts a remote child's pid from any source", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a", [], false);
     const b = await world.node("b", [a]);
@@ -838,7 +841,7 @@ test("DynamicSupervisor.terminateChild: accepts a remote child's pid from any so
 });
 
 for (const onNodeDown of NODE_DOWN_POLICIES) {
-  test(`DynamicSupervisor with onNodeDown ${onNodeDown} works as in other supervisors`, async () => {
+  test(`DynamicSupervisor with onNodeDown ${onNodeDown} behaves like Supervisor`, async () => {
     await withRemoteWorkers(async (world) => {
       const a = await world.node("a", [], false);
       const b = await world.node("b", [a]);
@@ -863,7 +866,7 @@ for (const onNodeDown of NODE_DOWN_POLICIES) {
   });
 }
 
-test("Supervisor.body: a supervisor on another node is started, stopped and restarted like a child", async () => {
+test("Supervisor.body runs a supervisor on another node as a child", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);
@@ -935,7 +938,8 @@ test("Supervisor.body: a supervisor on another node is started, stopped and rest
 
 for (const kind of [Supervisor, DynamicSupervisor]) {
   for (const manner of ["atOnce", "ignores"] as const) {
-    test(`${kind.name}: stops a child (${manner}) whose session was lost and re-established before the supervisor noticed`, async () => {
+    const subject = manner === "ignores" ? "a child that traps exits" : "a child";
+    test(`${kind.name} stops ${subject} if its session was lost and re-established unnoticed`, async () => {
       await withRemoteWorkers(async (world) => {
         const a = await world.node("a");
         const b = await world.node("b", [a]);
@@ -955,7 +959,7 @@ for (const kind of [Supervisor, DynamicSupervisor]) {
   }
 }
 
-test("Supervisor: answers requests of another node that has its pid", async () => {
+test("Supervisor answers requests of another node", async () => {
   await withRemoteWorkers(async (world) => {
     const a = await world.node("a");
     const b = await world.node("b", [a]);

@@ -85,7 +85,7 @@ function puppet({ system }: TestNode): Self & { readonly got: unknown[] } {
   return Object.assign(system.find(pid.id)!, { got }) as never;
 }
 
-test("Service.startAt: starts the service on another node and waits for init", async () => {
+test("Service.startAt starts the service on another node, and waits for init", async () => {
   await withCounter(async ({ counter, open, a, b }) => {
     const there = counter.on(b.name);
     const pid = await counter.startAt(starter(a), there, 40);
@@ -106,7 +106,7 @@ test("Service.startAt: starts the service on another node and waits for init", a
   });
 });
 
-test("Service.startAt: rejects with the error of init, its exit reason, or the error of the spawn", async () => {
+test("Service.startAt rejects with the error of init or of the spawn", async () => {
   await withCounter(async ({ counter, open, a, b }) => {
     const there = counter.on(b.name);
     const actor = puppet(a);
@@ -141,7 +141,7 @@ test("Service.startAt: rejects with the error of init, its exit reason, or the e
   });
 });
 
-test("Service.body: a service whose init failed ends when its starter exits, or after a time", async () => {
+test("Service.body ends a service whose init has failed when its starter exits", async () => {
   await withCounter(async ({ a, b }) => {
     const actor = puppet(a);
     const there = { node: b.name, fn: "counter" };
@@ -157,7 +157,7 @@ test("Service.body: a service whose init failed ends when its starter exits, or 
   });
 });
 
-test("Service.startAt: links the service with the starting actor, and calls terminate when that actor exits", async () => {
+test("Service.startAt links the service with the starting actor", async () => {
   await withCounter(async ({ counter, ends, a, b }) => {
     const actor = puppet(a);
     const pid = await counter.startAt(actor as never, counter.on(b.name), 1);
@@ -173,7 +173,7 @@ test("Service.startAt: links the service with the starting actor, and calls term
   });
 });
 
-test("Service.child: a supervisor awaits the init of a service on another node, restarts the service, and stops it through terminate", async () => {
+test("Service.child: a supervisor waits for the init of a service on another node", async () => {
   await withCounter(async ({ counter, ends, open, a, b }) => {
     const child = (name: string) => counter.child({ id: "c", node: b.name, args: [7, name] });
     const tree = await Supervisor.start(starter(a), { children: [child("hits")] });
@@ -211,7 +211,7 @@ test("Service.child: a supervisor awaits the init of a service on another node, 
   });
 });
 
-test("Service.at: reaches a named service on any node, from a node or an actor", async () => {
+test("Service.at reaches a named service on any node", async () => {
   await withCounter(async ({ counter, ends, a, b }) => {
     for (const [from, node] of [[starter(a), b], [puppet(a), b], [starter(b), b]] as const) {
       const there = counter.at(from as never, { name: "hits", node: node.name });
@@ -292,7 +292,7 @@ test("Supervisor: a rejection keeps its class and code on another node", async (
   });
 });
 
-test("Service.stop: its request is a plain message, and messages that resemble it do not end the service", async () => {
+test("Service.stop sends a plain message, and messages that resemble it do not end the service", async () => {
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2) as [TestNode, TestNode];
     const got: unknown[] = [];
@@ -317,7 +317,7 @@ test("Service.stop: its request is a plain message, and messages that resemble i
   });
 });
 
-test("Service: handles an exit signal from another node like a local one", async () => {
+test("Service handles an exit signal from another node like a local one", async () => {
   await withCounter(async ({ counter, ends, a, b }) => {
     const pid = await counter.startAt(starter(a), counter.on(b.name), 1);
     a.system.exit(pid, "normal");

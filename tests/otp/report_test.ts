@@ -8,7 +8,7 @@ import { startCheaply } from "../kit/keys.ts";
 import { cluster, type TestNode, withNodes } from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";
 
-test("Node: logs one report per crash: of a child, of a failed start, and of an unsupervised actor", async () => {
+test("Node logs one report for each crash of a child, a start or an unsupervised actor", async () => {
   const lines: string[] = [];
   await using node = await startCheaply({
     cookie: "not a secret",
@@ -76,7 +76,7 @@ test("Node: logs one report per crash: of a child, of a failed start, and of an 
   assertEquals(lines, []);
 });
 
-test("crash: reports use readable names, and the source of an anonymous function", async () => {
+test("crash reports contain readable names, or the source of an anonymous function", async () => {
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2) as [TestNode, TestNode];
     const [near, far] = [Node.of(a), Node.of(b)];

@@ -19,7 +19,7 @@ function makeFamily(): Family & { givenUp: GivenUp[] } {
   return Object.assign(family, { givenUp });
 }
 
-test("restartLimit: is validated with the child spec", () => {
+test("ChildSpec rejects an invalid restartLimit", () => {
   const start = () => ({} as Pid<never>);
   for (
     const [rules, words] of [
@@ -34,7 +34,7 @@ test("restartLimit: is validated with the child spec", () => {
 });
 
 for (const strategy of STRATEGIES) {
-  test(`restartLimit: only the child that exceeds it is given up, under ${strategy}`, async () => {
+  test(`restartLimit: a child that exceeds its limit is stopped without its siblings under ${strategy}`, async () => {
     const family = makeFamily();
     const children = [
       family.child("a"),
@@ -70,7 +70,7 @@ for (const strategy of STRATEGIES) {
   });
 }
 
-test("restartLimit: counts a child's restarts during a period, and the supervisor counts only those of other children", async () => {
+test("restartLimit: restarts of a child with a limit do not count for its supervisor", async () => {
   const family = makeFamily();
   const tree = await family.supervise({
     intensity: 1,
@@ -94,7 +94,7 @@ test("restartLimit: counts a child's restarts during a period, and the superviso
   );
 });
 
-test("restartLimit: a failed restart counts, and later children of the group start without the child that is given up", async () => {
+test("restartLimit: a failed restart counts as a restart of the child", async () => {
   const family = makeFamily();
   let fails = false;
   const b = family.child("b", { restartLimit: { intensity: 1 } });
@@ -115,7 +115,7 @@ test("restartLimit: a failed restart counts, and later children of the group sta
   assertEquals(family.news().filter((line) => line === "start c"), ["start c"]);
 });
 
-test("restartLimit: a dynamic supervisor forgets the child, and continues", async () => {
+test("restartLimit: DynamicSupervisor removes a child that exceeds its limit, and continues", async () => {
   const family = makeFamily();
   const pool = await family.run(DynamicSupervisor.start(family.outside, { intensity: 0 }));
   await family.run(pool.startChild(family.child("a", { restartLimit: { intensity: 1 } })));
@@ -125,7 +125,7 @@ test("restartLimit: a dynamic supervisor forgets the child, and continues", asyn
   assertEquals((await family.run(pool.whichChildren())).map(({ id }) => id), ["b"]);
 });
 
-test("restartLimit: a significant child that is given up counts as ended permanently", async () => {
+test("restartLimit: autoShutdown treats a child that exceeds its limit as ended", async () => {
   const family = makeFamily();
   const tree = await family.supervise({
     autoShutdown: "any_significant",

@@ -40,7 +40,7 @@ const worker = service<Worker>({
   },
 });
 
-test("continueWith: runs the continue handler after any handler, before the next message", async () => {
+test("continueWith runs the continue handler before the next message", async () => {
   const family = new Family();
   const pid = await family.run(worker.start(family.outside));
   const ask = worker.call(pid);
@@ -74,7 +74,7 @@ test("continueWith: runs the continue handler after any handler, before the next
   family.system.stop();
 });
 
-test("continueWith: an endless chain does not starve other actors and timers", async () => {
+test("continueWith in an endless chain does not starve other actors and timers", async () => {
   const endless = service<{ state: number }>({
     init: () => continueWith(0),
     continue: (count) => continueWith(count + 1),
@@ -108,7 +108,7 @@ const WRONG: readonly (readonly [string, unknown, string])[] = [
   ["idle", undefined, 'handler idle of service "odd" returned undefined: return the state'],
 ];
 
-test("service: an invalid return value of a handler ends it with a report that names handler and value", async () => {
+test("service: an invalid return value of a handler ends the service with an error that names both", async () => {
   for (const late of [false, true]) {
     for (const [part, value, words] of WRONG) {
       const family = new Family();
@@ -145,7 +145,7 @@ test("service: an invalid return value of a handler ends it with a report that n
   }
 });
 
-test("service.start: rejects if init returns continueWith and there is no continue handler", async () => {
+test("service.start rejects if init returns continueWith without a continue handler", async () => {
   const family = new Family();
   const odd = service<{ state: number }>({ init: () => continueWith(1) });
   const error = await assertRejects(() => family.run(odd.start(family.outside)), BadReturnError);
@@ -157,7 +157,7 @@ test("service.start: rejects if init returns continueWith and there is no contin
   family.system.stop();
 });
 
-test("spawn: an async body that returns a handler ends with a report", async () => {
+test("spawn: an async body that returns a handler ends with an error", async () => {
   const family = new Family();
   const body = async (_self: Self<string>): Promise<unknown> => {
     await null;
@@ -172,7 +172,7 @@ test("spawn: an async body that returns a handler ends with a report", async () 
   family.system.stop();
 });
 
-test("remote: rejects an empty name and a value that is not a function; a remote service needs a name", () => {
+test("remote rejects an empty name and a value that is not a function", () => {
   for (const [name, body] of [["", () => {}], ["job", "no function"], [undefined, () => {}]]) {
     assertThrows(() => remote(name as never, body as never), ArgumentError, "remote: the ");
   }

@@ -63,7 +63,7 @@ const counter = service<Counter>({
   },
 });
 
-test("service: calls and casts are handled in order, one at a time", async () => {
+test("service handles calls and casts in order, one at a time", async () => {
   const family = new Family();
   const pid = await family.run(counter.start(family.outside, 10));
   const ask = counter.call(pid);
@@ -75,7 +75,7 @@ test("service: calls and casts are handled in order, one at a time", async () =>
   family.system.stop();
 });
 
-test("service.call: types the arguments and the reply of each handler", async () => {
+test("service.call has the argument and reply types of each handler", async () => {
   const family = new Family();
   const pid = await family.run(counter.start(family.outside, 1));
   const sum: number = await family.run(counter.call(pid).add(3));
@@ -90,7 +90,7 @@ test("service.call: types the arguments and the reply of each handler", async ()
   family.system.stop();
 });
 
-test("service.start: rejects only if init fails, with its error", async () => {
+test("service.start rejects with the error of init", async () => {
   const fails: [() => unknown, unknown][] = [
     [() => {
       throw BOOM;
@@ -127,7 +127,7 @@ test("service.start: rejects only if init fails, with its error", async () => {
   }
 });
 
-test("service.start: rejects with the exit reason of a service that ended during init", async () => {
+test("service.start rejects with the exit reason of a service that exits during init", async () => {
   for (const reason of ["kill", "shutdown", BOOM]) {
     const hanging = service<{ state: number }>({ init: () => new Promise<number>(() => {}) });
     const family = new Family();
@@ -147,7 +147,7 @@ test("service.start: rejects with the exit reason of a service that ended during
   }
 });
 
-test("service: messages that arrive during an async init are handled after it, in order", async () => {
+test("service handles messages that arrive during an async init in order after init", async () => {
   const family = new Family();
   let ready = (_first: number): void => {};
   interface Slow {
@@ -174,7 +174,7 @@ test("service: messages that arrive during an async init are handled after it, i
   family.system.stop();
 });
 
-test("service: continue runs after start and before any message, with any value", async () => {
+test("service runs the continue handler before any message", async () => {
   for (const value of ["x", undefined, null, 0]) {
     const seen: unknown[] = [];
     const going = service<{ state: number; start: [late: boolean]; call: { get(): number } }>({
@@ -196,7 +196,7 @@ test("service: continue runs after start and before any message, with any value"
   }
 });
 
-test("service: no code runs after a kill during init or in a handler", async () => {
+test("service runs none of its callbacks after it is killed", async () => {
   const family = new Family();
   const ran: string[] = [];
   let release = (): void => {};
@@ -264,7 +264,7 @@ test("service: an error in continue is a crash, not a failed start", async () =>
   }
 });
 
-test("service: a handler that throws rejects its caller at once, even if terminate takes a long time", async () => {
+test("service: a handler that throws rejects its caller at once, before terminate has ended", async () => {
   for (const name of ["fail", "failLater"] as const) {
     for (const error of [BOOM, "a word"]) {
       const family = new Family();
@@ -312,7 +312,7 @@ test("service: a crash rejects all waiting callers, and is reported once", async
   counter.cast(pid).set(1);
 });
 
-test("service: replies may be sent later, from any handler, and in any order", async () => {
+test("service: a handler may store a call, and another handler may reply to it later", async () => {
   const family = new Family();
   const desk = service<{
     state: Call<unknown, string>[];
@@ -347,7 +347,7 @@ test("service: replies may be sent later, from any handler, and in any order", a
   family.system.stop();
 });
 
-test("service: stop with a reason ends it, with or without a reply, from any handler", async () => {
+test("stopService ends the service with its reason after the reply", async () => {
   const family = new Family();
   const terminated: unknown[] = [];
   const stopping = service<{
@@ -468,7 +468,7 @@ test("service: an error in terminate does not change the exit reason", async () 
   }
 });
 
-test("service: without terminate, a service ends when a linked actor exits", async () => {
+test("service without terminate ends when a linked actor exits abnormally", async () => {
   const family = new Family();
   const pid = await family.run(counter.start(family.outside, 0));
   const other = family.system.puppet();
@@ -481,7 +481,7 @@ test("service: without terminate, a service ends when a linked actor exits", asy
   assertEquals(family.system.isAlive(pid), false);
 });
 
-test("service: a service with a terminate callback survives linked actors that exit normally", async () => {
+test("service with terminate continues when a linked actor exits normally", async () => {
   const family = new Family();
   const seen: unknown[] = [];
   const clean = service<{ state: number }>({
@@ -501,7 +501,7 @@ test("service: a service with a terminate callback survives linked actors that e
   family.system.stop();
 });
 
-test("service: with trapExit, an exit signal of the node still ends it", async () => {
+test("service with trapExit ends at an exit signal of the node", async () => {
   for (const reason of ["normal", "shutdown", "bad"]) {
     const family = new Family();
     const trapping = service<{ state: number }>({
@@ -517,7 +517,7 @@ test("service: with trapExit, an exit signal of the node still ends it", async (
   }
 });
 
-test("service: with trapExit, info receives exits of linked actors, except that of its parent", async () => {
+test("service with trapExit passes exits of linked actors, except its parent's, to info", async () => {
   const family = new Family();
   const seen: unknown[] = [];
   const trapping = service<{ state: number }>({
@@ -548,7 +548,7 @@ test("service: with trapExit, info receives exits of linked actors, except that 
   assertEquals(family.system.size, 0);
 });
 
-test("service: info receives all other messages, including unknown casts", async () => {
+test("service passes all other messages, including unknown casts, to info", async () => {
   const family = new Family();
   const seen: unknown[] = [];
   const listening = service<{ state: number | null; cast: { known(): void } }>({
@@ -578,7 +578,7 @@ test("service: info receives all other messages, including unknown casts", async
   family.system.stop();
 });
 
-test("service: drops a message that cannot be read, and rejects such a call", async () => {
+test("service drops a message that cannot be read, and rejects an unreadable call", async () => {
   const family = new Family();
   const plain = service<{ state: number; call: { get(): number } }>({
     init: () => 7,
@@ -608,7 +608,7 @@ test("service: drops a message that cannot be read, and rejects such a call", as
   family.system.stop();
 });
 
-test("service: a state may be null, or undefined from the start", async () => {
+test("service allows the states null and undefined", async () => {
   const family = new Family();
   type Empty = null | undefined | number;
   const empty = service<{ state: Empty; cast: { set(to: Empty): void } }>({
@@ -629,7 +629,7 @@ test("service: a state may be null, or undefined from the start", async () => {
   assertEquals(ends, [null]);
 });
 
-test("service: rejects an unknown call, and continues", async () => {
+test("service rejects an unknown call, and continues", async () => {
   const family = new Family();
   const pid = await family.run(counter.start(family.outside, 0));
   const odd: unknown[] = [
@@ -649,7 +649,7 @@ test("service: rejects an unknown call, and continues", async () => {
   family.system.stop();
 });
 
-test("service: rejects an invalid definition, and reports what is wrong", () => {
+test("service rejects an invalid definition with the name of the wrong part", () => {
   const rows: readonly (readonly [object, string])[] = [
     [{}, "service: init must be a function that returns the first state"],
     [{ init: 0 }, "service: init must be a function"],
@@ -662,7 +662,7 @@ test("service: rejects an invalid definition, and reports what is wrong", () => 
   }
 });
 
-test("service: rejects an idleMs beyond the timer limit", () => {
+test("service rejects an idleMs over the timer limit", () => {
   for (const idleMs of [2 ** 31, Infinity, NaN]) {
     assertThrows(
       () => service<{ state: number }>({ init: () => 0, idleMs }),
@@ -673,7 +673,7 @@ test("service: rejects an idleMs beyond the timer limit", () => {
   service<{ state: number }>({ init: () => 0, idleMs: 2 ** 31 - 1 });
 });
 
-test("service: idle runs after the time without messages, repeats, and leaves no timer", async () => {
+test("service runs idle again after each period of idleMs without messages", async () => {
   const family = new Family();
   let idles = 0;
   const quiet = service<{ state: number; cast: { touch(): void }; call: { ask(): number } }>({
@@ -711,7 +711,7 @@ test("service: idle runs after the time without messages, repeats, and leaves no
   assertEquals(family.system.wheel.size, 0);
 });
 
-test("service: idle does not run for time in which a handler was busy", async () => {
+test("service does not count the time in which a handler is busy as idle", async () => {
   const family = new Family();
   let idles = 0;
   let release = (): void => {};
@@ -737,7 +737,7 @@ test("service: idle does not run for time in which a handler was busy", async ()
   family.system.stop();
 });
 
-test("service.replace: changes the state, and an error in the function rejects only the caller", async () => {
+test("service.replace rejects with the error of its function without changing the state", async () => {
   const family = new Family();
   const pid = await family.run(counter.start(family.outside, 1));
   assertEquals(await family.run(counter.replace(pid, (state) => state * 7)), 7);
@@ -749,7 +749,7 @@ test("service.replace: changes the state, and an error in the function rejects o
   family.system.stop();
 });
 
-test("service.at: looks the name up at each use, from a node and from an actor", async () => {
+test("service.at looks up the name at each use", async () => {
   const family = new Family();
   const node = { whereis: (name: string) => family.system.names.whereis(name) };
   const actor = family.system.puppet().self;
@@ -771,7 +771,7 @@ test("service.at: looks the name up at each use, from a node and from an actor",
   family.system.stop();
 });
 
-test("service.startAs: rejects if another actor has the name, and that actor keeps it", async () => {
+test("service.startAs rejects if another actor has the name", async () => {
   const family = new Family();
   const first = await family.run(counter.startAs("hits", family.outside, 0));
   const error = await family.run(
@@ -783,7 +783,7 @@ test("service.startAs: rejects if another actor has the name, and that actor kee
   family.system.stop();
 });
 
-test("service: init may use this.self, to register names and set timers", async () => {
+test("service: init may register names and set timers through this.self", async () => {
   const family = new Family();
   const ticking = service<{ state: number; start: [name: string]; info: "tick" }>({
     init(name) {
@@ -800,7 +800,7 @@ test("service: init may use this.self, to register names and set timers", async 
   family.system.stop();
 });
 
-test("service.call: rejects at its timeout or when aborted, and drops the late reply", async () => {
+test("service.call rejects at its timeout or when its signal is aborted", async () => {
   const family = new Family();
   let release = (): void => {};
   const slow = service<{ state: number; call: { wait(): string } }>({
@@ -826,7 +826,7 @@ test("service.call: rejects at its timeout or when aborted, and drops the late r
   family.system.stop();
 });
 
-test("service.stop: resolves for a service that has ended", async () => {
+test("service.stop resolves for a service that has exited", async () => {
   const family = new Family();
   const pid = await family.run(counter.start(family.outside, 0));
   await family.run(counter.stop(pid));
@@ -834,7 +834,7 @@ test("service.stop: resolves for a service that has ended", async () => {
   assertEquals(family.system.size, 0);
 });
 
-test("service: self.exit in a handler ends it at once, without terminate", async () => {
+test("service: self.exit in a handler ends the service at once, without terminate", async () => {
   const family = new Family();
   let terminated = 0;
   const leaving = service<{ state: number; call: { leave(): void } }>({

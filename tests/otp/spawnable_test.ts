@@ -27,7 +27,7 @@ const counter = service<Counter>({
   call: { get: (n) => [n, n] },
 });
 
-test("remote, Node.expose: one definition is exposed on one node, and spawned, supervised and started from another", async () => {
+test("Node.expose accepts a definition that other nodes spawn, supervise and start", async () => {
   const cookie = "the same on every node";
   await using a = await startCheaply({ name: "a@127.0.0.1:0", cookie, logLevel: "silent" });
   await using b = await startCheaply({ name: "b@127.0.0.1:0", cookie, logLevel: "silent" });

@@ -80,7 +80,7 @@ function paymentIn(store?: Store) {
 
 const payment = paymentIn();
 
-test("stateMachine: runs rules, data changes, entry and exit actions and internal events in order", async () => {
+test("stateMachine runs rules, entry actions and internal events in order", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const node = await sim.start("a");
     const pid = await payment.start(node, 10);
@@ -99,7 +99,7 @@ test("stateMachine: runs rules, data changes, entry and exit actions and interna
   });
 });
 
-test("stateMachine: a timeout of a previous state never fires, and one of the current state does", async () => {
+test("stateMachine ignores the timeout of a previous state", async () => {
   for (let seed = 1; seed <= 20; seed++) {
     await simulate({ seed }, async (sim) => {
       const node = await sim.start("a");
@@ -117,7 +117,7 @@ test("stateMachine: a timeout of a previous state never fires, and one of the cu
   }
 });
 
-test("stateMachine: a timeout already in the mailbox has no effect after an event that cancels it", async () => {
+test("stateMachine ignores a timeout that an earlier event in the mailbox has cancelled", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const node = await sim.start("a");
     let release: (() => void) | undefined;
@@ -152,7 +152,7 @@ test("stateMachine: a timeout already in the mailbox has no effect after an even
   });
 });
 
-test("stateMachine: postponed events are handled after a state change, in order, before waiting ones", async () => {
+test("stateMachine handles postponed events in order after a change of the state", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const node = await sim.start("a");
     const pid = await payment.start(node, 10);
@@ -166,7 +166,7 @@ test("stateMachine: postponed events are handled after a state change, in order,
   });
 });
 
-test("stateMachine: named timeouts survive state changes unless cancelled", async () => {
+test("stateMachine keeps named timeouts across changes of the state until they are cancelled", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const node = await sim.start("a");
     const [one, other] = [await payment.start(node, 1), await payment.start(node, 2)];
@@ -178,7 +178,7 @@ test("stateMachine: named timeouts survive state changes unless cancelled", asyn
   });
 });
 
-test("stateMachine: idle fires without events, and each event delays it", async () => {
+test("stateMachine runs idle after the time without events", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const node = await sim.start("a");
     const lamp = stateMachine<{ states: "on" | "off"; data: null; cast: { move(): void } }>({
@@ -203,7 +203,7 @@ test("stateMachine: idle fires without events, and each event delays it", async 
   });
 });
 
-test("stateMachine: a persisted machine continues after a restart in its state, with its timeouts", async () => {
+test("stateMachine with a store continues after a restart in its state, with its timeouts", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const node = await sim.start("a");
     const stored = paymentIn(memoryStore());
@@ -224,7 +224,7 @@ test("stateMachine: a persisted machine continues after a restart in its state, 
   });
 });
 
-test("stateMachine: a stored state that the definition lacks makes the start reject with its name", async () => {
+test("stateMachine: the start rejects if the stored state is not in the definition", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const node = await sim.start("a");
     const memory = memoryStore();
@@ -254,7 +254,7 @@ test("stateMachine: a stored state that the definition lacks makes the start rej
   });
 });
 
-test("stateMachine: a sharded machine moves to another node with its state and timeouts", async () => {
+test("stateMachine moves to another node with its state and timeouts if it is sharded", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const machine = stateMachine<{
       states: "fresh" | "old";
@@ -282,7 +282,7 @@ test("stateMachine: a sharded machine moves to another node with its state and t
   });
 });
 
-test("stateMachine: a handler that throws rejects its caller, sends no other reply, and ends the machine", async () => {
+test("stateMachine: a handler that throws rejects its caller, and ends the machine", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const node = await sim.start("a");
     const kept: Call<unknown, string>[] = [];
@@ -325,7 +325,7 @@ test("stateMachine: a handler that throws rejects its caller, sends no other rep
   });
 });
 
-test("stateMachine: the diagram contains the states and transitions", () => {
+test("stateMachine.diagram contains all states and transitions", () => {
   assertEquals(payment.diagram().split("\n"), [
     "stateDiagram-v2",
     "  [*] --> created",
@@ -339,7 +339,7 @@ test("stateMachine: the diagram contains the states and transitions", () => {
   ]);
 });
 
-test("stateMachine: rejects unknown states, options and invalid times", () => {
+test("stateMachine rejects unknown states, unknown options and invalid times", () => {
   const states = { one: {}, two: {} };
   const bad = [
     { initial: "three", states },
@@ -370,7 +370,7 @@ test("stateMachine: rejects unknown states, options and invalid times", () => {
   }
 });
 
-test("stateMachine: an invalid return value of a handler ends the machine with a report that names it", async () => {
+test("stateMachine: an invalid return value of a handler ends the machine with an error that names both", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const node = await sim.start("a");
     const go = { to: "b", run: () => ({ reply: 1 }) };

@@ -53,7 +53,7 @@ const never = async (self: Self): Promise<void> => {
   await new Promise(() => {});
 };
 
-test("Node.stop: ends supervisors and their children in reverse order, then other services", async () => {
+test("Node.stop ends supervisors and their children in reverse order before other services", async () => {
   await withNode(async ({ node, ends }) => {
     const buffer = makeBuffer(ends);
     const child = (id: string, ms = 0): ChildSpec => ({
@@ -78,7 +78,7 @@ test("Node.stop: ends supervisors and their children in reverse order, then othe
   });
 });
 
-test("Node.stop: ends several supervisors started by one actor in reverse order too", async () => {
+test("Node.stop ends several supervisors of one actor in reverse order", async () => {
   await withNode(async ({ node, ends }) => {
     const buffer = makeBuffer(ends);
     const ready = Promise.withResolvers<void>();
@@ -96,7 +96,7 @@ test("Node.stop: ends several supervisors started by one actor in reverse order 
   });
 });
 
-test("Node.stop: an await using block calls terminate, also in a dynamic supervisor", async () => {
+test("Node.stop at the end of an await using block calls terminate", async () => {
   const ends: string[] = [];
   {
     await using node = await startCheaply({ logLevel: "silent" });
@@ -109,7 +109,7 @@ test("Node.stop: an await using block calls terminate, also in a dynamic supervi
   assertEquals(ends.sort(), ["a 0 shutdown", "b 0 shutdown"]);
 });
 
-test("Node.stop: is bounded in time, and a tree that does not end does not prevent the end of other trees", async () => {
+test("Node.stop kills a tree that does not end at its timeout, after the other trees have ended", async () => {
   await withNode(async ({ node, parts, ends }) => {
     const buffer = makeBuffer(ends);
     await Supervisor.start(node, {
@@ -134,7 +134,7 @@ test("Node.stop: is bounded in time, and a tree that does not end does not preve
   });
 });
 
-test("Node.stop: waits for an actor that traps exits and cleans up, not for one that ignores them", async () => {
+test("Node.stop waits for an actor that traps exits and then exits", async () => {
   await withNode(async ({ node, parts, ends }) => {
     node.spawn(async (self: Self) => {
       self.trapExit = true;
@@ -163,7 +163,7 @@ test("Node.stop: waits for an actor that traps exits and cleans up, not for one 
   });
 });
 
-test("Node.stop: kills everything at once with a timeout of 0", async () => {
+test("Node.stop with a timeout of 0 kills all actors at once", async () => {
   await withNode(async ({ node, ends }) => {
     const buffer = makeBuffer(ends);
     await Supervisor.start(node, {
@@ -176,7 +176,7 @@ test("Node.stop: kills everything at once with a timeout of 0", async () => {
   });
 });
 
-test("Node.stop: rejects an invalid timeout, and a second call resolves with the first", async () => {
+test("Node.stop returns the first promise when called again, and rejects an invalid timeout", async () => {
   await withNode(async ({ node }) => {
     for (const timeout of [-1, NaN]) {
       assertThrows(() => node.stop({ timeout }), ArgumentError, "milliseconds");
@@ -190,7 +190,7 @@ test("Node.stop: rejects an invalid timeout, and a second call resolves with the
   });
 });
 
-test("Node.stop: may be called by an actor of the node, which ends like the others", async () => {
+test("Node.stop may be called by an actor of the node", async () => {
   await withNode(async ({ node, ends }) => {
     const buffer = makeBuffer(ends);
     await Supervisor.start(node, {
@@ -209,7 +209,7 @@ test("Node.stop: may be called by an actor of the node, which ends like the othe
   });
 });
 
-test("Node.stop: rejects spawns from other nodes, and stops the child of a singleton", async () => {
+test("Node.stop rejects spawns from other nodes", async () => {
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2) as [TestNode, TestNode];
     const [near, far] = [Node.of(a), Node.of(b)];

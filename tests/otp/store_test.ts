@@ -16,7 +16,7 @@ import { contract } from "./store_contract.ts";
 
 test("memoryStore saves and removes only if the version matches", () => contract(memoryStore()));
 
-test("sqliteStore saves and removes only if the version matches, and keeps the data in its file", async () => {
+test("sqliteStore saves and removes only if the version matches, and keeps its data in the file", async () => {
   const folder = mkdtempSync(join(tmpdir(), "firn-store-"));
   try {
     const path = join(folder, "state.sqlite");
@@ -35,7 +35,7 @@ test("sqliteStore saves and removes only if the version matches, and keeps the d
   }
 });
 
-test("sqliteStore rejects values that cannot be encoded, and each save of a batch has its own result", async () => {
+test("sqliteStore gives each save of a batch its own result", async () => {
   const broken = sqliteStore("/no/such/folder/state.sqlite");
   await assertRejects(() => Promise.resolve(broken.save("a", new Uint8Array(1), 1, undefined)));
   await using store = sqliteStore(":memory:");
@@ -76,7 +76,7 @@ function counterIn(store: Store, within?: number): Service<Counter> {
   });
 }
 
-test("service: persist stores a change before the reply, and a restarted service loads it", async () => {
+test("service with persist stores a change before it replies", async () => {
   const { value } = await simulate({ seed: 1 }, async (sim) => {
     const node = await sim.start("a");
     const saves: number[] = [];
@@ -112,7 +112,7 @@ test("service: persist stores a change before the reply, and a restarted service
   assertEquals(value[1], value[0]! + 100);
 });
 
-test("service: a stale copy cannot overwrite a newer state, rejects its call, and ends", async () => {
+test("service with persist rejects a call whose change would overwrite a newer state", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const node = await sim.start("a");
     const store = memoryStore();
@@ -129,7 +129,7 @@ test("service: a stale copy cannot overwrite a newer state, rejects its call, an
   });
 });
 
-test("service: persist.within stores a change within that time, and when the service ends", async () => {
+test("service with persist.within stores a change within that time", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const node = await sim.start("a");
     const store = memoryStore();
@@ -158,7 +158,7 @@ test("service: persist.within stores a change within that time, and when the ser
   });
 });
 
-test("service: a store that fails to load rejects the start with its error", async () => {
+test("service with persist: the start rejects with the error of a store that cannot load", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const node = await sim.start("a");
     const store = { ...memoryStore(), load: () => Promise.reject(new RangeError("no database")) };
@@ -166,7 +166,7 @@ test("service: a store that fails to load rejects the start with its error", asy
   });
 });
 
-test("service: awaits a store's thenables, and checks what the store returns", async () => {
+test("service with persist accepts thenables from a store, and checks what the store returns", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const node = await sim.start("a");
     const later = <T>(value: () => T): Promise<T> =>

@@ -3,7 +3,7 @@ import type { Restart } from "../../lib/otp/child.ts";
 import type { Strategy } from "../../lib/otp/strategy.ts";
 import type { ExitReason } from "../../lib/term/exit.ts";
 import { test } from "../kit/test.ts";
-import { BOOM, Family, LATE_MS, type Stopping, word } from "./family.ts";
+import { BOOM, Family, LATE_MS, REACTIONS, type Stopping, word } from "./family.ts";
 
 const REASONS: readonly ExitReason[] = ["normal", "shutdown", { shutdown: 1 }, BOOM, "kill"];
 
@@ -37,7 +37,7 @@ const IDS = ["a", "b", "c"];
 for (const [strategy, rows] of Object.entries(FOLLOWS) as [Strategy, string[][]][]) {
   for (const [restart, agains] of Object.entries(IS_RESTARTED) as [Restart, boolean[]][]) {
     for (const [column, reason] of REASONS.entries()) {
-      test(`Supervisor: ${strategy}, a ${restart} child that ends with ${word(reason)}`, async () => {
+      test(`Supervisor with ${strategy} handles a ${restart} child that exits with ${word(reason)}`, async () => {
         for (const [position, id] of IDS.entries()) {
           const family = new Family();
           const children = IDS.map((one) => family.child(one, one === id ? { restart } : {}));
@@ -69,7 +69,7 @@ for (const [strategy, rows] of Object.entries(FOLLOWS) as [Strategy, string[][]]
   }
 }
 
-test("Supervisor: a temporary sibling that restarts with another is stopped and forgotten", async () => {
+test("Supervisor removes a temporary child that stops because a sibling restarts", async () => {
   for (const strategy of ["one_for_all", "rest_for_one"] as const) {
     const family = new Family();
     const children = [
@@ -119,8 +119,6 @@ const STOPS: readonly [
 
 for (const [shutdown, row] of STOPS) {
   for (const [stopping, outcome] of Object.entries(row) as [Stopping, Outcome][]) {
-    const does = `one with shutdown ${shutdown} that stops ${stopping}`;
-
     const prepare = async () => {
       const family = new Family();
       const children = [
@@ -133,7 +131,7 @@ for (const [shutdown, row] of STOPS) {
       return { family, tree };
     };
 
-    test(`Supervisor.stop: stops children in reverse order, each within its shutdown time: ${does}`, async () => {
+    test(`Supervisor.stop with shutdown ${shutdown} stops a child that ${REACTIONS[stopping]} after later children`, async () => {
       const { family, tree } = await prepare();
       const stopped = tree.stop();
       await expectEnd(family, outcome, "c", "a");
@@ -144,7 +142,7 @@ for (const [shutdown, row] of STOPS) {
       family.system.stop();
     });
 
-    test(`Supervisor.terminateChild: stops a child within its shutdown time: ${does}`, async () => {
+    test(`Supervisor.terminateChild with shutdown ${shutdown} stops a child that ${REACTIONS[stopping]}`, async () => {
       const { family, tree } = await prepare();
       const terminated = tree.terminateChild("b");
       await expectEnd(family, outcome);
@@ -188,7 +186,7 @@ async function expectEnd(
   assertEquals(family.news(), [...ms > 0 ? [] : first, `end b ${reason}`, ...last]);
 }
 
-test("Supervisor: ends at one restart more than its intensity, and not earlier", async () => {
+test("Supervisor ends at one restart more than its intensity", async () => {
   for (const intensity of [0, 1, 3, 10]) {
     for (const crashes of [intensity - 1, intensity, intensity + 1]) {
       if (crashes < 0) continue;
@@ -209,7 +207,7 @@ test("Supervisor: ends at one restart more than its intensity, and not earlier",
   }
 });
 
-test("Supervisor: a restart counts until it is older than the period", async () => {
+test("Supervisor counts a restart until it is older than the period", async () => {
   for (const [wait, survives] of [[999, false], [1000, false], [1001, true]] as const) {
     const family = new Family();
     const tree = await family.supervise({
@@ -227,7 +225,7 @@ test("Supervisor: a restart counts until it is older than the period", async () 
   }
 });
 
-test("Supervisor: uses one window for all children, and counts a group restart once", async () => {
+test("Supervisor counts the restarts of all children together, and a group restart once", async () => {
   const family = new Family();
   const children = ["a", "b", "c"].map((id) => family.child(id));
   const tree = await family.supervise({ strategy: "one_for_all", intensity: 2, children });

@@ -46,7 +46,7 @@ async function withParent(
   return { parent, tree: tree! };
 }
 
-test("Supervisor.start: starts children in order, each after the previous one has started", async () => {
+test("Supervisor.start starts each child after the previous one has started", async () => {
   const family = new Family();
   const { start, give } = held();
   const slow = { id: "slow", start: () => start };
@@ -65,7 +65,7 @@ test("Supervisor.start: starts children in order, each after the previous one ha
   family.system.stop();
 });
 
-test("Supervisor, DynamicSupervisor: I/O continues while they start, restart and stop many children", async () => {
+test("Supervisor and DynamicSupervisor let I/O continue while they start or stop many children", async () => {
   const COUNT = 1000;
   const family = new Family();
   const { system } = family;
@@ -108,7 +108,7 @@ test("Supervisor, DynamicSupervisor: I/O continues while they start, restart and
   system.stop();
 });
 
-test("Supervisor: ends on a signal between two portions of its children", async () => {
+test("Supervisor ends at a signal that arrives while it starts many children", async () => {
   const family = new Family();
   const { system } = family;
   let started = 0;
@@ -130,7 +130,7 @@ test("Supervisor: ends on a signal between two portions of its children", async 
   system.stop();
 });
 
-test("Supervisor: starts no more children after it was killed", async () => {
+test("Supervisor starts no more children after it is killed", async () => {
   const family = new Family();
   const { system } = family;
   let started = 0;
@@ -151,7 +151,7 @@ test("Supervisor: starts no more children after it was killed", async () => {
   system.stop();
 });
 
-test("Supervisor.start: a failed start stops the children already started, in reverse order, and rejects", async () => {
+test("Supervisor.start stops the children that it has started if one fails to start", async () => {
   const fails: [LocalChildSpec["start"], string][] = [
     [() => {
       throw BOOM;
@@ -173,7 +173,7 @@ test("Supervisor.start: a failed start stops the children already started, in re
   }
 });
 
-test("Supervisor.start rejects with a SupervisorError if a start function throws or rejects with an unreadable value", async () => {
+test("Supervisor.start rejects if a start function throws a value that cannot be read", async () => {
   for (const value of Object.values(unreadableValues())) {
     const family = new Family();
     const throwing = (): never => {
@@ -244,7 +244,7 @@ test("Supervisor.start: rejects invalid options and children", async () => {
   assertEquals(family.system.size, 0);
 });
 
-test("Supervisor: kills a child that is not linked to it, and reports a failed start", async () => {
+test("Supervisor kills a child that is not linked to it, and reports a failed start", async () => {
   const family = new Family();
   const stray = family.system.puppet();
   const start = (): Pid<never> => stray.pid;
@@ -253,7 +253,7 @@ test("Supervisor: kills a child that is not linked to it, and reports a failed s
   assertEquals(family.system.size, 0);
 });
 
-test("Supervisor: the exit of a child before its start function returns is handled like any other", async () => {
+test("Supervisor restarts a child that exits before its start function returns", async () => {
   for (const linked of [true, false]) {
     const family = new Family();
     let starts = 0;
@@ -273,7 +273,7 @@ test("Supervisor: the exit of a child before its start function returns is handl
   }
 });
 
-test("Supervisor: ends while a start function never settles, if its parent or the node requires it", async () => {
+test("Supervisor ends at a signal of its parent or node while a start function never settles", async () => {
   for (const from of ["node", "parent"]) {
     const family = new Family();
     const children = [family.child("a"), { id: "b", start: never }];
@@ -295,7 +295,7 @@ test("Supervisor: ends while a start function never settles, if its parent or th
   }
 });
 
-test("Supervisor: ends while a restart, or the start of an added child, never settles", async () => {
+test("Supervisor ends although a restart or the start of an added child never settles", async () => {
   for (const hangs of ["restart", "startChild"]) {
     const family = new Family();
     const first = family.child("b");
@@ -331,7 +331,7 @@ async function halfStarted() {
   return { family, starting, supervisor: supervisor!, late: family.system.puppet(), give };
 }
 
-test("Supervisor: ends a child that starts after the supervisor has ended", async () => {
+test("Supervisor ends a child that starts after the supervisor has ended", async () => {
   for (const reason of ["shutdown", "kill"]) {
     const { family, starting, supervisor, late, give } = await halfStarted();
     family.system.exit(supervisor, reason);
@@ -344,7 +344,7 @@ test("Supervisor: ends a child that starts after the supervisor has ended", asyn
   }
 });
 
-test("Supervisor: ends a child that starts at the same moment as the signal to end", async () => {
+test("Supervisor ends a child that starts at the same moment as the signal to end arrives", async () => {
   const { family, supervisor, late, give } = await halfStarted();
   // Both the signal and the pid wait in the mailbox, because the time slice is used up.
   family.system.clock.jump(10);
@@ -355,7 +355,7 @@ test("Supervisor: ends a child that starts at the same moment as the signal to e
   assertEquals(family.system.size, 0);
 });
 
-test("Supervisor: when killed, it leaves no descendant alive at any depth", async () => {
+test("Supervisor leaves no descendant alive when it is killed", async () => {
   const family = new Family();
   const inner = (id: string, ids: string[]): ChildSpec => ({
     id,
@@ -372,7 +372,7 @@ test("Supervisor: when killed, it leaves no descendant alive at any depth", asyn
   assertEquals(family.system.names.registered(), []);
 });
 
-test("Supervisor: ends when its parent does, for any reason", async () => {
+test("Supervisor ends when its parent exits, whatever the reason", async () => {
   for (const reason of ["normal", "shutdown", BOOM]) {
     const family = new Family();
     const { parent, tree } = await withParent(family, [family.child("a")]);
@@ -386,7 +386,7 @@ test("Supervisor: ends when its parent does, for any reason", async () => {
   }
 });
 
-test("Supervisor: ignores exit signals and exits of unrelated actors", async () => {
+test("Supervisor ignores exit signals of actors that are neither its parent nor its children", async () => {
   const family = new Family();
   const helpers: Pid<never>[] = [];
   const child = family.child("a");
@@ -411,7 +411,7 @@ test("Supervisor: ignores exit signals and exits of unrelated actors", async () 
   family.system.stop();
 });
 
-test("Supervisor.stop: accepts any reason, stops children in order, and resolves for a supervisor that has ended", async () => {
+test("Supervisor.stop stops the children in reverse order with any reason", async () => {
   for (const reason of [undefined, "normal", "shutdown", { shutdown: 1 }, BOOM, "kill"]) {
     const family = new Family();
     const tree = await family.supervise({ children: [family.child("a"), family.child("b")] });
@@ -423,7 +423,7 @@ test("Supervisor.stop: accepts any reason, stops children in order, and resolves
   }
 });
 
-test("Supervisor: escalates to its parent, which restarts it with all its children", async () => {
+test("Supervisor that exceeds its intensity is restarted by its parent with all its children", async () => {
   const family = new Family();
   const inner: ChildSpec = {
     id: "inner",
@@ -448,7 +448,7 @@ test("Supervisor: escalates to its parent, which restarts it with all its childr
   assertEquals(family.system.size, 0);
 });
 
-test("Supervisor: a failed restart counts, is retried after other messages, and escalates", async () => {
+test("Supervisor counts a failed restart, and retries it until its intensity is exceeded", async () => {
   for (const failures of [2, 3, 4]) {
     const family = new Family();
     const child = family.child("a");
@@ -470,7 +470,7 @@ test("Supervisor: a failed restart counts, is retried after other messages, and 
   }
 });
 
-test("Supervisor: answers requests between failed restarts", async () => {
+test("Supervisor answers requests between failed restarts", async () => {
   const family = new Family();
   const child = family.child("a");
   let starts = 0;
@@ -490,7 +490,7 @@ test("Supervisor: answers requests between failed restarts", async () => {
   family.system.stop();
 });
 
-test("Supervisor: a failed restart under one_for_all and rest_for_one restarts the whole group", async () => {
+test("Supervisor restarts the whole group after a failed restart with one_for_all or rest_for_one", async () => {
   for (
     const [strategy, retry] of [
       ["one_for_all", ["end c shutdown", "end a shutdown", "start a", "end a shutdown"]],
@@ -518,7 +518,7 @@ test("Supervisor: a failed restart under one_for_all and rest_for_one restarts t
   }
 });
 
-test("Supervisor: children that crash together restart once each, or once as a group", async () => {
+test("Supervisor restarts children that crash together once each, or once as a group", async () => {
   for (
     const [strategy, restarts, follows] of [
       ["one_for_one", 3, ["start a", "start b", "start c"]],
@@ -543,7 +543,7 @@ test("Supervisor: children that crash together restart once each, or once as a g
 
 const SIGNIFICANT = { restart: "transient", significant: true } as const;
 
-test("Supervisor: ends when significant children exit normally, according to autoShutdown", async () => {
+test("Supervisor with autoShutdown ends when significant children exit normally", async () => {
   // Whether the supervisor is alive after a, then c, exit for these reasons.
   const grid: [("any" | "all"), (string | Error)[], boolean[]][] = [
     ["any", ["normal"], [false]],
@@ -571,7 +571,7 @@ test("Supervisor: ends when significant children exit normally, according to aut
   }
 });
 
-test("Supervisor: autoShutdown ignores insignificant children, and significant children that are terminated", async () => {
+test("Supervisor with autoShutdown continues when a significant child is terminated", async () => {
   const family = new Family();
   const tree = await family.supervise({
     autoShutdown: "any_significant",
@@ -588,7 +588,7 @@ test("Supervisor: autoShutdown ignores insignificant children, and significant c
   assertEquals(family.system.isAlive(tree.pid), false);
 });
 
-test("Supervisor: all_significant waits for a child that is about to be restarted", async () => {
+test("Supervisor with all_significant waits for a child that is about to be restarted", async () => {
   const family = new Family();
   const backoff = { base: 100, jitter: 0 };
   const tree = await family.supervise({
@@ -603,7 +603,7 @@ test("Supervisor: all_significant waits for a child that is about to be restarte
   family.system.stop();
 });
 
-test("Supervisor: pauses double up to the limit, and are reset by a child that stays up", async () => {
+test("Supervisor doubles the backoff up to its cap, and resets it for a child that stays up", async () => {
   const family = new Family();
   const backoff = { base: 100, cap: 350, jitter: 0, reset: 5_000 };
   await family.supervise({ intensity: Infinity, children: [family.child("a", { backoff })] });
@@ -628,7 +628,7 @@ test("Supervisor: pauses double up to the limit, and are reset by a child that s
   family.system.stop();
 });
 
-test("Supervisor: jitter shortens a pause by at most its fraction", async () => {
+test("Supervisor shortens a backoff by at most the fraction of its jitter", async () => {
   const family = new Family();
   const backoff = { base: 1000, cap: 1000, jitter: 0.5 };
   await family.supervise({ intensity: Infinity, children: [family.child("a", { backoff })] });
@@ -643,7 +643,7 @@ test("Supervisor: jitter shortens a pause by at most its fraction", async () => 
   family.system.stop();
 });
 
-test("Supervisor: the time of a failed start does not count as uptime", async () => {
+test("Supervisor does not count the time of a failed start as uptime", async () => {
   const family = new Family();
   const child = family.child("a");
   let starts = 0;
@@ -660,7 +660,7 @@ test("Supervisor: the time of a failed start does not count as uptime", async ()
   family.system.stop();
 });
 
-test("Supervisor: children that restart together stop at once, and start after the pause", async () => {
+test("Supervisor stops the children of a restart group at once, and starts them after the backoff", async () => {
   const family = new Family();
   const tree = await family.supervise({
     strategy: "rest_for_one",
@@ -690,7 +690,7 @@ test("Supervisor: children that restart together stop at once, and start after t
   family.system.stop();
 });
 
-test("Supervisor: a child without a pause waits for the pause of its restart group", async () => {
+test("Supervisor starts a child without a backoff after the backoff of its restart group", async () => {
   const family = new Family();
   await family.supervise({
     strategy: "rest_for_one",
@@ -710,7 +710,7 @@ test("Supervisor: a child without a pause waits for the pause of its restart gro
   family.system.stop();
 });
 
-test("Supervisor: does not restart a child terminated while it waited for its restart", async () => {
+test("Supervisor does not restart a child that is terminated while it waits for its restart", async () => {
   const family = new Family();
   const backoff = { base: 100, jitter: 0 };
   const tree = await family.supervise({ children: [family.child("a", { backoff })] });
@@ -735,7 +735,7 @@ test("Supervisor: does not restart a child terminated while it waited for its re
   family.system.stop();
 });
 
-test("Supervisor: the child API rejects with OTP's error codes", async () => {
+test("Supervisor: the methods for children reject with OTP's error codes", async () => {
   const family = new Family();
   const tree = await family.supervise({
     intensity: 10,
@@ -791,7 +791,7 @@ test("Supervisor: the child API rejects with OTP's error codes", async () => {
   family.system.stop();
 });
 
-test("Supervisor.startChild: appends a child; one that fails to start is not kept", async () => {
+test("Supervisor.startChild appends a child, and does not keep one that fails to start", async () => {
   const family = new Family();
   const tree = await family.supervise({ strategy: "rest_for_one", children: [family.child("a")] });
   const pid = await family.run(tree.startChild(family.child("b")));
@@ -813,7 +813,7 @@ test("Supervisor.startChild: appends a child; one that fails to start is not kep
   family.system.stop();
 });
 
-test("Supervisor: requests during its stop are rejected with its exit, and later ones with noproc", async () => {
+test("Supervisor rejects requests during its stop with its exit reason", async () => {
   const family = new Family();
   const tree = await family.supervise({ children: [family.child("a", { stopping: "late" })] });
   const stopped = tree.stop();
@@ -825,7 +825,7 @@ test("Supervisor: requests during its stop are rejected with its exit, and later
   await assertRejects(() => tree.whichChildren(), NoProcError);
 });
 
-test("Supervisor: rejects unknown calls, ignores unknown messages, and continues", async () => {
+test("Supervisor rejects unknown calls, and ignores unknown messages", async () => {
   const family = new Family();
   const tree = await family.supervise({ children: [family.child("a")] });
   const promises = [new Promise(() => {}), { then: (_: unknown, no: () => void) => no() }];
@@ -840,7 +840,7 @@ test("Supervisor: rejects unknown calls, ignores unknown messages, and continues
   family.system.stop();
 });
 
-test("restart: one event reports the child, the reason, the count and the next step", async () => {
+test("the event restart has the child, the reason, the number of restarts and the next step", async () => {
   const family = new Family();
   const tree = await family.supervise({
     intensity: 2,
@@ -868,7 +868,7 @@ test("restart: one event reports the child, the reason, the count and the next s
   assertEquals(family.crashes.map(({ pid, supervisor }) => [pid, supervisor]), [[first, tree.pid]]);
 });
 
-test("restart: reports a child that was killed because it did not stop, or crashed while it stopped", async () => {
+test("the event restart reports a child that is killed because it does not stop in time", async () => {
   const family = new Family();
   const tree = await family.supervise({
     children: [
@@ -887,7 +887,7 @@ test("restart: reports a child that was killed because it did not stop, or crash
   ]);
 });
 
-test("restartText: writes one report with the reason, the crash and the next step", async () => {
+test("restartText returns one report with the reason, the crash and the next step", async () => {
   const family = new Family();
   await family.supervise({ children: [family.child("a")] });
   await family.end("a", BOOM);
@@ -907,7 +907,7 @@ test("restartText: writes one report with the reason, the crash and the next ste
   family.system.stop();
 });
 
-test("treeText: draws both kinds of supervisors, and children that restart or do not run", async () => {
+test("treeText draws both kinds of supervisors, and shows children that do not run", async () => {
   const family = new Family();
   const pool: ChildSpec = {
     id: "pool",
@@ -945,7 +945,7 @@ test("treeText: draws both kinds of supervisors, and children that restart or do
   family.system.stop();
 });
 
-test("Supervisor: throws no uncatchable error when the node stops", async () => {
+test("Supervisor.start rejects when the node stops", async () => {
   const family = new Family();
   const children = [family.child("a"), { id: "b", start: never }];
   const starting = Supervisor.start(family.outside, { children });
@@ -956,7 +956,7 @@ test("Supervisor: throws no uncatchable error when the node stops", async () => 
   assertEquals(family.system.size, 0);
 });
 
-test("Supervisor.start checks thousands of specs in portions, and rejects with the first mistake", async () => {
+test("Supervisor.start checks thousands of specs in portions", async () => {
   const family = new Family();
   const { system } = family;
   const node = {

@@ -32,7 +32,7 @@ class Gates {
   }
 }
 
-test("task.await: returns the result of its task, whatever the order in which tasks end", async () => {
+test("task.await returns the result of its task, in whatever order the tasks end", async () => {
   const family = new Family();
   const gates = new Gates();
   const tasks = Array.from(
@@ -47,7 +47,7 @@ test("task.await: returns the result of its task, whatever the order in which ta
   assertEquals(family.system.size, 0);
 });
 
-test("task.await: rejects with the error of its task, which ends no other actor and sends no message", async () => {
+test("task.await rejects with the error of its task without ending another actor", async () => {
   const family = new Family();
   const got: unknown[] = [];
   const owner = family.system.start(async (self: Self) => {
@@ -89,7 +89,7 @@ test("task.await: rejects with the exit reason of its task", async () => {
   assertEquals(reasons, ["done", "done", "shot"]);
 });
 
-test("task.await: supports the longest timeout, and rejects a longer one", async () => {
+test("task.await accepts the longest timeout, and rejects a longer one", async () => {
   const family = new Family();
   const gates = new Gates();
   const slow = task.async(family.outside, () => gates.wait(7));
@@ -104,7 +104,7 @@ test("task.await: supports the longest timeout, and rejects a longer one", async
   assertEquals(family.system.wheel.size, 0);
 });
 
-test("task.await: rejects at its timeout; the task continues and may be awaited again", async () => {
+test("task.await rejects at its timeout, and the task continues", async () => {
   const family = new Family();
   const gates = new Gates();
   const slow = task.async(family.outside, () => gates.wait(7));
@@ -122,7 +122,7 @@ test("task.await: rejects at its timeout; the task continues and may be awaited 
   assertEquals(family.system.wheel.size, 0);
 });
 
-test("task.cancel: kills the task, aborts the signal, and returns false if it has ended", async () => {
+test("task.cancel kills the task and aborts its signal", async () => {
   const family = new Family();
   let aborted = false;
   const slow = task.async(family.outside, (self) => {
@@ -139,7 +139,7 @@ test("task.cancel: kills the task, aborts the signal, and returns false if it ha
   assertEquals(task.cancel(slow), false);
 });
 
-test("task: ends with its owner, and leaves no state in an owner that continues", async () => {
+test("a task ends when its owner exits", async () => {
   const family = new Family();
   const owner = family.system.puppet();
   const left = task.async(owner.self, () => new Promise(() => {}));
@@ -158,7 +158,7 @@ test("task: ends with its owner, and leaves no state in an owner that continues"
   assertEquals(owner.got, []);
 });
 
-test("task: a failure that is not awaited causes no unhandled rejection", async () => {
+test("a task that fails and is not awaited causes no unhandled rejection", async () => {
   const family = new Family();
   task.async(family.outside, () => {
     throw BOOM;
@@ -167,7 +167,7 @@ test("task: a failure that is not awaited causes no unhandled rejection", async 
   assertEquals(family.system.size, 0);
 });
 
-test("task.map: returns results in the order of the items, whatever the order in which they finish", async () => {
+test("task.map returns results in the order of the items", async () => {
   const family = new Family();
   const gates = new Gates();
   const items = Array.from({ length: 20 }, (_, n) => n);
@@ -182,7 +182,7 @@ test("task.map: returns results in the order of the items, whatever the order in
   assertEquals(family.system.size, 0);
 });
 
-test("task.map: limits concurrency, reads items as needed, and accepts any iterable", async () => {
+test("task.map runs at most as many tasks at a time as its limit, and reads items as needed", async () => {
   for (const [concurrency, most] of [[1, 1], [2.9, 2], [100, 10], [Infinity, 10]] as const) {
     const family = new Family();
     const gates = new Gates();
@@ -209,7 +209,7 @@ test("task.map: limits concurrency, reads items as needed, and accepts any itera
   }
 });
 
-test("task.map: rejects with the first failure, cancels the other tasks, and starts no more", async () => {
+test("task.map rejects with the first failure, and cancels the other tasks", async () => {
   // A task that ends long before, at the same time as, or soon after the failure must not start
   // another item, which would not be cancelled.
   for (let between = 0; between < 20; between++) {
@@ -246,7 +246,7 @@ test("task.map: closes the iterable after a failure", async () => {
   assertEquals(given, 1);
 });
 
-test("task.map: an iterable that throws cancels the running tasks", async () => {
+test("task.map cancels the running tasks if the iterable throws", async () => {
   const family = new Family();
   const items = function* (): Generator<number> {
     yield 1;

@@ -32,7 +32,7 @@ const stubborn = (self: Self): () => void => {
   return () => {};
 };
 
-test("Service.stop, Supervisor.stop: reject when the node is unreachable, and do not stop the actor", async () => {
+test("Service.stop and Supervisor.stop reject while the actor's node is unreachable", async () => {
   await withTwo(async (a, b) => {
     const pid = await counter.start(starter(b));
     const tree = await Supervisor.start(starter(b), { children: [] });
@@ -74,7 +74,7 @@ test("Service.stop, Supervisor.stop: reject when the node is unreachable, and do
   });
 });
 
-test("Supervisor.stop: rejects when the session is lost while it waits", async () => {
+test("Supervisor.stop rejects if the session is lost while the supervisor stops", async () => {
   await withTwo(async (a, b) => {
     b.remote.spawner.expose(
       "tree",
@@ -100,7 +100,7 @@ test("Supervisor.stop: rejects when the session is lost while it waits", async (
   });
 });
 
-test("System.whenEnded: resolves to noconnection if it is the actor's own reason", async () => {
+test("System.whenEnded resolves to noconnection if the actor itself exits with that reason", async () => {
   await withTwo(async (a, b) => {
     b.remote.spawner.expose("leaver", ((self: Self) => () => self.exit("noconnection")) as never);
     const pid = await a.system.spawnAt<string>(
@@ -116,7 +116,7 @@ test("System.whenEnded: resolves to noconnection if it is the actor's own reason
   });
 });
 
-test("Node.isAlive: throws for an actor of another node, because its state is unknown", async () => {
+test("Node.isAlive throws for an actor of another node", async () => {
   await withTwo(async (a, b) => {
     b.remote.spawner.expose("stubborn", stubborn as never);
     const there = { node: b.name, fn: "stubborn" };
@@ -126,7 +126,7 @@ test("Node.isAlive: throws for an actor of another node, because its state is un
   });
 });
 
-test("Supervisor.terminateChild: rejects when the node of a remote child is unreachable, and kills it later", async () => {
+test("Supervisor.terminateChild of an unreachable child rejects, and kills the child later", async () => {
   await withTwo(async (a, b) => {
     b.remote.spawner.expose("stubborn", stubborn as never);
     await until("a knows the function", () => a.mesh.exposedBy(b.name)!.includes("stubborn"));
