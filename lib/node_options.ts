@@ -78,8 +78,8 @@ export interface NodeOptions {
    */
   readonly canDial?: ((node: string, origin: PeerOrigin) => boolean) | undefined;
   /**
-   * PEM certificates of your own authority, instead of those derived from the cookie. Default: the
-   * certificates derived from the cookie.
+   * Certificates of your own authority, as PEM texts. Default: certificates that are derived from
+   * the cookie.
    */
   readonly tls?: OwnTls | undefined;
   /** Milliseconds of silence after which a peer is pinged. Default 5000. */

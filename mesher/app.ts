@@ -68,7 +68,7 @@ export interface App {
   stop(): Promise<number>;
 }
 
-/** Parts that tests replace. */
+/** The parts of a node that tests replace. */
 export interface AppOptions {
   readonly log: LogLine;
   readonly storage?: Storage | undefined;

@@ -12,9 +12,9 @@ import { here, type Way } from "./contenders.ts";
 
 /** The output of the load client. */
 export interface Answers {
-  /** Accepted events, including those of the warm-up. */
+  /** Number of accepted events, including those of the warm-up. */
   readonly accepted: number;
-  /** Accepted events per measured second. */
+  /** Number of accepted events per second of the measurement. */
   readonly perSecond: number;
   readonly refused: number;
   readonly failed: number;

@@ -14,7 +14,7 @@ import type { Pid } from "../../lib/term/pid.ts";
 /** The kind of the children. */
 export type Kind = "service" | "actor";
 
-/** How the children are ended. */
+/** The way in which the children are ended. */
 export type End = "kill" | "throw";
 
 /** A supervisor and its children. */

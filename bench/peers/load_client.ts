@@ -12,7 +12,7 @@ import { bind, endProcess } from "./processes.ts";
 /** Time limit in milliseconds for the client to connect, and to print its results after a turn. */
 const CLIENT_MS = 20_000;
 
-/** One turn of load. */
+/** The measurements of one turn of load. */
 export interface Turn {
   readonly deliveries: number;
   /** CPU seconds of the server processes per million deliveries, in total and of each. */

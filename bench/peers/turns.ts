@@ -66,7 +66,7 @@ export function oneServer(
   };
 }
 
-/** One load that all servers receive. */
+/** A load that every server receives. */
 export interface Load {
   readonly name: string;
   readonly args: readonly string[];

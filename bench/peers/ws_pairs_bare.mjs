@@ -100,7 +100,7 @@ function onDeno() {
         received(socket, buffer.subarray(0, n), write);
       }
     } catch {
-      // The client has reset the connection.
+      // Ignores the error: the client has reset the connection.
     }
     closed(socket);
   };

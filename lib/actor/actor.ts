@@ -260,7 +260,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     try {
       if (!isThenable(message)) return true;
     } catch {
-      // A getter or a proxy of the program threw.
+      // Ignores the error: a getter or a proxy of the program threw.
     }
     this.system.unreceivable(this, message);
     return false;

@@ -60,7 +60,7 @@ export function describeFully(term: unknown): string {
   try {
     if (term instanceof Error && typeof term.stack === "string") return cut(term.stack);
   } catch {
-    // A getter of the program threw.
+    // Ignores the error: a getter of the program threw.
   }
   return describe(term);
 }

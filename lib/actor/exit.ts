@@ -124,7 +124,7 @@ export function readableReason(reason: unknown): ExitReason {
       : Object.keys(reason).length >= 0 && !isThenable(reason);
     if (canBeRead) return reason;
   } catch {
-    // A getter or a proxy of the program threw.
+    // Ignores the error: a getter or a proxy of the program threw.
   }
   return describe(reason);
 }

@@ -714,7 +714,7 @@ export class System implements ActorHome, TimerHost, Tracker {
         reject(new ActorExitError(actor.pid as Pid, reason));
       this.setTimer(new Sleep(this.wheel, actor, wake, ended), wait);
     });
-    // An exit is not an unhandled rejection.
+    // Marks the rejection as handled, because an exit is not an unhandled rejection.
     slept.catch(() => {});
     return slept;
   }

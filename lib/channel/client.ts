@@ -11,7 +11,7 @@ export interface TopicClient {
   /** A number that is unique among all clients that this node has had. */
   readonly id: number;
   readonly user: string | undefined;
-  /** The client as a member of rooms. */
+  /** The member of rooms that represents the client. */
   readonly member: Member;
   /** Sends a frame, after all earlier broadcasts. */
   send(frame: string | Uint8Array): void;

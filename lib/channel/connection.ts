@@ -40,7 +40,7 @@ const POLICY_VIOLATION = 1008;
 
 /** A transport of messages to a client: a WebSocket, or a stream of events. */
 export interface Transport<Data = unknown> {
-  /** The transport as a member of rooms. */
+  /** The member of rooms that represents the transport. */
   readonly member: Member;
   readonly data: Data;
   /** The WebSocket, or undefined for a stream of events. */

@@ -75,7 +75,7 @@ export class DenoStream extends QueuedStream {
     try {
       this.#conn.close();
     } catch {
-      // The system has closed the connection already.
+      // Ignores the error: the system has already closed the connection.
     }
     this.#wake?.();
   }

@@ -233,14 +233,17 @@ export abstract class QueuedStream implements Stream, Flushable {
     else this.#handler.drain();
   }
 
-  /** Passes on received bytes. With `borrowed`, the host reuses the memory after this call. */
+  /**
+   * Passes received bytes to the handler. With `borrowed`, the host reuses the memory after this
+   * call.
+   */
   protected push(bytes: Uint8Array, borrowed: boolean): void {
     if (this.#over || this.#readOver) return;
     if (this.#paused || !this.#claimed) this.#held.push(borrowed ? bytes.slice() : bytes);
     else this.#deliver(bytes);
   }
 
-  /** Passes on the peer's end of data. */
+  /** Notifies the handler that the peer has ended its data. */
   protected pushEnd(): void {
     if (this.#over || this.#readOver || this.#heldEnd) return;
     if (this.#paused || !this.#claimed) this.#heldEnd = true;

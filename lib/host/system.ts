@@ -168,7 +168,7 @@ class SystemChild implements Child {
     try {
       process.kill(this.pid, name);
     } catch {
-      // The child has already exited.
+      // Ignores the error: the child has already exited.
     }
   }
 }

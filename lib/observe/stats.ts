@@ -75,7 +75,7 @@ export interface NodeStats {
   readonly timers: number;
   /** Number of actors that wait for a turn. */
   readonly ready: number;
-  /** How late timers of the node fire. */
+  /** The delay with which timers of the node fire. */
   readonly eventLoop: LoopDelay;
   /** Memory of the process. Undefined if the host does not provide it. */
   readonly memory: MemoryUse | undefined;

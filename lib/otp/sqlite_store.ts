@@ -153,7 +153,7 @@ function commit(database: Database, batch: readonly Write[]): void {
     try {
       database.exec("ROLLBACK");
     } catch {
-      // The transaction had already ended.
+      // Ignores the error: the transaction has already ended.
     }
     for (const { reject } of batch) reject(error);
     return;

@@ -209,7 +209,7 @@ export class ResponseWriter {
  * callbacks, because an async function costs more than the rest of the response.
  */
 class StartOfBody {
-  /** The available pieces, joined. */
+  /** The pieces that are available, joined into one array. */
   bytes: Uint8Array = EMPTY;
   /** Whether `bytes` is the whole body. */
   isWhole = false;

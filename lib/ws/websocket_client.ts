@@ -332,7 +332,7 @@ class WebSocketClient<Data> implements Client<Data> {
         if (this.#abort.signal.aborted) this.#over("closed", this.error);
         else this.#again(0, asError(error));
       });
-      // `true`: the timer keeps the process alive, because there may be nothing else that does.
+      // With `true`, the timer keeps the process alive, because nothing else may do so.
     }, true);
     this.#enter("waiting", ms);
   }

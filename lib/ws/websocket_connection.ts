@@ -143,7 +143,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   readonly #heartbeat: Heartbeat | undefined;
   readonly #deflate: Deflate | undefined;
   readonly #backpressure: Backpressure;
-  /** The actor, once it has been requested. */
+  /** The actor of this connection. Undefined until it is first used. */
   #actor: ConnectionActor | undefined;
   #state: ConnectionState = "open";
   /**

@@ -18,7 +18,7 @@ export interface ScrubRules {
   readonly enabled: boolean;
   /** Additional names of secrets. Case, `-` and `_` are ignored. */
   readonly fields: readonly string[];
-  /** Names that are not secrets, despite the rules. */
+  /** Names whose values are kept, although the rules denote them as secrets. */
   readonly safe: readonly string[];
 }
 

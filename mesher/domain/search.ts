@@ -41,7 +41,7 @@ export interface Search {
   readonly words: string;
 }
 
-/** What is wrong with an invalid search. */
+/** The fault in an invalid search. */
 export interface SearchFault {
   readonly reason: string;
   /** The position in the text, from 1. */

@@ -44,7 +44,7 @@ export class Allowance {
     return verdict.granted === 1 ? 0 : verdict.retryAfterMs;
   }
 
-  /** Restores a use that was not needed. */
+  /** Undoes a use of a key that was not needed. */
   giveBack(key: string): void {
     const state = this.#states.get(key);
     if (state === undefined) return;

@@ -9,7 +9,7 @@ import type { Attempt } from "./webhook.ts";
 export interface MailConfig {
   /** `smtp://user:password@host:587`, or `smtps://…`. */
   readonly url: string;
-  /** The sender. */
+  /** The address of the sender. */
   readonly from: string;
 }
 

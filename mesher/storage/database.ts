@@ -49,7 +49,9 @@ export interface Dialect {
    * engine may search only the events of that slice.
    */
   wordsMatch(param: string, slice?: SliceParams): string;
-  /** Returns the parameter for `wordsMatch`. */
+  /**
+   * Returns the search as a text in the engine's query language: the parameter for `wordsMatch`.
+   */
   wordsQuery(asked: SearchTerms): string;
   /** Returns whether at most `max` events of all projects match. */
   isRare(db: Database, query: string, max: number): Promise<boolean>;

@@ -37,7 +37,7 @@ export interface Merges {
     issueIds: readonly string[],
     userId: string | null,
   ): Promise<Result<Issue, "no_issue" | "other_project" | "busy">>;
-  /** Splits fingerprints off an issue, as one new issue. One of its fingerprints must remain. */
+  /** Splits fingerprints off an issue into one new issue. One of its fingerprints must remain. */
   splitIssue(
     orgId: string,
     issueId: string,

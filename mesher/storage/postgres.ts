@@ -304,7 +304,8 @@ export class Postgres implements Engine {
   }
 
   /**
-   * Runs the missing steps of the schema. If several nodes start at once, only one of them does so.
+   * Runs the steps of the schema that were not run on this database yet. If several nodes start at
+   * once, only one of them does so.
    */
   async migrate(): Promise<void> {
     await this.#call(async () => {

@@ -21,7 +21,7 @@ export interface EventColumns {
   readonly tags: string;
   /** The whole event as JSON. The other columns are copies of its parts, for queries. */
   readonly payload: string;
-  /** The text that is searched. */
+  /** The text in which searches look for words. */
   readonly searched: string;
   /** Marks of the values by which events are filtered, separated by spaces. */
   readonly marks: string;

@@ -31,7 +31,7 @@ export interface Sessions {
       readonly userId: string;
       readonly kind: Session["kind"];
       readonly label: string;
-      /** Default: null, all permissions of the user. */
+      /** The scopes of a token. Default: null, which stands for all permissions of the user. */
       readonly scopes?: readonly TokenScope[] | null | undefined;
       readonly secretHash: string;
       readonly expiresAt: number;

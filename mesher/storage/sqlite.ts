@@ -191,7 +191,7 @@ class Sqlite implements Engine {
     return this.#lock.shared(() => this.#writer.write(rows, this.now()));
   }
 
-  /** Runs the missing steps of the schema. */
+  /** Runs the steps of the schema that were not run on this database yet. */
   async prepare(): Promise<void> {
     await this.#inTransaction(async () => {
       const [found] = await this.#writer.rows<{ user_version: number }>("PRAGMA user_version", []);

@@ -31,7 +31,7 @@ export type ClusterEvent =
   | { readonly kind: "refused"; readonly node: NodeProcess; readonly words: string }
   | { readonly kind: "log"; readonly node: NodeProcess; readonly line: string };
 
-/** The cluster. */
+/** A running cluster of the demo: its processes, and a client for each node. */
 export class Cluster implements ProcessWatcher {
   readonly nodes: readonly NodeProcess[];
   /** Receives all events. */

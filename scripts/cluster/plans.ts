@@ -8,7 +8,7 @@ import { freePorts, takenPorts } from "./ports.ts";
 import type { ProcessPlan } from "./process.ts";
 import { DemoError, ownRuntime, programOf, type Runtime } from "./runtimes.ts";
 
-/** The plans, with notes for the user. */
+/** The planned processes, and notes for the user. */
 export interface Plans {
   readonly plans: readonly ProcessPlan[];
   readonly note: string | undefined;

@@ -183,7 +183,7 @@ export class NodeProcess {
       try {
         if (pid > 0 && this.#state !== "down") process.kill(pid, name);
       } catch {
-        // The process has already exited.
+        // Ignores the error: the process has already exited.
       }
     }
   }

@@ -43,7 +43,7 @@ export function parseReport(line: string): Report {
     const value = JSON.parse(line) as Partial<Report> | null;
     if (typeof value?.kind === "string") return value as Report;
   } catch {
-    // The line is other output, such as a warning of the runtime.
+    // Ignores the error: the line is other output, such as a warning of the runtime.
   }
   return { kind: "log", line };
 }

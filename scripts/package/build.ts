@@ -20,7 +20,7 @@ import ts from "typescript";
 const ROOT_URL = new URL("../../", import.meta.url);
 const ROOT = fileURLToPath(ROOT_URL);
 
-/** The entry points as named in `deno.json`. */
+/** The fields of `deno.json` that the build uses. */
 interface DenoConfig {
   readonly name: string;
   readonly version: string;

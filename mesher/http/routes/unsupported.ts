@@ -9,10 +9,10 @@ import type { Reply, Route, RouteInput } from "../route.ts";
 import { mustBeProject, projectOf } from "./ingest.ts";
 
 interface Kind {
-  /** The path after the project. */
+  /** The part of the path that follows the project. */
   readonly path: string;
   readonly name: string;
-  /** The type under which it is counted. */
+  /** The type under which a request is counted. */
   readonly type: string;
   /**
    * The name of the data in the response, which then has status 501. If absent, the response has

@@ -99,7 +99,7 @@ export async function me() {
 }
 
 /**
- * Ends all sessions, and with `endTokens` all tokens too.
+ * Changes the password of the user. Ends all sessions, and with `endTokens` all tokens too.
  *
  * @param {string} current @param {string} password @param {boolean} endTokens
  */

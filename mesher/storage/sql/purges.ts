@@ -31,7 +31,7 @@ interface PurgeRow {
   readonly kind: PurgeKind | Move["kind"];
   readonly target: string;
   readonly created_at: number;
-  /** For a move: the target issue. */
+  /** For a move: the issue to which events are moved. Null for a purge. */
   readonly destination: string | null;
   readonly fingerprints: unknown;
 }

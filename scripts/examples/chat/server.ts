@@ -16,7 +16,7 @@ import { parseArgs } from "node:util";
 import { Node } from "@firn/firn";
 import { channel, ChannelError } from "@firn/firn/channels";
 
-/** The rooms. */
+/** The channel of the chat's rooms. */
 const room = channel("room:*", {
   presence: true,
   history: { size: 50, copies: 2 },
