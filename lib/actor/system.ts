@@ -763,7 +763,7 @@ export class System implements ActorHome, TimerHost, Tracker {
       this.crashes++;
       if (this.events.has("crash")) this.#report(actor, listOf(names), reason, crash);
     }
-    // Emitted before linked actors exit, so that causes precede effects.
+    // The event is emitted before linked actors exit, so that causes precede effects.
     if (this.events.has("exit")) this.events.emit("exit", { pid, reason });
     this.signals.ended(actor, reason);
     if (freeing !== undefined) this.signals.inPortions(freeing);

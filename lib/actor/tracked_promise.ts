@@ -50,7 +50,10 @@ export interface Tracker {
  * well.
  */
 export class TrackedPromise<T> extends Promise<T> {
-  /** Set immediately after construction. Undefined if the promise is not tracked. */
+  /**
+   * The operation whose result this promise represents. Set immediately after construction.
+   * Undefined if the promise is not tracked.
+   */
   declare origin: Origin | undefined;
 
   override then<A = T, B = never>(

@@ -32,7 +32,10 @@ export class UnhandledFailures {
    * handled.
    */
   readonly #values = new Map<unknown, ActorRef | undefined>();
-  /** Set while the host reports unhandled rejections to this system. */
+  /**
+   * The claim by which the host reports unhandled rejections to this system. Undefined if the host
+   * does not report them.
+   */
   #claim: RejectionClaim | undefined = undefined;
 
   constructor(system: FailureHost) {

@@ -54,7 +54,8 @@ export class BunStream extends QueuedStream implements Ending {
   /** Whether the stream is in the {@linkcode EndQueue}. */
   #isQueued = false;
   /**
-   * Set when the connection is closed: the system's message, or empty if it was closed in order.
+   * The system's message about the close of the connection; empty if it was closed in order.
+   * Undefined while the connection is open.
    */
   #closedBy: string | undefined;
   /**

@@ -67,7 +67,7 @@ export class DenoStream extends QueuedStream {
   }
 
   protected override finish(): void {
-    // Fails if the connection is already closed, which the read side reports.
+    // Ignores the error of a connection that is already closed, which the read side reports.
     this.#conn.closeWrite().catch(() => {});
   }
 

@@ -26,7 +26,10 @@ export interface ServerTls {
   readonly hosts?: Readonly<Record<string, { readonly cert: string; readonly key: string }>>;
   /** If set, the client must present a certificate signed by this authority. */
   readonly clientCa?: string | undefined;
-  /** Also accepts TLS 1.2, for clients other than nodes. Default: false, 1.3 only. */
+  /**
+   * Whether TLS 1.2 is accepted too, for clients other than nodes. Default: false, only TLS 1.3 is
+   * accepted.
+   */
   readonly takesTls12?: boolean | undefined;
 }
 
@@ -49,7 +52,10 @@ export interface ClientTls {
   /** The certificate that is presented if the server requests one. */
   readonly cert?: string | undefined;
   readonly key?: string | undefined;
-  /** Also accepts TLS 1.2, for servers other than nodes. Default: false, 1.3 only. */
+  /**
+   * Whether TLS 1.2 is accepted too, for servers other than nodes. Default: false, only TLS 1.3 is
+   * accepted.
+   */
   readonly takesTls12?: boolean | undefined;
 }
 

@@ -123,7 +123,7 @@ class Spawned {
   }
 }
 
-/** Sent by a job's timer: the attempt has timed out, or the next attempt is due. */
+/** The message of a job's timer: the attempt has timed out, or the next attempt is due. */
 class JobTimer {
   readonly job: PooledJob;
   readonly attempt: number;

@@ -45,7 +45,7 @@ export function isReadyRequest({ request }: Call): boolean {
   return (request as { $ready?: unknown } | null | undefined)?.$ready === true;
 }
 
-/** Sent by a timer if the starter has not requested the result in time. */
+/** The message of a timer: the starter has not requested the result in time. */
 class NotRequested {}
 
 /** Reports to the starter on another node whether an actor on this node has started. */

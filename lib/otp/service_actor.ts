@@ -99,12 +99,12 @@ function stopRequest(message: unknown): { readonly reason: ExitReason } | undefi
   return $stop as { reason: ExitReason };
 }
 
-/** Sent by a timer to the service itself, when it has been idle for `idleMs`. */
+/** The message that a timer sends to the service when the service has been idle for `idleMs`. */
 class Idle {
   timer: TimerRef | undefined = undefined;
 }
 
-/** Sent by a timer to the service itself, when a changed state must be stored. */
+/** The message that a timer sends to the service when a changed state must be stored. */
 class Flush {}
 
 /** Runs a function in a separate turn, so that other actors run in between. */

@@ -21,18 +21,28 @@ import { unreachable } from "../base/assert.ts";
 import { parseHeader, type Refusal } from "./handshake.ts";
 
 /**
- * Maximum number of digits of a chunk's size, including leading zeros. More are answered with 400.
+ * Maximum number of digits of a chunk's size, including leading zeros. A request with more digits
+ * is answered with 400.
  */
 const SIZE_DIGITS_MAX = 16;
 
-/** Maximum length of the extensions of one chunk, in bytes. Longer ones are answered with 400. */
+/**
+ * Maximum length of the extensions of one chunk, in bytes. A request with longer extensions is
+ * answered with 400.
+ */
 const EXTENSION_BYTES_MAX = 256;
-/** Maximum length of all extensions in one body, in bytes. Longer ones are answered with 400. */
+/**
+ * Maximum length of all extensions in one body, in bytes. A request with longer extensions is
+ * answered with 400.
+ */
 const EXTENSIONS_BYTES_MAX = 16 * 1024;
 
-/** Maximum length of all trailers of one body, in bytes. Longer ones are answered with 431. */
+/**
+ * Maximum length of all trailers of one body, in bytes. A request with longer trailers is answered
+ * with 431.
+ */
 const TRAILER_BYTES_MAX = 4096;
-/** Maximum number of trailers of one body. More are answered with 431. */
+/** Maximum number of trailers of one body. A request with more trailers is answered with 431. */
 const TRAILERS_MAX = 32;
 
 const CR = 0x0d;

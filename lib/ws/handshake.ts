@@ -26,10 +26,12 @@ const HEAD_BYTES_MAX = 16 * 1024;
 /** Initial size of the buffer for a head that arrives in pieces, in bytes. */
 const HEAD_BYTES_SMALL = 512;
 
-/** Maximum number of bytes of the request line. A longer one is answered with 414. */
+/**
+ * Maximum number of bytes of the request line. A request with a longer line is answered with 414.
+ */
 const REQUEST_LINE_BYTES_MAX = 8 * 1024;
 
-/** Maximum number of headers of a request. More are answered with 431. */
+/** Maximum number of headers of a request. A request with more headers is answered with 431. */
 const HEADERS_MAX = 100;
 
 /** Headers that may occur only once. A request that repeats one is answered with 400. */

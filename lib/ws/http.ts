@@ -196,7 +196,8 @@ export function framingOf(
   if (!hasBody && !bodiless) return { kind: "length", length: 0 };
   if (length !== undefined) return { kind: "length", length };
   if (status === 304) return { kind: "none" };
-  // Also for a response to HEAD: without framing, some clients wait for the end of the connection.
+  // A response to HEAD is framed too, because otherwise some clients wait for the end of the
+  // connection.
   return head.version === "1.1" ? { kind: "chunked" } : { kind: "none" };
 }
 

@@ -340,8 +340,8 @@ class WebSocketServer<Data> implements Server {
     for (const each of this.#arrivals) {
       if (each.isSilent && !this.#rejected.has(each)) silent.enter(each.peer);
     }
-    // `most` begins with the number of silent connections of the new client, this one included.
-    // Only an address with more of them loses one.
+    // `most` begins with the number of silent connections of the new client, this one included. A
+    // connection is closed only for an address that has more of them.
     let most = silent.of(newcomer);
     let victim: HttpConnection<Data> | undefined;
     for (const each of this.#arrivals) {

@@ -49,8 +49,8 @@ export function hashSecret(secret: string): string {
 }
 
 /**
- * Returns whether a text has the form of a secret of a kind. Only a check before the database is
- * queried.
+ * Returns whether a text has the form of a secret of a kind. This check avoids a query of the
+ * database for other texts.
  */
 export function isSecret(kind: SecretKind, text: string): boolean {
   const prefix = SECRET_KINDS[kind];

@@ -203,5 +203,5 @@ function send(conn: Socket, message: unknown): void {
   conn.send(JSON.stringify(message));
 }
 
-/** Maximum length of a message on a socket. A longer one closes it. */
+/** Maximum length of a message on a socket. A longer message closes the socket. */
 export const MESSAGE_BYTES_MAX: number = BULK_BYTES_MAX;

@@ -124,7 +124,8 @@ async function drop(query: Query, name: string): Promise<number> {
   );
   await query.change(`ALTER TABLE events DETACH PARTITION ${name}`);
   await query.change(`DROP TABLE ${name}`);
-  // Comes last, because writers of these projects wait for these rows until the transaction ends.
+  // The usage of the projects is updated last, because their writers wait for these rows until the
+  // transaction ends.
   for (const { id, events, bytes } of usage) {
     await query.change(
       "UPDATE project_usage SET events = events - $2, bytes = bytes - $3 WHERE project_id = $1",

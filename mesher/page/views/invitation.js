@@ -122,7 +122,7 @@ export function invitationView(secret, done) {
         "Join",
         accept,
         h("p", { class: "hint" }, `You are invited to ${organisation} as ${role}.`),
-        // Read by password managers, which associate the new password with this address.
+        // Password managers read this field, and associate the new password with this address.
         !isSignedIn && h("input", { hidden: true, autocomplete: "username", value: email }),
         !isSignedIn && field("E-mail", h("input", { value: email, disabled: true })),
         !isSignedIn && field("Your name", name),

@@ -46,7 +46,7 @@ export function accountSettings({ app, signal }) {
         session.dispatchEvent(new Event("signedout"));
       },
     },
-    // Read by password managers, which associate the new password with this address.
+    // Password managers read this field, and associate the new password with this address.
     h("input", { hidden: true, autocomplete: "username", value: app.user.email }),
     field("Current password", current),
     field("New password", next, "All your sessions end."),
