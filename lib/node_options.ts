@@ -170,8 +170,9 @@ const SEED_INTERVAL_MS = 10_000;
 /** Minimum of the option `queueBytesMax`, in bytes. */
 const QUEUE_BYTES_LEAST = 1024;
 
-/** Minimum and maximum of the option `messageBytesMax`, in bytes. */
+/** Minimum of the option `messageBytesMax`, in bytes. */
 const MESSAGE_BYTES_LEAST = 65_536;
+/** Maximum of the option `messageBytesMax`, in bytes. */
 const MESSAGE_BYTES_MOST: number = 1024 * 1024 * 1024;
 
 /**

@@ -23,7 +23,7 @@ export interface Config {
   readonly cluster: ClusterConfig | null;
   readonly hostname: string;
   readonly httpPort: number;
-  /** A second port for streams. Null: streams are served on `httpPort` only. */
+  /** A second port for streams. If it is null, streams are served on `httpPort` only. */
   readonly wsPort: number | null;
   /** `postgres://…`, or the path of a SQLite file, or `:memory:`. */
   readonly database: string;
@@ -42,9 +42,12 @@ export interface Config {
   readonly secureCookies: boolean;
   /** Internal targets that webhooks are allowed to reach. */
   readonly webhookAllow: Allowed;
-  /** The public URL of the page, without a trailing slash. Null: the node's own URL. */
+  /**
+   * The public URL of the page, without a trailing slash. If it is null, the node's own URL is
+   * used.
+   */
   readonly publicUrl: string | null;
-  /** The settings for sending mail. Null: no mail is sent. */
+  /** The settings for sending mail. If they are null, no mail is sent. */
   readonly mail: MailConfig | null;
   /** Trusted proxies, whose X-Forwarded-For header is used. */
   readonly proxies: readonly AddressRange[];

@@ -6,7 +6,7 @@
 import { createServer } from "node:net";
 import { type Config, ConfigError, PORT_MAX, withSettingName } from "./config.ts";
 
-/** The ports of one node. 0: the system chooses. */
+/** The ports of one node. For a port of 0, the system chooses one. */
 export type ServedPorts = Pick<Config, "httpPort" | "wsPort">;
 
 /** Difference between the ports of two successive nodes of one machine. */

@@ -43,20 +43,19 @@ export interface Run {
 
 /** Results of a run. */
 export interface Figures {
-  /**
-   * Maximum numbers of events per second: accepted with 202, and stored. The rate of stored events
-   * is measured from the first sent event until the last one is stored.
-   */
+  /** Maximum number of events per second that the server accepted with 202. */
   readonly accepted: number;
+  /**
+   * Maximum number of events per second that the server stored, measured from the first sent event
+   * until the last one is stored.
+   */
   readonly stored: number;
   /** Latency of requests in the first part, at the maximum rate, in milliseconds. */
   readonly p50: number;
   readonly p99: number;
-  /**
-   * The fixed rate of the second part in events per second, and the number of events per second
-   * that were accepted in it.
-   */
+  /** The fixed rate of the second part, in events per second. */
   readonly rate: number;
+  /** Number of events per second that were accepted in the second part. */
   readonly held: number;
   /**
    * Latencies in the second part, in milliseconds: from the due time of a request until its
@@ -68,10 +67,9 @@ export interface Figures {
   readonly stored99: number;
   /** Number of events rejected with 429 or 503 in either part. */
   readonly refused: number;
-  /**
-   * CPU microseconds per event of the first part, of the server and of PostgreSQL's processes.
-   */
+  /** CPU microseconds of the server per event of the first part. */
   readonly cpu: number;
+  /** CPU microseconds of PostgreSQL's processes per event of the first part. */
   readonly cpuDatabase: number;
 }
 

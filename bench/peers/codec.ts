@@ -36,8 +36,9 @@ import { draw } from "./table.ts";
 /** Number of measured windows. The result of a run is their median. */
 const WINDOWS = size(7, 1);
 
-/** Duration in milliseconds of a window, and of the warm-up. */
+/** Duration of a window, in milliseconds. */
 const WINDOW_MS = size(60, 1);
+/** Duration of the warm-up, in milliseconds. */
 const WARM_MS = size(300, 1);
 
 /** The version of msgpackr in the record. */

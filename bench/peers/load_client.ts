@@ -15,21 +15,22 @@ const CLIENT_MS = 20_000;
 /** The measurements of one turn of load. */
 export interface Turn {
   readonly deliveries: number;
-  /** CPU seconds of the server processes per million deliveries, in total and of each. */
+  /** CPU seconds of all server processes per million deliveries. */
   readonly cpuPerMillion: number;
+  /** CPU seconds of each server process per million deliveries. */
   readonly each: readonly number[];
   readonly perSecond: number;
-  /** Number of cores that the servers and the client used. */
+  /** Number of cores that the servers used. */
   readonly server: number;
+  /** Number of cores that the client used. */
   readonly client: number;
-  /** Latencies in microseconds: the median of this turn, the 99th percentile of all turns. */
+  /** Median latency of this turn, in microseconds. */
   readonly p50: number;
+  /** The 99th percentile of the latencies of all turns, in microseconds. */
   readonly p99: number;
-  /**
-   * CPU seconds that the servers used in the `since` seconds before this turn, while other servers
-   * had their turns.
-   */
+  /** CPU seconds that the servers used before this turn, while other servers had their turns. */
   readonly idle: number;
+  /** The time over which `idle` was measured, in seconds. */
   readonly since: number;
 }
 

@@ -19,8 +19,9 @@ import type { DistRun } from "./mesh_rows.ts";
 import { median } from "../spread.ts";
 import { report, signal } from "./measure.ts";
 
-/** Duration in milliseconds of a measured flow of messages, and of its warm-up. */
+/** Duration of a measured flow of messages, in milliseconds. */
 const FLOW_MS = 1000;
+/** Duration of the warm-up of a flow, in milliseconds. */
 const WARM_MS = 1500;
 const FLOWS = 3;
 
@@ -29,8 +30,9 @@ const TRIPS = 5000;
 const WARM_SPAWNS = 500;
 const SPAWNS = 3000;
 
-/** Number of spawns in a run, and maximum number of spawns that are pending at once. */
+/** Number of spawns in a run. */
 const MANY = 20_000;
+/** Maximum number of spawns that are pending at once. */
 const FLIGHT = 1000;
 
 /** The size of a large message: a frame of 16 MiB, minus 1 KiB for the rest of the frame. */

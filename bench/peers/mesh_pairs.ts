@@ -15,8 +15,9 @@ import type { DistRun } from "./mesh_rows.ts";
 import { bun, deno, type Figures, figuresIn, path, version } from "./programs.ts";
 import type { Contender } from "./rounds.ts";
 
-/** Maximum time in milliseconds of a run, and of the start of the far node. */
+/** Maximum time of a run, in milliseconds. */
 const RUN_MS_MAX = 60_000;
+/** Maximum time for the far node to start, in milliseconds. */
 const START_MS_MAX = 15_000;
 
 /** Time in milliseconds within which a process must exit before it is killed. */

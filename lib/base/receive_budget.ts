@@ -18,7 +18,7 @@ export interface Holder {
 /** Limits the memory for partially received messages, over all connections. */
 export class ReceiveBudget {
   readonly bytesMax: number;
-  /** Maximum number of bytes for one address. `Infinity`: only the total is limited. */
+  /** Maximum number of bytes for one address. If it is `Infinity`, only the total is limited. */
   readonly bytesPerAddressMax: number;
   readonly #holders = new Set<Holder>();
   #bytes = 0;

@@ -253,7 +253,7 @@ class CoreGroup implements Cores {
     return this.stop();
   }
 
-  // Methods called by workers:
+  // The following methods are called by workers.
 
   printed({ node, core }: WorkerProcess, line: string, isError: boolean): void {
     const { print } = this.#options;
@@ -282,7 +282,7 @@ class CoreGroup implements Cores {
     });
   }
 
-  // Methods of the parent:
+  // The following methods start, watch and stop the workers.
 
   #spawn(slot: Slot): WorkerProcess {
     const options = this.#options;

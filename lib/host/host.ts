@@ -62,7 +62,7 @@ export interface ClientTls {
 /** Options of `Host.listen`. */
 export interface ListenOptions {
   readonly hostname: string;
-  /** The port to listen on. 0: the system chooses a free one. */
+  /** The port to listen on. With 0, the system chooses a free one. */
   readonly port: number;
   /**
    * Path of a Unix socket to listen on instead of `hostname` and `port`. TLS is not supported

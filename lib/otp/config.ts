@@ -282,7 +282,10 @@ class Reading {
     return target === undefined ? child : { ...child, target };
   }
 
-  /** Reads the tail of a child, if there is one. */
+  /**
+   * Reads the tail of a child, which may name a node and a function. Returns undefined if there is
+   * no tail, or if it is empty.
+   */
   #tail(): ConfigChild["target"] {
     const reader = this.#reader;
     const next = this.#bytes[reader.at];

@@ -28,7 +28,9 @@ export interface StartTerms {
 
 /** Loads and saves the state of one service. */
 export class Persistence {
-  /** Maximum delay before a change is saved, in milliseconds. 0: before the reply. */
+  /**
+   * Maximum delay before a change is saved, in milliseconds. With 0, it is saved before the reply.
+   */
   readonly withinMs: number;
   readonly #options: PersistOptions;
   readonly #key: string;

@@ -62,8 +62,9 @@ export class PooledJob {
   readonly args: readonly unknown[];
   /** Number of attempts. */
   attempt = 0;
-  /** The actor of the running attempt, and its node. */
+  /** The actor of the running attempt. */
   pid: Pid<never> | undefined = undefined;
+  /** The node on which the running attempt runs. */
   node: string | undefined = undefined;
   timer: TimerRef | undefined = undefined;
   /**

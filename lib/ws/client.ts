@@ -78,7 +78,7 @@ export interface ClientOptions<Data = undefined>
   readonly maxPayloadLength?: number | undefined;
   /**
    * Seconds without data from the server after which the connection is aborted; a ping is sent
-   * after half of this time. 0: no limit. Default 30.
+   * after half of this time. 0 means no limit. Default 30.
    */
   readonly idleTimeout?: number | undefined;
   /**

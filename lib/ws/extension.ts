@@ -108,7 +108,7 @@ interface Params {
   readonly serverForgets: boolean;
   readonly clientForgets: boolean;
   readonly serverBits: number | undefined;
-  /** `true`: the parameter is present without a value. */
+  /** The value of `client_max_window_bits`; `true` if the parameter has no value. */
   readonly clientBits: number | true | undefined;
 }
 

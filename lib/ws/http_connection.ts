@@ -195,8 +195,9 @@ export class HttpConnection<Data> implements StreamHandler {
   #bodyStream: BodyStream | undefined;
   /** Whether the client waits for `100 Continue`. */
   #awaitsContinue = false;
-  /** The time of the last progress of the body, and the number of its bytes received since. */
+  /** The time of the last progress of the body. */
   #bodyAt = 0;
+  /** Number of bytes of the body that were received since its last progress. */
   #bodyBytesSince = 0;
   #drained = 0;
   /** Received bytes that follow the current request. They are read after it has been answered. */
@@ -425,7 +426,7 @@ export class HttpConnection<Data> implements StreamHandler {
     this.#deadline = ms === Infinity ? Infinity : this.#terms.now() + ms;
   }
 
-  // Methods that read input:
+  // The following methods read input.
 
   /**
    * Handles received bytes as the state requires. With `owned`, they may be stored without a copy.
@@ -491,7 +492,7 @@ export class HttpConnection<Data> implements StreamHandler {
     return this.#terms.limits.trustedProxies?.client(head, this.#remote) ?? this.#remote;
   }
 
-  // Methods for WebSocket requests:
+  // The following methods handle WebSocket requests.
 
   #upgrade(head: RequestHead, rest: Uint8Array, owned: boolean): void {
     const { options, limits } = this.#terms;
@@ -556,7 +557,7 @@ export class HttpConnection<Data> implements StreamHandler {
     });
   }
 
-  // Methods for plain requests:
+  // The following methods handle plain requests.
 
   #plain(head: RequestHead, rest: Uint8Array, owned: boolean): void {
     const { options, limits, bodies } = this.#terms;
@@ -599,7 +600,7 @@ export class HttpConnection<Data> implements StreamHandler {
     return undefined;
   }
 
-  // Methods for request bodies that arrive after their head:
+  // The following methods handle request bodies that arrive after their head.
 
   #openBody(head: RequestHead, hasBegun: boolean): RequestContent {
     this.#bodyComes = true;
@@ -694,7 +695,7 @@ export class HttpConnection<Data> implements StreamHandler {
     else this.#limitMs = this.#terms.limits.bodyMs;
   }
 
-  // Methods for the hooks and their results:
+  // The following methods call the hooks and handle their results.
 
   /**
    * Calls a hook and continues with its result, unless the deadline or the client ended the request

@@ -23,8 +23,9 @@ const MIB = 1024 * 1024;
 /** Default of `maxRequestBodiesSize`, in bytes, unless `maxRequestBodySize` is larger. */
 const BODIES_BYTES_MAX = 256 * MIB;
 
-/** Bounds of the interval at which time limits are checked, in milliseconds. */
+/** Maximum interval at which time limits are checked, in milliseconds. */
 const TICK_MS_MAX = 1000;
+/** Minimum interval at which time limits are checked, in milliseconds. */
 const TICK_MS_MIN = 5;
 
 /** The checked options of a server, with defaults filled in and times in milliseconds. */
@@ -35,11 +36,12 @@ export interface Limits {
   readonly idleMs: number;
   readonly handshakeMs: number;
   readonly bodyMs: number;
-  /** Time limit of the fetch hook; 0: no limit. */
+  /** Time limit of the fetch hook; 0 means no limit. */
   readonly responseMs: number;
   readonly sendMs: number;
   /**
-   * Time for which a connection waits for its next request; 0: it is closed after each response.
+   * Time for which a connection waits for its next request; with 0, it is closed after each
+   * response.
    */
   readonly keepAliveMs: number;
   readonly requestsMax: number;

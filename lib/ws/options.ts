@@ -147,7 +147,7 @@ export interface ServeOptions<Data = undefined>
   readonly mailbox?: SpawnOptions["mailbox"];
   /**
    * Seconds without data from a client after which its connection is aborted; a ping is sent after
-   * half of this time. 0: no limit. Default 30.
+   * half of this time. 0 means no limit. Default 30.
    */
   readonly idleTimeout?: number | undefined;
   /**
@@ -161,7 +161,7 @@ export interface ServeOptions<Data = undefined>
    */
   readonly requestBodyTimeout?: number | undefined;
   /**
-   * Time limit for the fetch hook to return a response, in milliseconds; 0: no limit. Default
+   * Time limit for the fetch hook to return a response, in milliseconds; 0 means no limit. Default
    * 120000.
    */
   readonly responseTimeout?: number | undefined;
@@ -171,9 +171,9 @@ export interface ServeOptions<Data = undefined>
    */
   readonly sendTimeout?: number | undefined;
   /**
-   * Time for which a connection is kept between two plain requests, in milliseconds; 0: it is not
-   * kept. It must exceed the time for which a proxy keeps its connections to this server (nginx and
-   * AWS: 60 s); otherwise the proxy may send a request while it is being closed. Default 75000.
+   * Time for which a connection is kept between two plain requests, in milliseconds; with 0, it is
+   * not kept. It must exceed the time for which a proxy keeps its connections to this server (nginx
+   * and AWS: 60 s); otherwise the proxy may send a request while it is being closed. Default 75000.
    */
   readonly keepAliveTimeout?: number | undefined;
   /** Maximum number of plain requests on one connection. Default 1000. */

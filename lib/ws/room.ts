@@ -85,8 +85,9 @@ export class Room implements RoomTerms {
   readonly name: string;
   readonly backpressure: BackpressureOptions | undefined;
   readonly members: Set<Member>;
-  /** The frames for which {@linkcode messages} was called last, and the messages in them. */
+  /** The frames for which {@linkcode messages} was called last. */
   #frames: Uint8Array | undefined;
+  /** The messages in these frames. */
   #messages: readonly RoomMessage[] = [];
 
   constructor(name: string, backpressure: BackpressureOptions | undefined, members: Set<Member>) {

@@ -121,7 +121,7 @@ export interface EventStreamOptions extends BackpressureOptions {
   readonly headers?: HeadersInit | undefined;
   /**
    * Milliseconds without a message after which a comment is sent, so that proxies keep the
-   * connection. 0: never. Default 20000.
+   * connection. With 0, no comments are sent. Default 20000.
    */
   readonly keepAlive?: number | undefined;
 }

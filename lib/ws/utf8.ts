@@ -24,8 +24,9 @@ const NATIVE_FROM_BYTES = 32;
 export class Utf8Check {
   /** Number of bytes of the current character that have not arrived. */
   #needed = 0;
-  /** Smallest and largest valid value of the next byte. */
+  /** Smallest valid value of the next byte. */
   #least = 0x80;
+  /** Largest valid value of the next byte. */
   #most = 0xbf;
 
   /** Whether the text may end here, because no character is incomplete. */

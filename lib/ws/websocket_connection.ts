@@ -167,11 +167,9 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   #deadline = Infinity;
   /** Maximum time in milliseconds for which a closing peer may read no data. */
   #stallMs = 0;
-  /**
-   * The number of bytes that a closing peer had read at the last check, and whether it had read
-   * all.
-   */
+  /** Number of bytes that a closing peer had read at the last check. */
   #accepted = 0;
+  /** Whether the closing peer has read everything, or has closed the connection. */
   #hasAll = false;
   /**
    * Work for the bytes and control frames that arrive while a handler's promise is pending, since
@@ -331,7 +329,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     this.#stream.abort();
   }
 
-  // Methods called by the stream:
+  // The following methods are called by the stream.
 
   /** Called when bytes have arrived. Decodes them, or stores them while decoding is suspended. */
   received(bytes: Uint8Array): void {
@@ -438,7 +436,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     this.#terms.ended(this);
   }
 
-  // Methods called by the message reader:
+  // The following methods are called by the message reader.
 
   get paused(): boolean {
     this.#yieldIfLong();
@@ -495,7 +493,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     this.#stream.end();
   }
 
-  // Methods that call handlers:
+  // The following methods call handlers.
 
   #run(name: keyof ConnectionHandlers<Data>, handler: () => unknown): void {
     try {
@@ -564,7 +562,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     this.#giveUp(CLOSE_CODES.internalError, "internal error");
   }
 
-  // Methods for the connection's actor:
+  // The following methods serve the connection's actor.
 
   #createActor(): ConnectionActor | undefined {
     if (this.#actor === undefined && this.#state !== "closed") {
@@ -579,7 +577,7 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     return this.#actor;
   }
 
-  // Methods that change the state from open to closing:
+  // The following methods change the state from open to closing.
 
   /**
    * Closes the connection because of an error. The `close` handler receives this code, regardless

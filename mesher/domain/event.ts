@@ -137,7 +137,10 @@ export interface MesherEvent {
   readonly transaction: string | null;
   readonly logger: string | null;
   readonly sdk: Sdk | null;
-  /** The grouping that the client has chosen; null: `fingerprint.ts` determines it. */
+  /**
+   * The grouping that the client has chosen; if it is null, `fingerprint.ts` determines the
+   * grouping.
+   */
   readonly fingerprint: readonly string[] | null;
   readonly extra: JsonObject;
   readonly contexts: JsonObject;

@@ -150,8 +150,9 @@ const VALUE =
 const NO_VALUE = /["'`\\]{0,8}\[Filtered|\{/y;
 /** Matches `<name>value</name>`. */
 const ELEMENT = /(<([A-Za-z_][\w:.-]{0,63})(?:\s[^<>]{0,256})?>)([^<>]{1,1024})(?=<\/\2>)/g;
-/** Matches `--name value`, and `-u user:password` of curl. */
+/** Matches an option of a command line with its value: `--name value`. */
 const OPTION = /(--?([A-Za-z][\w-]{0,63})[ \t]+)("[^"]*"|'[^']*'|[^\s"'-][^\s"']*)/g;
+/** Matches the password in the option `-u user:password` of curl. */
 const CURL_USER = /(\s(?:-u|--user|--proxy-user)[ =]?["']?[^\s:"']{1,64}:)[^\s"']+/g;
 const DIGITS =
   /(?<![A-Za-z0-9.-])(?:\d[ \u00a0\u2009\u202f\u2010-\u2013-]?){12,18}\d(?![A-Za-z0-9-])|(?<![\w.-])\d{4}(?:\.\d{4}){3}(?![\w.-])/g;

@@ -15,7 +15,10 @@
 import type { RateLimit } from "../domain/rate.ts";
 import { Allowance } from "./allowance.ts";
 
-/** The limit of attempts of one client at one account, and of one known browser. */
+/**
+ * The limit of attempts that one client makes for one account. It also applies to one known
+ * browser.
+ */
 export const ATTEMPTS: RateLimit = { limit: 10, windowMs: 600_000 };
 /**
  * The limit of failures of one client address. It is high enough for the mistakes of an office.

@@ -40,7 +40,7 @@ type Accounts = Pick<Storage, "sessionBySecret" | "organisationsOf">;
 /** The parts of a node that authentication needs. */
 export interface Place {
   readonly storage: Accounts;
-  /** The addresses of this node's server. */
+  /** The port of this node's HTTP server. */
   readonly ports: { readonly http: number };
   readonly config: Pick<Config, "publicUrl">;
 }

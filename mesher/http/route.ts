@@ -27,7 +27,7 @@ export interface Field {
   readonly about?: string;
 }
 
-/** Fields by name. */
+/** The fields of a query or a body, by their names. */
 export type Fields = Readonly<Record<string, Field>>;
 
 /** The clients that may call a route. */

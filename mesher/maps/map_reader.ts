@@ -38,8 +38,9 @@ export type MapOrder =
     | { readonly kind: "load"; readonly map: Uint8Array; readonly code: Uint8Array | null }
   );
 
-/** Maximum number of parsed maps in the cache, and of their bytes of JSON. */
+/** Maximum number of parsed maps in the cache. */
 const KEPT_MAX = 8;
+/** Maximum number of bytes of JSON of the maps in the cache. */
 const KEPT_BYTES_MAX = 67_108_864;
 /** Number of source lines before and after the one that threw. */
 const CONTEXT_LINES: number = Math.min(5, CONTEXT_LINES_MAX);

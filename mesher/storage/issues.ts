@@ -35,8 +35,9 @@ export interface Issue {
   readonly assignedTo: string | null;
   /** Number of different users of the issue's events. */
   readonly userCount: number;
-  /** The releases of the first and of the latest event that had a release; null if none had one. */
+  /** The release of the first event that had a release; null if no event had one. */
   readonly firstRelease: string | null;
+  /** The release of the latest event that had a release; null if no event had one. */
   readonly lastRelease: string | null;
   /**
    * For an issue that is resolved in the next release: the latest release at that time. Events of

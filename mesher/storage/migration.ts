@@ -22,8 +22,9 @@ import { Postgres } from "./postgres.ts";
 import { columnsOf } from "./rows.ts";
 import { openSqlite } from "./sqlite.ts";
 
-/** Maximum number of rows, and of characters, in one statement. */
+/** Maximum number of rows in one statement. */
 const ROWS = 1_000;
+/** Maximum number of characters in one statement. */
 const CHARS = 8_388_608;
 const EVENTS = "events";
 /** The column with an event's words, which only PostgreSQL has. SQLite has a table instead. */

@@ -64,10 +64,11 @@ const CLOSE_SECONDS_MAX = 5;
  */
 const WRITE_TRIES = 4;
 /**
- * Maximum number of attempts to update the tables while other processes use them, and the pause
- * after each, in milliseconds. Together with the waits for locks, this takes two minutes.
+ * Maximum number of attempts to update the tables while other processes use them. Together with the
+ * pauses and the waits for locks, they take two minutes.
  */
 const MIGRATE_TRIES = 20;
+/** Pause after each attempt to update the tables, in milliseconds. */
 const MIGRATE_PAUSE_MS = 1_000;
 /** The key of the advisory lock for changes of the schema. */
 const SCHEMA_LOCK = 0x6d736872;

@@ -17,7 +17,10 @@ export interface Session {
   readonly kind: "session" | "token";
   readonly userId: string;
   readonly label: string;
-  /** The scopes of a token (`domain/token_scope.ts`). Null: all permissions of its user. */
+  /**
+   * The scopes of a token (`domain/token_scope.ts`). If they are null, the token has all
+   * permissions of its user.
+   */
   readonly scopes: readonly TokenScope[] | null;
   readonly createdAt: number;
   readonly expiresAt: number;

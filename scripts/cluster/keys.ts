@@ -5,8 +5,9 @@
  */
 import process from "node:process";
 
-/** The bytes of Ctrl-C and Ctrl-D. */
+/** The byte that a terminal sends for Ctrl-C. */
 const CTRL_C = "\x03";
+/** The byte that a terminal sends for Ctrl-D. */
 const CTRL_D = "\x04";
 
 /** Returns whether standard input is a terminal. */

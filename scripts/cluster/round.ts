@@ -38,8 +38,9 @@ export interface Round {
   readonly room: string;
   /** The broadcast text of each node. */
   readonly words: readonly string[];
-  /** Number of actual and expected deliveries. */
+  /** Number of messages that arrived. */
   readonly delivered: number;
+  /** Number of messages that should arrive. */
   readonly expected: number;
   /** Descriptions of unexpected messages. */
   readonly faults: readonly string[];

@@ -95,7 +95,8 @@ export function shape(fields) {
 }
 
 /**
- * Returns a reader of the first of these properties that is a string, or "" if there is none.
+ * Returns a function that reads a text: the first of these properties that is a number or a string
+ * that is not empty; "" if there is none.
  *
  * @param {...string} names
  * @returns {Reader<string>}
@@ -105,7 +106,8 @@ export function text(...names) {
 }
 
 /**
- * Returns a reader of the first of these properties that is a string, or null.
+ * Returns a function that reads a text: the first of these properties that is a number or a string
+ * that is not empty; null if there is none.
  *
  * @param {...string} names
  * @returns {Reader<string | null>}
@@ -116,7 +118,7 @@ export function maybeText(...names) {
 }
 
 /**
- * Returns a reader of a number, with a default.
+ * Returns a function that reads a number, or returns `otherwise` if there is none.
  *
  * @param {string} name
  * @param {number} [otherwise]
@@ -126,7 +128,7 @@ export function number(name, otherwise = 0) {
 }
 
 /**
- * Returns a reader of a number, or null.
+ * Returns a function that reads the first of these properties that is a number; null if none is.
  *
  * @param {...string} names
  * @returns {Reader<number | null>}
@@ -136,7 +138,7 @@ export function maybeNumber(...names) {
 }
 
 /**
- * Returns a reader of a time, or null.
+ * Returns a function that reads the first of these properties that is a time; null if none is.
  *
  * @param {...string} names
  * @returns {Reader<number | null>}
@@ -146,7 +148,7 @@ export function time(...names) {
 }
 
 /**
- * Returns a reader of whether a property is true.
+ * Returns a function that reads whether a property is true.
  *
  * @param {string} name
  * @returns {Reader<boolean>}
@@ -156,7 +158,7 @@ export function flag(name) {
 }
 
 /**
- * Returns a reader of a boolean; null if it is missing.
+ * Returns a function that reads the first of these properties that is a boolean; null if none is.
  *
  * @param {...string} names
  * @returns {Reader<boolean | null>}
@@ -169,7 +171,7 @@ export function maybeFlag(...names) {
 }
 
 /**
- * Returns a reader of one of these words. Any other value becomes the first word.
+ * Returns a function that reads one of these words. Any other value becomes the first word.
  *
  * @template {readonly [string, ...string[]]} Words
  * @param {string} name
@@ -181,7 +183,7 @@ export function oneOf(name, words) {
 }
 
 /**
- * Returns a reader of pairs of a name and a text.
+ * Returns a function that reads pairs of a name and a text.
  *
  * @param {...string} names
  * @returns {Reader<[string, string][]>}
@@ -191,7 +193,7 @@ export function pairs(...names) {
 }
 
 /**
- * Returns a reader of an object with any properties.
+ * Returns a function that reads an object with any properties.
  *
  * @param {string} name
  * @returns {Reader<Raw>}
@@ -201,7 +203,7 @@ export function object(name) {
 }
 
 /**
- * Returns a reader of a list of texts.
+ * Returns a function that reads a list of texts.
  *
  * @param {...string} names
  * @returns {Reader<string[]>}
@@ -214,7 +216,7 @@ export function texts(...names) {
 }
 
 /**
- * Returns a reader of a list of objects.
+ * Returns a function that reads a list of objects.
  *
  * @template T
  * @param {string} name

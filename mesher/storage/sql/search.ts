@@ -22,8 +22,9 @@ import { limitOf, narrowToPage, NO_ROWS, pageFrom } from "./page.ts";
 
 /** Maximum number of matching events that are all read by one statement. */
 const RARE_MAX = 2_000;
-/** Number of events in the first slice, and the maximum of a slice. */
+/** Number of events in the first slice. */
 const SLICE_EVENTS = 5_000;
+/** Maximum number of events in a slice. */
 const SLICE_EVENTS_MAX = 40_000;
 /** Time limit of a search, in milliseconds. */
 export const SEARCH_MS_MAX = 20_000;
