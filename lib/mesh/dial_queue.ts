@@ -123,7 +123,7 @@ export class DialQueue {
   }
 }
 
-/** Counts the dials in progress and the failed ones. */
+/** Counts the dials in progress and the failed dials of all nodes. */
 class Usage {
   readonly #addresses = new Map<string, AddressUse>();
   readonly #failing = new Map<string, number>();

@@ -125,7 +125,7 @@ function handshake(): string {
   return "a message of the handshake, after it";
 }
 
-/** The handlers by tag; the layouts are in `message.ts`. */
+/** The handler of each tag. The layouts of the messages are in `message.ts`. */
 const TABLE: readonly (readonly [tag: number, handler: Handler])[] = [
   [TAG.NAME, handshake],
   [TAG.CHALLENGE, handshake],

@@ -106,8 +106,8 @@ export class FrameReader {
   }
 
   /**
-   * Appends the first of `bytes` to the stored frame, as many as it needs, and handles the frame if
-   * it is now complete. Returns the number of bytes used; -1 if the frame exceeds the limit; -2 if
+   * Extends the stored frame by bytes from the beginning of `bytes`, and passes it to the sink if
+   * it is complete. Returns the number of bytes used, -1 if the frame exceeds the limit, or -2 if
    * the sink stopped.
    */
   #finish(bytes: Uint8Array, sink: FrameSink): number {

@@ -319,7 +319,7 @@ export class Responder {
     }
   }
 
-  /** Accepts the initiator after "decide": the session is open. */
+  /** Accepts the initiator, after the step "decide". Returns the last step: the session is open. */
   accept(): Step & { readonly kind: "up"; readonly frame: Uint8Array } {
     const state = this.#state;
     if (state.waitsFor !== "decision") throw new Error("nothing to accept");

@@ -46,8 +46,8 @@ const REFUSALS: ReadonlyMap<number, number> = new Map<number, number>([
 const NAMES_KEPT_MAX = 1024;
 
 /**
- * Minimum length in bytes of a text that is copied with a view. For a shorter text, copying byte by
- * byte costs less.
+ * Minimum length in bytes of a text that is copied with `Uint8Array.set`. A shorter text is copied
+ * byte by byte, which takes less time.
  */
 const VIEW_BYTES_MIN = 64;
 

@@ -260,7 +260,7 @@ export class Session implements FrameSink, SessionMessages {
     return this.#held.address;
   }
 
-  /** Whether nothing can be sent any more. */
+  /** Whether the session has ended, so that nothing can be sent. */
   get isOver(): boolean {
     return this.#over;
   }

@@ -45,7 +45,7 @@ test("certificateNames returns no wrong names for truncated, modified or random 
   assertEquals(certificateNames(new Uint8Array()), { dns: [], addresses: [], uris: [] });
 });
 
-test("children stops at a length that exceeds the remaining bytes, or is encoded in more than 3 bytes", () => {
+test("children stops at a length that exceeds the remaining bytes or has more than 3 bytes", () => {
   assertEquals(der.children(Uint8Array.fromHex("020101040200")).map(({ tag }) => tag), [2]);
   assertEquals(der.children(Uint8Array.fromHex("0484000000010a")), []);
   assertEquals(der.children(Uint8Array.fromHex("0480")), []);
@@ -54,7 +54,7 @@ test("children stops at a length that exceeds the remaining bytes, or is encoded
   assertEquals([only!.body.toHex(), only!.whole.toHex()], ["0a0b", "0481020a0b"]);
 });
 
-test("checkNodeUri accepts only the dialed name", () => {
+test("checkNodeUri accepts only a certificate with the dialed name", () => {
   assertEquals(checkNodeUri("a@127.0.0.1:9000", leaf.der), undefined);
   for (const name of ["b@127.0.0.1:9000", "a@127.0.0.1:900", "a@127.0.0.1:90000"]) {
     const failure = checkNodeUri(name, leaf.der)!;
@@ -72,7 +72,7 @@ test("checkHost accepts only nodes on the host named in the certificate", () => 
   }
 });
 
-test("hasHost follows RFC 6125: ignores case, allows one wildcard label and any notation of addresses", () => {
+test("hasHost compares names as RFC 6125 specifies, and addresses in any notation", () => {
   const names: CertificateNames = {
     dns: ["exact.example", "*.wild.example", "*.com", "127.0.0.1", "f*.part.example"],
     addresses: [

@@ -52,7 +52,7 @@ test("makeAuthority returns a key that cannot be exported", () => {
   assertEquals(authority.key.usages, ["sign"]);
 });
 
-test("makeLeaf creates a certificate signed by the authority, and by no other", async () => {
+test("makeLeaf creates a certificate that only the key of its authority verifies", async () => {
   const cert = new X509Certificate(leaf.cert);
   const root = new X509Certificate(authority.pem);
   assertEquals(cert.issuer, root.subject);
@@ -61,7 +61,7 @@ test("makeLeaf creates a certificate signed by the authority, and by no other", 
   assertEquals(cert.verify(other.publicKey), false);
 });
 
-test("makeLeaf is valid for the server name, the node URI and both sides of TLS, and cannot sign", () => {
+test("makeLeaf creates a certificate with the server name, the node URI and both TLS usages", () => {
   const cert = new X509Certificate(leaf.cert);
   assertEquals(cert.subject, "CN=firn node");
   assertEquals(cert.ca, false);
@@ -80,13 +80,13 @@ test("makeLeaf is valid for the server name, the node URI and both sides of TLS,
   ) assertStringIncludes(leaf.der.toHex(), extension);
 });
 
-test("makeLeaf is valid at any time, so wrong clocks have no effect", () => {
+test("makeLeaf creates a certificate that is valid at any time", () => {
   const cert = new X509Certificate(leaf.cert);
   assertEquals(Date.parse(cert.validFrom), FROM);
   assertEquals(Date.parse(cert.validTo), UNTIL);
 });
 
-test("makeLeaf has a P-256 key that matches its certificate, and a new one each time", async () => {
+test("makeLeaf creates a new P-256 key for each certificate", async () => {
   const cert = new X509Certificate(leaf.cert);
   const key = createPrivateKey(leaf.key);
   assertEquals(cert.publicKey.asymmetricKeyType, "ec");

@@ -62,7 +62,7 @@ test("Mesh reports the skew of a peer's clock, including a change while the sess
   });
 });
 
-test("a node warns once about a wrong clock, and global names still work", async () => {
+test("Nodes whose clocks differ by an hour log one warning each", async () => {
   const cookie = "the same on every node";
   const lines: string[] = [];
   const log = ({ level, line }: LogEntry): void => void lines.push(`${level} ${line}`);

@@ -61,7 +61,7 @@ test("startNode reports a full disk, or another system error code, with the file
   }
 });
 
-test("Node.on: logs a listener that throws or rejects with its event, and continues to run", async () => {
+test("Node.on logs the event whose listener throws or rejects, and still calls the other listeners", async () => {
   await withNodes(async (start) => {
     const { events, lines, system } = await start("a");
     const observed: string[] = [];
@@ -82,7 +82,7 @@ test("Node.on: logs a listener that throws or rejects with its event, and contin
   });
 });
 
-test("NodeOptions.log: a sink that throws or rejects neither ends the process nor loses the line", async () => {
+test("A line for which NodeOptions.log throws or rejects is logged by the host", async () => {
   for (const isLate of [false, true]) {
     const host = makeHost();
     const lines: string[] = [];

@@ -65,7 +65,7 @@ test("checkCookie rejects a weak cookie beyond loopback, and does not repeat it 
   }
 });
 
-test("checkCookie rejects an empty cookie and one that is too long, even on loopback", () => {
+test("checkCookie rejects an empty cookie and a too long cookie, even on loopback", () => {
   const long = Buffer.from(new SeededRandom(9).bytes(COOKIE_LENGTH_MAX / 2)).toString("hex");
   for (const loopback of [false, true]) {
     assertThrows(() => checkCookie("", loopback), CookieError, "empty");
@@ -87,7 +87,7 @@ test("makeCookie returns strong, distinct cookies that need no quoting", () => {
   assertEquals(seen.size, 200);
 });
 
-test("weakness accepts generated cookies: at most 1 in 1000 of the shortest is rejected", () => {
+test("weakness rejects at most 1 in 1000 of the shortest generated cookies", () => {
   const random = new SeededRandom(6);
   const ways = [
     (bytes: Uint8Array): string => bytes.toHex(),
@@ -103,7 +103,7 @@ test("weakness accepts generated cookies: at most 1 in 1000 of the shortest is r
   }
 });
 
-test("checkCookie rejects a value that is not a string, for loopback and other addresses, and does not reveal it", () => {
+test("checkCookie rejects a value that is not a string, without the value in the error", () => {
   for (const value of [5, null, undefined, {}, new Uint8Array(32), true, 5n]) {
     for (const loopback of [false, true]) {
       assertThrows(() => checkCookie(value, loopback), CookieError, "the cookie is not a string");

@@ -57,7 +57,8 @@ export interface Setting {
   /** Whether closing loses sent messages that the peer has not read. */
   readonly closeLoses?: boolean;
   /**
-   * Number of pauses up to which every order is tried; later, only one order is tried. Default 1.
+   * Number of advances of the clock before which every order of steps is tried. After them, only
+   * one order is tried. Default: 1.
    */
   readonly rounds?: number;
   /** The nodes that dial on their own. */

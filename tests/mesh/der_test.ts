@@ -37,7 +37,7 @@ test("sequence, setOf, explicit, octets and text write elements with their tags"
   assertEquals(der.text("hé").toHex(), "0c0368c3a9");
 });
 
-test("integer writes the minimal encoding, never negative", () => {
+test("integer writes the shortest encoding that is not negative", () => {
   const rows: readonly (readonly [digits: string, bytes: string])[] = [
     ["00", "020100"],
     ["0000", "020100"],
@@ -56,7 +56,7 @@ test("bits writes the number of unused bits in the last byte", () => {
   assertEquals(der.bits(hex("80"), 7).toHex(), "03020780");
 });
 
-test("TRUE is ff", () => {
+test("TRUE is a BOOLEAN element with the byte ff", () => {
   assertEquals(der.TRUE.toHex(), "0101ff");
 });
 

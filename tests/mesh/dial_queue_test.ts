@@ -71,7 +71,7 @@ test("DialQueue limits the slots of nodes that did not answer the previous dial"
   assertEquals(table.dial(60_000).length, 24);
 });
 
-test("DialQueue dials an address at most twice at once, unless the user waits for it", () => {
+test("DialQueue dials an address at most twice at once, unless the user waits for the node", () => {
   const table = new Table();
   table.add(200, "seed", (i) => `s${i}@h:2`);
   assertEquals([table.dial(0).length, table.dial(1).length], [ADDRESS_DIALS_MAX, 0]);
@@ -117,7 +117,7 @@ test("DialQueue does not delay a thousand reachable nodes named by one peer", ()
   assertEquals(table.count, 1_000);
 });
 
-test("DialQueue wakes up when a dial is due, and not for dials that wait for a slot", () => {
+test("DialQueue.next returns when the next dial is due, ignoring dials that wait for a slot", () => {
   const table = new Table();
   assertEquals(table.queue.next(0).wakeAt, Infinity);
   table.add(100, "seed", (i) => `s${i}@h:${i + 10}`);

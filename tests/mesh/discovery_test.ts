@@ -60,7 +60,7 @@ test("Discovery finds nodes that are added to a seed file later", async () => {
   }
 });
 
-test("Discovery calls its function repeatedly, even after it throws", async () => {
+test("Discovery calls the seed function repeatedly, even after the function has thrown", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     let calls = 0;

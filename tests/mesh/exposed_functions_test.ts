@@ -5,7 +5,7 @@ import { test } from "../kit/test.ts";
 
 const FRAME_HEAD = encodeExposed(true, []).length - 3;
 
-test("ExposedFunctions.of: returns a peer's names in order until its session ends", () => {
+test("ExposedFunctions.of returns a peer's functions in order until the session ends", () => {
   const exposures = new ExposedFunctions();
   assertEquals(exposures.of("a@h:1"), undefined);
   exposures.changed("a@h:1", true, ["too early"]);
@@ -18,7 +18,7 @@ test("ExposedFunctions.of: returns a peer's names in order until its session end
   assertEquals(exposures.of("a@h:1"), undefined);
 });
 
-test("ExposedFunctions.changed: stores only part of a peer's names if there are too many", () => {
+test("ExposedFunctions.changed stores a limited number of functions of a peer", () => {
   const exposures = new ExposedFunctions();
   exposures.up("a@h:1", []);
   const names = Array.from({ length: 65_537 }, (_, i) => `f${i}`);
@@ -30,7 +30,7 @@ test("ExposedFunctions.changed: stores only part of a peer's names if there are 
   assert(exposures.of("a@h:1")!.includes("g"));
 });
 
-test("ExposedFunctions.since: returns frames with the changes since the names in the handshake", () => {
+test("ExposedFunctions.since returns frames with the changes since the handshake", () => {
   const many = Array.from({ length: 3_000 }, (_, i) => `function number ${i}`);
   assert(listThatFits(many).length < many.length);
   for (

@@ -11,7 +11,7 @@ import { test, until } from "../kit/test.ts";
 
 const cookie = "one for both";
 
-test("Node.send logs a value that cannot be sent, limited per call site and with a count", async () => {
+test("Node.send logs values that cannot be sent, with a limit and a count per call site", async () => {
   const lines: string[] = [];
   const log = ({ level, line }: LogEntry) => void (level === "warn" && lines.push(line));
   await using a = await startCheaply({ name: "a@127.0.0.1:0", cookie, logLevel: "silent" });

@@ -114,7 +114,7 @@ test("FragmentReader copies bytes whose buffer the host reuses", () => {
   assertEquals(one.body.toHex(), "0102030405");
 });
 
-test("FragmentReader reads several interleaved messages, and accepts their numbers again", () => {
+test("FragmentReader reads interleaved messages, and accepts the number of a complete message again", () => {
   const fragments = new FragmentReader(1000);
   const one = arriving(fragments.begin(bulk(1, 4, hex("7701"))));
   const two = arriving(fragments.begin(bulk(0xffff_ffff, 5, hex("7802"))));
@@ -132,28 +132,29 @@ test("FragmentReader reads several interleaved messages, and accepts their numbe
 });
 
 /** Invalid frames after `BULK 1`, which began a message of 6 bytes with its first 2. */
-const BROKEN: readonly (readonly [rule: string, what: (fragments: FragmentReader) => unknown])[] = [
-  ["a BULK that is too short", (f) => f.begin(hex("02000000 05000000"))],
-  ["a BULK that is too short", (f) => f.begin(hex(""))],
-  ["a message of more than 1000 bytes", (f) => f.begin(bulk(2, 1001, hex("7701")))],
-  ["a message of more than 1000 bytes", (f) => f.begin(bulk(2, 0xffff_ffff, hex("7701")))],
-  ["a BULK that leaves nothing for fragments", (f) => f.begin(bulk(2, 2, hex("7701")))],
-  ["a BULK that leaves nothing for fragments", (f) => f.begin(bulk(2, 0, hex("7701")))],
-  ["a BULK whose number is in use", (f) => f.begin(bulk(1, 10, hex("7701")))],
-  ["a FRAGMENT that is too short", (f) => f.add(hex("01000000"))],
-  ["a FRAGMENT that is too short", (f) => f.add(hex(""))],
-  ["a FRAGMENT of a message that has not begun", (f) => f.add(fragment(2, hex("01")))],
-  [
-    "a FRAGMENT beyond the end of its message",
-    (f) => f.add(fragment(1, hex("0102030405"))),
-  ],
-  ["a FRAGMENT of a message that has not begun", (f) => {
-    arriving(f.add(fragment(1, hex("01020304"))));
-    return f.add(fragment(1, hex("05")));
-  }],
-];
+const VIOLATIONS:
+  readonly (readonly [rule: string, what: (fragments: FragmentReader) => unknown])[] = [
+    ["a BULK that is too short", (f) => f.begin(hex("02000000 05000000"))],
+    ["a BULK that is too short", (f) => f.begin(hex(""))],
+    ["a message of more than 1000 bytes", (f) => f.begin(bulk(2, 1001, hex("7701")))],
+    ["a message of more than 1000 bytes", (f) => f.begin(bulk(2, 0xffff_ffff, hex("7701")))],
+    ["a BULK that leaves nothing for fragments", (f) => f.begin(bulk(2, 2, hex("7701")))],
+    ["a BULK that leaves nothing for fragments", (f) => f.begin(bulk(2, 0, hex("7701")))],
+    ["a BULK whose number is in use", (f) => f.begin(bulk(1, 10, hex("7701")))],
+    ["a FRAGMENT that is too short", (f) => f.add(hex("01000000"))],
+    ["a FRAGMENT that is too short", (f) => f.add(hex(""))],
+    ["a FRAGMENT of a message that has not begun", (f) => f.add(fragment(2, hex("01")))],
+    [
+      "a FRAGMENT beyond the end of its message",
+      (f) => f.add(fragment(1, hex("0102030405"))),
+    ],
+    ["a FRAGMENT of a message that has not begun", (f) => {
+      arriving(f.add(fragment(1, hex("01020304"))));
+      return f.add(fragment(1, hex("05")));
+    }],
+  ];
 
-for (const [rule, what] of BROKEN) {
+for (const [rule, what] of VIOLATIONS) {
   test(`FragmentReader rejects ${rule}: ${`${what}`.replace(/\s+/g, " ").slice(0, 90)}`, () => {
     const fragments = new FragmentReader(1000);
     arriving(fragments.begin(bulk(1, 6, hex("7701"))));
@@ -180,7 +181,7 @@ test("FragmentReader accepts a message of exactly the limit", () => {
   assert(new FragmentReader(1000).begin(bulk(1, 1000, hex("7701"))) instanceof IncompleteMessage);
 });
 
-test("FragmentReader limits the number of unfinished messages", () => {
+test("FragmentReader limits the number of incomplete messages", () => {
   const fragments = new FragmentReader(1000);
   for (let i = 0; i < BULK_OPEN_MAX; i++) arriving(fragments.begin(bulk(i, 9, hex("77"))));
   const one = bulk(BULK_OPEN_MAX, 9, hex("77"));
@@ -197,7 +198,7 @@ test("FragmentReader allocates no memory for announced bytes that have not arriv
   assertEquals(fragments.bytes, 2 * BULK_OPEN_MAX);
 });
 
-test("FragmentReader allocates at most four times the received bytes, and never more than were announced", () => {
+test("FragmentReader allocates at most four times the received bytes, and at most the announced length", () => {
   const fragments = new FragmentReader(MESSAGE_BYTES_MAX);
   const length = 5_000_000;
   const one = arriving(fragments.begin(bulk(1, length, hex("7701"))));
@@ -209,7 +210,7 @@ test("FragmentReader allocates at most four times the received bytes, and never 
   }
 });
 
-test("FragmentReader limits the memory of all unfinished messages together", () => {
+test("FragmentReader limits the memory of all incomplete messages together", () => {
   const fragments = new FragmentReader(10_000);
   const limit = 40_000 + BULK_OPEN_MAX * BULK_HEAD_BYTES;
   let added = 0;
@@ -265,7 +266,7 @@ test("FragmentReader.takeUnacknowledged returns the received byte count in porti
   assertEquals(fragments.takeUnacknowledged(), 0);
 });
 
-test("FragmentReader.clear discards unfinished messages", () => {
+test("FragmentReader.clear drops incomplete messages", () => {
   const fragments = new FragmentReader(1000);
   fragments.begin(bulk(1, 9, hex("7701")));
   fragments.clear();

@@ -64,7 +64,7 @@ test("FrameReader reads the same frames when the input is split at any two posit
   }
 });
 
-test("FrameReader keeps the frames after a stop, and reads them when it resumes", () => {
+test("FrameReader.resume reads the frames that follow the frame at which the sink stopped", () => {
   for (let cut = 0; cut <= STREAM.length; cut++) {
     const frames: string[] = [];
     let isStopped = false;
@@ -124,7 +124,7 @@ test("FrameReader accepts a frame of exactly the limit and rejects a longer one,
   }
 });
 
-test("FrameReader rejects a length before any byte of the body has arrived", () => {
+test("FrameReader rejects a length over the limit before any byte of the body has arrived", () => {
   const collector = new Collector();
   assertEquals(new FrameReader(4096).push(head(4097), collector), false);
   assertEquals(collector.frames, []);
@@ -154,7 +154,7 @@ test("FrameReader allocates at most twice the received bytes", () => {
   assert(allocated < 4 * received, `${allocated} bytes for ${received}`);
 });
 
-test("FrameReader releases the memory of a long frame after it", () => {
+test("FrameReader releases the memory of a long frame after the frame was handled", () => {
   const reader = new FrameReader(FRAME_BYTES_MAX);
   const long = encodeFrame(1, new Uint8Array(1_000_000));
   reader.push(long.subarray(0, 100), new Collector());
@@ -165,7 +165,7 @@ test("FrameReader releases the memory of a long frame after it", () => {
   assert(allocated > 0 && allocated <= 1024, `${allocated} bytes`);
 });
 
-test("FrameReader stops when its sink returns done, and drops the remaining bytes", () => {
+test("FrameReader drops the remaining bytes when its sink returns false", () => {
   for (let cut = 0; cut <= STREAM.length; cut++) {
     const collector = new Collector(2);
     const reader = new FrameReader(100);

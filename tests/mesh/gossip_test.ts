@@ -52,7 +52,7 @@ test("Gossip sends only a digest while both sides know the same nodes", () => {
   assertEquals(cluster.nodes.get("b")!.mismatches, 0);
 });
 
-test("Gossip exchanges both lists if the digests differ, whichever side began", () => {
+test("Gossip exchanges both lists if the digests differ, whichever side sent the first digest", () => {
   const cluster = new TestCluster({ a: ["c"], b: ["c"], c: ["a", "b"] });
   cluster.tick("a", EXCHANGE_MS);
   assertEquals(cluster.sent, ["a>c digest", "c>a b", "c>a digest"]);
@@ -62,7 +62,7 @@ test("Gossip exchanges both lists if the digests differ, whichever side began", 
   assertEquals(other.sent, ["c>a digest", "a>c d", "a>c digest"]);
 });
 
-test("Gossip announces a new node to all others at the next tick, and all peers to it at once", () => {
+test("Gossip sends all names to a new node at once, and its name to all others at the next tick", () => {
   const cluster = new TestCluster({ a: ["b", "c", "n"], b: ["a", "c"], c: ["a", "b"], n: ["a"] });
   cluster.nodes.get("a")!.up("n");
   assertEquals(cluster.sent, ["a>n b,c"]);

@@ -25,7 +25,7 @@ const FAR: Self = { name: "far@h:2", creation: 2, proofKey: KEY, exposed: [] };
 const LONG_MS = 60_000;
 
 /** Records the outcome of a handshake. */
-class Notes implements HandshakeOwner {
+class HandshakeRecord implements HandshakeOwner {
   met: Met | undefined;
   readonly ups: Opened[] = [];
   readonly failures: string[] = [];
@@ -80,35 +80,35 @@ function begun(machine: Initiator): Uint8Array {
   return step.frame;
 }
 
-interface Greeted extends Wire {
-  readonly greeting: HandshakeIo;
-  readonly notes: Notes;
+interface Fixture extends Wire {
+  readonly io: HandshakeIo;
+  readonly record: HandshakeRecord;
   readonly host: Host;
 }
 
 /** Runs the responder of a handshake; the test acts as the initiator, `far`. */
 function accepting(
-  body: (greeted: Greeted) => Promise<void>,
+  body: (fixture: Fixture) => Promise<void>,
   deadlineMs: number = LONG_MS,
 ): Promise<void> {
   return withWire(async (wire, host) => {
-    const notes = new Notes();
-    const greeting = new HandshakeIo(wire.near, acceptor(NEAR), notes, host.clock, deadlineMs);
-    await body({ ...wire, greeting, notes, host });
+    const record = new HandshakeRecord();
+    const io = new HandshakeIo(wire.near, acceptor(NEAR), record, host.clock, deadlineMs);
+    await body({ ...wire, io, record, host });
   });
 }
 
 /** Runs the initiator of a handshake; the test acts as the responder, `far`. */
 function dialing(
-  body: (greeted: Greeted) => Promise<void>,
+  body: (fixture: Fixture) => Promise<void>,
   deadlineMs: number = LONG_MS,
 ): Promise<void> {
   return withWire(async (wire, host) => {
-    const notes = new Notes();
+    const record = new HandshakeRecord();
     const machine = dialler(NEAR, FAR.name);
-    const greeting = new HandshakeIo(wire.near, machine, notes, host.clock, deadlineMs);
+    const io = new HandshakeIo(wire.near, machine, record, host.clock, deadlineMs);
     await until("NAME has arrived", () => wire.far.frames.length === 1);
-    await body({ ...wire, greeting, notes, host });
+    await body({ ...wire, io, record, host });
   });
 }
 
@@ -128,20 +128,20 @@ async function proving(
   return frameIn(machine.receive(tag, body));
 }
 
-async function untilFailed({ notes }: Greeted, failure: string): Promise<void> {
-  await until(`the handshake has failed as ${failure}`, () => notes.failures.length > 0);
-  assertEquals([notes.failures, notes.ups], [[failure], []]);
+async function untilFailed({ record }: Fixture, failure: string): Promise<void> {
+  await until(`the handshake has failed as ${failure}`, () => record.failures.length > 0);
+  assertEquals([record.failures, record.ups], [[failure], []]);
 }
 
 /** Asserts that the other side received the reason of a rejection. */
-async function assertRejected({ far }: Greeted, reason: string): Promise<void> {
+async function assertRejected({ far }: Fixture, reason: string): Promise<void> {
   await until("the other side has received the end", () => far.isOver);
   const { tag, body } = far.frames.at(-1)!;
   assertEquals([tag, decodeReject(body)?.reason], [TAG.REJECT, reason]);
 }
 
-test("HandshakeIo connects an authenticated initiator, and passes on bytes that follow its proof", async () => {
-  await accepting(async ({ far, notes }) => {
+test("HandshakeIo accepts an authenticated initiator, and passes the bytes after the proof to the session", async () => {
+  await accepting(async ({ far, record }) => {
     const reply = await proving(far);
     far.write(
       reply,
@@ -149,36 +149,36 @@ test("HandshakeIo connects an authenticated initiator, and passes on bytes that 
       hex("00000000"),
       encodeFrame(0x77).subarray(0, 3),
     );
-    await until("the session is open", () => notes.after.frames.length === 1);
+    await until("the session is open", () => record.after.frames.length === 1);
     far.write(encodeFrame(0x77).subarray(3));
     await until("ACK has arrived", () => far.frames.length === 2);
     assertEquals(far.tags, [TAG.CHALLENGE, TAG.ACK]);
-    assertEquals([notes.met?.name, notes.met?.creation], [FAR.name, FAR.creation]);
-    assertEquals(notes.ups.length, 1);
-    assertEquals(notes.failures, []);
+    assertEquals([record.met?.name, record.met?.creation], [FAR.name, FAR.creation]);
+    assertEquals(record.ups.length, 1);
+    assertEquals(record.failures, []);
   });
 });
 
-test("HandshakeIo connects an authenticated responder, and passes on bytes that follow its ACK", async () => {
-  await dialing(async ({ far, notes }) => {
+test("HandshakeIo accepts an authenticated responder, and passes the bytes after the ACK to the session", async () => {
+  await dialing(async ({ far, record }) => {
     const machine = acceptor(FAR);
     far.write(frameIn(machine.receive(far.frames[0]!.tag, far.frames[0]!.body)));
     await until("REPLY has arrived", () => far.frames.length === 2);
     machine.receive(far.frames[1]!.tag, far.frames[1]!.body);
     far.write(machine.accept().frame, encodeRoomBroadcast("r", "x"), encodeRoomBroadcast("r", "y"));
-    await until("the session is open", () => notes.after.frames.length === 2);
-    assertEquals([notes.met?.name, notes.met?.creation], [FAR.name, FAR.creation]);
-    assertEquals([notes.ups.length, notes.failures], [1, []]);
+    await until("the session is open", () => record.after.frames.length === 2);
+    assertEquals([record.met?.name, record.met?.creation], [FAR.name, FAR.creation]);
+    assertEquals([record.ups.length, record.failures], [1, []]);
   });
 });
 
 test("HandshakeIo passes an oversized frame right after the handshake to the session", async () => {
-  await accepting(async ({ far, notes }) => {
+  await accepting(async ({ far, record }) => {
     const reply = await proving(far);
     far.write(reply, encodeFrame(0x77), hex("65000000 1e"), encodeFrame(0x78));
-    await until("the session is open", () => notes.ups.length === 1 && notes.overlong > 0);
-    assertEquals(notes.after.hex, ["77:"]);
-    assertEquals(notes.overlong, 1);
+    await until("the session is open", () => record.ups.length === 1 && record.overlong > 0);
+    assertEquals(record.after.hex, ["77:"]);
+    assertEquals(record.overlong, 1);
   });
 });
 
@@ -193,187 +193,187 @@ test("HandshakeIo rejects more than 4096 bytes before the session opens, however
     ),
   };
   for (const [what, flood] of Object.entries(floods)) {
-    await accepting(async (greeted) => {
-      greeted.far.write(flood);
-      await untilFailed(greeted, "protocol");
-      await assertRejected(greeted, "protocol");
-      assertEquals(greeted.far.tags, [TAG.REJECT], what);
+    await accepting(async (fixture) => {
+      fixture.far.write(flood);
+      await untilFailed(fixture, "protocol");
+      await assertRejected(fixture, "protocol");
+      assertEquals(fixture.far.tags, [TAG.REJECT], what);
     });
   }
 });
 
 test("HandshakeIo limits the sum of all bytes before the proof, not each message", async () => {
-  await accepting(async (greeted) => {
-    const { far } = greeted;
+  await accepting(async (fixture) => {
+    const { far } = fixture;
     const reply = await proving(far);
     far.write(new Uint8Array(3000));
     far.write(new Uint8Array(1200));
-    await untilFailed(greeted, "protocol");
-    assertEquals(greeted.notes.words, "more than 4096 bytes before the session is up");
+    await untilFailed(fixture, "protocol");
+    assertEquals(fixture.record.words, "more than 4096 bytes before the session is up");
     far.write(reply);
-    await assertRejected(greeted, "protocol");
+    await assertRejected(fixture, "protocol");
   });
 });
 
 test("HandshakeIo does not limit the bytes after the proof", async () => {
-  await accepting(async ({ far, notes }) => {
+  await accepting(async ({ far, record }) => {
     far.write(await proving(far), ...new Array(200).fill(encodeFrame(0x77, new Uint8Array(90))));
-    await until("all frames have arrived", () => notes.after.frames.length === 200);
-    assertEquals(notes.failures, []);
+    await until("all frames have arrived", () => record.after.frames.length === 200);
+    assertEquals(record.failures, []);
   });
 });
 
 test("HandshakeIo aborts a silent peer at the deadline, on either side, without a reply", async () => {
   for (const side of [accepting, dialing]) {
-    await side(async (greeted) => {
-      const before = greeted.far.frames.length;
-      await untilFailed(greeted, "timeout");
-      assertEquals(greeted.notes.words, "no handshake in 50 ms");
-      await until("the connection is closed", () => greeted.far.isOver);
-      assertEquals(greeted.far.frames.length, before);
+    await side(async (fixture) => {
+      const before = fixture.far.frames.length;
+      await untilFailed(fixture, "timeout");
+      assertEquals(fixture.record.words, "no handshake in 50 ms");
+      await until("the connection is closed", () => fixture.far.isOver);
+      assertEquals(fixture.far.frames.length, before);
     }, 50);
   }
 });
 
-test("HandshakeIo's deadline covers the whole handshake, even if a byte arrives now and then", async () => {
-  await accepting(async (greeted) => {
+test("HandshakeIo's deadline covers the whole handshake, even if bytes arrive in the meantime", async () => {
+  await accepting(async (fixture) => {
     const name = begun(dialler(FAR, NEAR.name));
     let at = 0;
     await until("the handshake has failed", () => {
-      greeted.far.write(name.subarray(at, ++at));
-      return greeted.notes.failures.length > 0;
+      fixture.far.write(name.subarray(at, ++at));
+      return fixture.record.failures.length > 0;
     });
     assert(at < name.length, "the whole NAME was received before the deadline");
-    assertEquals(greeted.notes.failures, ["timeout"]);
+    assertEquals(fixture.record.failures, ["timeout"]);
   }, 50);
 });
 
 test("HandshakeIo's deadline ends when the session opens", async () => {
   const { host, armed } = countingHost();
   await withWire(async ({ near, far }) => {
-    const notes = new Notes();
-    new HandshakeIo(near, acceptor(NEAR), notes, host.clock, LONG_MS);
+    const record = new HandshakeRecord();
+    new HandshakeIo(near, acceptor(NEAR), record, host.clock, LONG_MS);
     assertEquals(armed.size, 1);
     far.write(await proving(far));
-    await until("the session is open", () => notes.ups.length === 1);
+    await until("the session is open", () => record.ups.length === 1);
     assertEquals([...armed], []);
   });
 });
 
-test("HandshakeIo reports a silent peer only if it never sent a byte", async () => {
+test("HandshakeIo reports a closed connection as silent only if the peer never sent a byte", async () => {
   for (const [bytes, words] of [["", "it hung up without a word"], ["01", "it hung up"]] as const) {
-    await accepting(async (greeted) => {
-      greeted.far.write(hex(bytes));
-      greeted.far.stream.end();
-      await untilFailed(greeted, "broken");
-      assertEquals(greeted.notes.words, words);
+    await accepting(async (fixture) => {
+      fixture.far.write(hex(bytes));
+      fixture.far.stream.end();
+      await untilFailed(fixture, "broken");
+      assertEquals(fixture.record.words, words);
     });
   }
 });
 
 test("HandshakeIo fails with the reason of the peer's REJECT", async () => {
   for (const side of [accepting, dialing]) {
-    await side(async (greeted) => {
-      const before = greeted.far.frames.length;
-      greeted.far.send(TAG.REJECT, encodeReject("stopping", "see\nyou"));
-      await untilFailed(greeted, "stopping");
-      assertEquals([greeted.notes.words, greeted.notes.byPeer], ["see you", true]);
-      await until("the connection is closed", () => greeted.far.isOver);
-      assertEquals(greeted.far.frames.length, before, "a REJECT is not answered");
+    await side(async (fixture) => {
+      const before = fixture.far.frames.length;
+      fixture.far.send(TAG.REJECT, encodeReject("stopping", "see\nyou"));
+      await untilFailed(fixture, "stopping");
+      assertEquals([fixture.record.words, fixture.record.byPeer], ["see you", true]);
+      await until("the connection is closed", () => fixture.far.isOver);
+      assertEquals(fixture.far.frames.length, before, "a REJECT is not answered");
     });
   }
 });
 
 test("HandshakeIo's owner can reject an authenticated initiator", async () => {
-  await accepting(async (greeted) => {
-    greeted.notes.refusal = { reason: "duplicate", words: "there is one" };
-    greeted.far.write(await proving(greeted.far), encodeFrame(0x77));
-    await untilFailed(greeted, "duplicate");
-    await assertRejected(greeted, "duplicate");
-    assertEquals(greeted.notes.after.frames, []);
+  await accepting(async (fixture) => {
+    fixture.record.refusal = { reason: "duplicate", words: "there is one" };
+    fixture.far.write(await proving(fixture.far), encodeFrame(0x77));
+    await untilFailed(fixture, "duplicate");
+    await assertRejected(fixture, "duplicate");
+    assertEquals(fixture.record.after.frames, []);
   });
 });
 
 test("HandshakeIo's owner is not called for an unauthenticated initiator", async () => {
-  await accepting(async (greeted) => {
-    greeted.notes.onDecide = () => assert(false, "asked");
+  await accepting(async (fixture) => {
+    fixture.record.onDecide = () => assert(false, "asked");
     const impostor = dialler({ ...FAR, proofKey: random.bytes(32) }, NEAR.name);
-    greeted.far.write(begun(impostor));
-    await until("CHALLENGE has arrived", () => greeted.far.frames.length === 1);
-    greeted.far.send(TAG.REPLY, new Uint8Array(42));
-    await untilFailed(greeted, "cookie");
-    await assertRejected(greeted, "cookie");
+    fixture.far.write(begun(impostor));
+    await until("CHALLENGE has arrived", () => fixture.far.frames.length === 1);
+    fixture.far.send(TAG.REPLY, new Uint8Array(42));
+    await untilFailed(fixture, "cookie");
+    await assertRejected(fixture, "cookie");
   });
 });
 
 test("HandshakeIo does not open a session if aborted while its owner decides", async () => {
-  await accepting(async (greeted) => {
-    greeted.notes.onDecide = () => greeted.greeting.abort();
-    greeted.far.write(await proving(greeted.far));
-    await untilFailed(greeted, "aborted");
-    await until("the connection is closed", () => greeted.far.isOver);
-    assertEquals(greeted.far.tags, [TAG.CHALLENGE]);
+  await accepting(async (fixture) => {
+    fixture.record.onDecide = () => fixture.io.abort();
+    fixture.far.write(await proving(fixture.far));
+    await untilFailed(fixture, "aborted");
+    await until("the connection is closed", () => fixture.far.isOver);
+    assertEquals(fixture.far.tags, [TAG.CHALLENGE]);
   });
 });
 
 test("HandshakeIo.abort aborts the handshake once, and has no effect on an open session", async () => {
-  await accepting(async (greeted) => {
-    greeted.greeting.abort();
-    greeted.greeting.abort();
-    await untilFailed(greeted, "aborted");
-    await until("the connection is closed", () => greeted.far.isOver);
-    assertEquals(greeted.far.frames, []);
+  await accepting(async (fixture) => {
+    fixture.io.abort();
+    fixture.io.abort();
+    await untilFailed(fixture, "aborted");
+    await until("the connection is closed", () => fixture.far.isOver);
+    assertEquals(fixture.far.frames, []);
   });
-  await accepting(async ({ far, notes, greeting }) => {
+  await accepting(async ({ far, record, io }) => {
     far.write(await proving(far));
-    await until("the session is open", () => notes.ups.length === 1);
-    greeting.abort();
+    await until("the session is open", () => record.ups.length === 1);
+    io.abort();
     far.send(0x77);
-    await until("the session receives a frame", () => notes.after.frames.length === 1);
-    assertEquals(notes.failures, []);
+    await until("the session receives a frame", () => record.after.frames.length === 1);
+    assertEquals(record.failures, []);
   });
 });
 
-test("HandshakeIo stops reading after a failure, and aborts a peer that does not close within a second", async () => {
-  await accepting(async (greeted) => {
-    greeted.far.send(0x99);
-    await untilFailed(greeted, "protocol");
-    await assertRejected(greeted, "protocol");
+test("HandshakeIo aborts the connection if a rejected peer does not close it within a second", async () => {
+  await accepting(async (fixture) => {
+    fixture.far.send(0x99);
+    await untilFailed(fixture, "protocol");
+    await assertRejected(fixture, "protocol");
     let gone = false;
-    greeted.far.close = () => gone = true;
+    fixture.far.close = () => gone = true;
     const from = performance.now();
     await until("the connection is closed", () => {
-      greeted.far.write(begun(dialler(FAR, NEAR.name)));
+      fixture.far.write(begun(dialler(FAR, NEAR.name)));
       return gone;
     });
     assert(performance.now() - from < 3000);
-    assertEquals(greeted.far.tags, [TAG.REJECT]);
-    greeted.far.closed = { kind: "aborted" };
+    assertEquals(fixture.far.tags, [TAG.REJECT]);
+    fixture.far.closed = { kind: "aborted" };
   });
 });
 
-test("HandshakeIo.abort closes a failed handshake at once, and reports it", async () => {
-  await accepting(async ({ far, notes, greeting }) => {
+test("HandshakeIo.abort closes the connection of a failed handshake at once", async () => {
+  await accepting(async ({ far, record, io }) => {
     far.send(0x99);
     await until("the peer has received the REJECT", () => far.ended);
-    assertEquals([notes.failures, notes.gones], [["protocol"], 0]);
-    greeting.abort();
-    assertEquals([notes.failures, notes.gones], [["protocol"], 1]);
+    assertEquals([record.failures, record.gones], [["protocol"], 0]);
+    io.abort();
+    assertEquals([record.failures, record.gones], [["protocol"], 1]);
     await until("the connection is closed", () => {
       far.send(0x99);
       return far.closed !== undefined;
     });
-    greeting.abort();
-    assertEquals(notes.gones, 1);
+    io.abort();
+    assertEquals(record.gones, 1);
   });
 });
 
 test("HandshakeIo reports its end exactly once for any failure", async () => {
-  const ways: readonly ((greeted: Greeted) => void)[] = [
+  const ways: readonly ((fixture: Fixture) => void)[] = [
     ({ far }) => far.stream.end(),
     ({ far }) => far.stream.abort(),
-    ({ greeting }) => greeting.abort(),
-    ({ greeting }) => greeting.withdraw(),
+    ({ io }) => io.abort(),
+    ({ io }) => io.withdraw(),
     ({ far }) => {
       far.send(0x99);
       far.stream.end();
@@ -381,30 +381,30 @@ test("HandshakeIo reports its end exactly once for any failure", async () => {
   ];
   for (const side of [accepting, dialing]) {
     for (const way of ways) {
-      await side(async (greeted) => {
-        greeted.far.end = () => greeted.far.stream.end();
-        way(greeted);
-        await until("the stream is released", () => greeted.notes.gones > 0);
-        assertEquals([greeted.notes.failures.length, greeted.notes.gones], [1, 1]);
+      await side(async (fixture) => {
+        fixture.far.end = () => fixture.far.stream.end();
+        way(fixture);
+        await until("the stream is released", () => fixture.record.gones > 0);
+        assertEquals([fixture.record.failures.length, fixture.record.gones], [1, 1]);
       });
     }
   }
 });
 
-test("HandshakeIo.withdraw sends REJECT duplicate before the proof, and nothing after it", async () => {
-  await dialing(async (greeted) => {
-    greeted.greeting.withdraw();
-    await untilFailed(greeted, "duplicate");
-    await assertRejected(greeted, "duplicate");
-    assertEquals(greeted.far.tags, [TAG.NAME, TAG.REJECT]);
+test("HandshakeIo.withdraw sends a REJECT only if this side has not sent its proof", async () => {
+  await dialing(async (fixture) => {
+    fixture.io.withdraw();
+    await untilFailed(fixture, "duplicate");
+    await assertRejected(fixture, "duplicate");
+    assertEquals(fixture.far.tags, [TAG.NAME, TAG.REJECT]);
   });
-  await dialing(async (greeted) => {
-    const { far } = greeted;
+  await dialing(async (fixture) => {
+    const { far } = fixture;
     const machine = acceptor(FAR);
     far.write(frameIn(machine.receive(far.frames[0]!.tag, far.frames[0]!.body)));
     await until("REPLY has arrived", () => far.frames.length === 2);
-    greeted.greeting.withdraw();
-    await untilFailed(greeted, "duplicate");
+    fixture.io.withdraw();
+    await untilFailed(fixture, "duplicate");
     await until("the other side has received the end", () => far.isOver);
     assertEquals(far.tags, [TAG.NAME, TAG.REPLY]);
     assertEquals(far.closed, undefined, "the connection was aborted, which may lose the proof");
@@ -412,12 +412,12 @@ test("HandshakeIo.withdraw sends REJECT duplicate before the proof, and nothing 
 });
 
 test("HandshakeIo.withdraw has no effect on an open session", async () => {
-  await accepting(async ({ far, notes, greeting }) => {
+  await accepting(async ({ far, record, io }) => {
     far.write(await proving(far));
-    await until("the session is open", () => notes.ups.length === 1);
-    greeting.withdraw();
+    await until("the session is open", () => record.ups.length === 1);
+    io.withdraw();
     far.send(0x77);
-    await until("the session receives a frame", () => notes.after.frames.length === 1);
-    assertEquals([notes.failures, far.tags], [[], [TAG.CHALLENGE, TAG.ACK]]);
+    await until("the session receives a frame", () => record.after.frames.length === 1);
+    assertEquals([record.failures, far.tags], [[], [TAG.CHALLENGE, TAG.ACK]]);
   });
 });

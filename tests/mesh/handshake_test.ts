@@ -208,7 +208,8 @@ test("Responder rejects its own proof when reflected", () => {
 });
 
 test("Initiator rejects a CHALLENGE made from its own NAME", () => {
-  // A reflection attack: the attacker, dialed by the initiator, sends it its own messages.
+  // A reflection attack: the attacker, dialed by the initiator, sends the initiator's own messages
+  // back.
   const { initiator } = sides({ expected: alpha.name });
   const mirror = new Responder(
     { ...alpha, proofKey: new Uint8Array(32) },
@@ -254,7 +255,7 @@ test("Responder rejects a complete recorded handshake replayed without the cooki
   assert(step.kind === "fail" && step.reason === "cookie");
 });
 
-test("Initiator that reads certificates rejects a responder with a different one, such as a relay's", () => {
+test("Initiator rejects a proof that covers another certificate, such as a relay's", () => {
   assertRefused(run(sides({ shown: hex("3081ff") })), "initiator", "cookie");
   assertRefused(run(sides({ shown: hex("") })), "initiator", "cookie");
 });
@@ -281,7 +282,7 @@ test("Initiator fails before its first message if the certificate is unreadable 
   assertEquals(asked, [[beta.name, CERTIFICATE]]);
 });
 
-test("Responder rejects an initiator that cannot read certificates, and one whose flag was removed in transit", () => {
+test("Responder rejects an initiator without the flag for reading certificates, even if the flag was removed in transit", () => {
   for (const shown of [CERTIFICATE, hex("3081ff")]) {
     const outcome = run(sides({ shown }), (way, frame) => {
       if (way !== "NAME") return frame;
@@ -327,7 +328,7 @@ test("Initiator rejects a node other than the one it dialed", () => {
   assertEquals(step.words, "a node without a valid name answered where beta@h:2 was dialed");
 });
 
-test("Responder rejects its own node as an initiator, and an invalid name", () => {
+test("Responder rejects an initiator that is its own node or has an invalid name", () => {
   const { name, creation } = beta;
   assertRefused(run(sides({ initiator: { name, creation } })), "responder", "duplicate");
   for (const name of ["", "alpha", "alpha@h", "alpha@H:1", "alpha@h:01", "a\n@h:1", "ä@h:1"]) {
@@ -335,7 +336,7 @@ test("Responder rejects its own node as an initiator, and an invalid name", () =
   }
 });
 
-test("Responder rejects a version below its own and answers a higher one with its own", () => {
+test("Responder rejects a version below its own, and answers a higher version with its own", () => {
   const withVersion = (version: number): Step => {
     const { initiator, responder } = sides();
     const name = decodeName(begun(initiator).body)!;
@@ -431,7 +432,7 @@ function bodies(): Readonly<Record<Way, Uint8Array>> {
 }
 
 for (const [state, make] of Object.entries(STATES)) {
-  test(`${state} rejects every out-of-order message, and everything after it`, () => {
+  test(`${state} rejects every out-of-order message, and all later messages`, () => {
     const known = bodies();
     for (let tag = 0; tag <= 0xff; tag++) {
       const { machine, expects } = make();
@@ -450,7 +451,7 @@ for (const [state, make] of Object.entries(STATES)) {
     }
   });
 
-  test(`${state} fails at a REJECT, with any text or malformed`, () => {
+  test(`${state} fails at every REJECT, even a malformed one`, () => {
     const rejects = [
       [encodeReject("stopping", "bye"), "stopping", "bye"],
       [hex(""), "protocol", ""],
@@ -492,7 +493,7 @@ test("Responder.accept throws before the initiator is authenticated, and when ca
   assertThrows(() => responder.accept());
 });
 
-test("Initiator reads the last session id when it sends its proof, not before", () => {
+test("Initiator reads the id of the last session only when it sends its proof", () => {
   let asked = 0;
   const initiator = new Initiator(alpha, beta.name, random.bytes(32), CERTIFICATE, () => {
     asked++;

@@ -3,7 +3,7 @@ import { HELD_BYTES_MAX, HoldbackQueue } from "../../lib/mesh/holdback_queue.ts"
 import { PASSED_BYTES_MAX } from "../../lib/mesh/outbox.ts";
 import { test } from "../kit/test.ts";
 
-test("HoldbackQueue holds messages that follow a large one to the same receiver, and passes on others", () => {
+test("HoldbackQueue holds only messages that follow a large message to the same receiver", () => {
   const queue = new HoldbackQueue();
   const ran: string[] = [];
   const run = (name: string) => () => void ran.push(name);
@@ -23,7 +23,7 @@ test("HoldbackQueue holds messages that follow a large one to the same receiver,
   assertEquals([queue.count, queue.bytes, queue.isHeld(7)], [0, 0, false]);
 });
 
-test("HoldbackQueue keeps the order of messages to one receiver, whatever the order in which large ones are complete", () => {
+test("HoldbackQueue keeps the order of messages to a receiver, in whatever order large messages are completed", () => {
   for (const order of [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]]) {
     const queue = new HoldbackQueue();
     const ran: string[] = [];
@@ -80,7 +80,7 @@ test("HoldbackQueue has room for all messages that an outbox may send past a lar
   assert(2 * PASSED_BYTES_MAX <= HELD_BYTES_MAX);
 });
 
-test("HoldbackQueue stops when a message that it delivers clears it", () => {
+test("HoldbackQueue stops delivering when a delivered message clears the queue", () => {
   const queue = new HoldbackQueue();
   const ran: string[] = [];
   const slot = queue.open(1);

@@ -20,10 +20,10 @@ import { from, named, row, to } from "./raw_messages.ts";
 import { joinAs, type Raw } from "./wire.ts";
 
 /** Number of pending calls; 50,000 with FIRN_LONG=1. */
-const CALLS = process.env["FIRN_LONG"] === "1" ? 50_000 : 10_000;
+const PENDING_CALLS = process.env["FIRN_LONG"] === "1" ? 50_000 : 10_000;
 
 /** Number of cancelled calls; a million with FIRN_LONG=1. */
-const OVERS = process.env["FIRN_LONG"] === "1" ? 1_000_000 : 100_000;
+const CANCELLED_CALLS = process.env["FIRN_LONG"] === "1" ? 1_000_000 : 100_000;
 
 const HOSTILE = "hostile@127.0.0.1:1";
 
@@ -178,8 +178,8 @@ stormTest(
 stormTest(
   "Mesh keeps thousands of unanswered calls of a peer, and handles many cancellations",
   function* ({ near }) {
-    yield* many(CALLS, (i) => encodeFrame(TAG.CALL, row([i, to(near.pid.id)], TERM)));
-    yield* many(OVERS, (i) => encodeFrame(TAG.CALL_OVER, row([i + CALLS / 2])));
+    yield* many(PENDING_CALLS, (i) => encodeFrame(TAG.CALL, row([i, to(near.pid.id)], TERM)));
+    yield* many(CANCELLED_CALLS, (i) => encodeFrame(TAG.CALL_OVER, row([i + PENDING_CALLS / 2])));
   },
   ({ near, raw }) => {
     assertEquals(raw.isOver, false);
@@ -291,7 +291,7 @@ function joinTerm(bytes: Uint8Array): Uint8Array {
   return concat([TERM.subarray(0, 1), bytes]);
 }
 
-test("Mesh accepts exit signals from a hostile peer for actors, and ignores messages to the system's own pid", async () => {
+test("Mesh ignores a peer's signals to the system's own pid", async () => {
   await withHostile(async (scene) => {
     const { raw, near, a } = scene;
     const victim = puppet(a, "victim");
@@ -343,7 +343,7 @@ test("Spawns and calls on a peer that does not answer are rejected when its sess
   });
 });
 
-test("Mesh replaces a member's session by that of its next incarnation, and removes the links of the earlier one", async () => {
+test("Mesh replaces the session and removes the links of a member when its next incarnation connects", async () => {
   await withHostile(async ({ raw, a, near }) => {
     raw.send(TAG.LINK, row([from(1), to(near.pid.id)]));
     raw.send(TAG.MONITOR, row([from(1), to(near.pid.id), 1]));

@@ -290,7 +290,7 @@ for (
 }
 
 for (const own of [false, true]) {
-  test(`Mesh accepts only TLS 1.3 ${own ? "with the user's own certificates" : "with those of the cookie"}`, async () => {
+  test(`Mesh accepts only TLS 1.3 ${own ? "with the user's own certificates" : "with certificates derived from the cookie"}`, async () => {
     await withNodes(async (start) => {
       const certificates = await (await OwnAuthority.make(33)).issue("127.0.0.1");
       const a = await start("a", own ? { tls: certificates } : {});
@@ -361,7 +361,7 @@ test("Mesh logs no warning when a dial is abandoned because the other side has c
   });
 });
 
-test("Mesh ends the oldest handshakes of an address with too many, and none of other addresses", async () => {
+test("Mesh ends the oldest handshakes of an address that has too many", async () => {
   await withNodes(async (start) => {
     const a = await start("a", {}, hurriedHost(60_000));
     // Opens the first connection. It is as silent as the others, but has another address.

@@ -34,7 +34,7 @@ test("makeCreation returns any u32 except 0", () => {
   assertEquals(made.size, 1000);
 });
 
-test("makeCreation reads its own four bytes at any offset in a buffer", () => {
+test("makeCreation reads the random bytes at any offset in their buffer", () => {
   const memory = Uint8Array.fromHex("aaaaaaaa01020304bbbbbbbb");
   const random = { bytes: () => memory.subarray(4, 8), next: () => 0 };
   assertEquals(makeCreation(random), 0x04030201);

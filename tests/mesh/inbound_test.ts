@@ -60,7 +60,7 @@ function view({ one, near }: LinkedPair): unknown {
   ];
 }
 
-test("Inbound.take ends the session at an invalid message, without any effect", () => {
+test("Inbound.take ends the session at an invalid message, which has no effect on actors", () => {
   const rows: Record<string, readonly [tag: number, body: Uint8Array]> = {
     "a SEND to an actor of the sender": [TAG.SEND, row([from(1)], TERM)],
     "a SEND to an actor of a third node": [TAG.SEND, row([packPid(2, 1)], TERM)],
@@ -237,7 +237,7 @@ test("Inbound.take accepts a DOWN or EXIT only for the actor that is monitored o
   assertEquals(near.length, length + 1);
 });
 
-test("Inbound.take keeps the order of UNLINKED and LINK after a large message", () => {
+test("Inbound.take keeps UNLINK and LINK in order behind a large message", () => {
   const [one, other] = join();
   const near = one.actor({ trap: true });
   const far = other.actor({ trap: true });
@@ -267,15 +267,16 @@ test("Inbound.take holds messages to the receiver of an incomplete large message
   far.send({ name: "near", node: one.system.home.node }, { of: 1 });
   far.exit(nearPid, "signal");
   far.system.call(nearPid as never, 2, { timeout: Infinity }, far).catch(() => {});
-  // This message is decoded before the held one. Both use the same keys, which the held one
-  // defined.
+  // This message is delivered before `{ of: 1 }`, which is held. Its term refers to the key `of`,
+  // which the held term defines, so the held term must have been decoded before.
   far.send(other.pid(third) as never, { of: "another" });
   far.end("bye");
   other.actor().send(other.pid(third) as never, { new: "keys" });
   while (third.length < 2) one.takeFrom(other);
   assertEquals([near.length, third.peek()], [0, [{ of: "another" }, { new: "keys" }]]);
   moveAll(one, other);
-  // Each term is decoded once: the keys that the other messages defined are still known.
+  // The keys that the earlier messages defined are still known, because each term was decoded only
+  // once.
   other.actor().send(other.pid(third) as never, { new: "values" });
   moveAll(one, other);
   assertEquals([one.over, third.peek()[2]], [undefined, { new: "values" }]);
@@ -286,7 +287,7 @@ test("Inbound.take holds messages to the receiver of an incomplete large message
   assertEquals(got, [large, { of: 1 }, "exit signal", "call 2", "exit bye"]);
 });
 
-test("Inbound.take ends the session when a held invalid message is due", () => {
+test("Inbound.take ends the session when an invalid message is no longer held", () => {
   const [one, other] = join();
   const near = one.actor({ trap: true });
   const far = other.actor();
@@ -299,7 +300,7 @@ test("Inbound.take ends the session when a held invalid message is due", () => {
   assertEquals(near.length, 1);
 });
 
-test("Inbound.take: a number may be reused after its call, and then refers to the new call", () => {
+test("Inbound.take accepts the number of a cancelled call for a new call", () => {
   const [one, other] = join();
   const actor = one.actor();
   for (const value of ["first", "second"]) {
@@ -456,7 +457,7 @@ test("Inbound.take ends the session at the first monitor, call, link or actor ov
   assert(one.over?.includes("too many actors"), one.over);
 });
 
-test("Inbound.take does not count ended monitors and calls towards the limits", () => {
+test("Inbound.take accepts any number of monitors, links and calls that end one after another", () => {
   const one = limited(10);
   const actor = one.system.find(1)!;
   for (let i = 1; i <= 1000; i++) {

@@ -49,7 +49,7 @@ test("Mesh limits the memory of incomplete messages of one address, and ends the
   });
 });
 
-test("ReceiveBudget ends the session that uses most of an address, then of all, and subtracts released bytes", () => {
+test("ReceiveBudget ends the session that uses most memory when an address or the node exceeds its limit", () => {
   const budget = new ReceiveBudget(1600, 800);
   const ended: string[] = [];
   const make = (address: string): Holder => {
@@ -67,7 +67,7 @@ test("ReceiveBudget ends the session that uses most of an address, then of all, 
   budget.hold(one, 500);
   budget.hold(two, 300);
   assertEquals([budget.bytes, ended.length], [800, 0]);
-  // The data of `two` grows, but `one` has more: `one` is ended.
+  // The limit is exceeded by `two`, but `one` uses more memory, so `one` is ended.
   budget.hold(two, 301);
   assertEquals([budget.bytes, one.bytes, ended], [301, 0, ["x"]]);
   budget.hold(three, 800);
@@ -80,7 +80,7 @@ test("ReceiveBudget ends the session that uses most of an address, then of all, 
   assertEquals(budget.bytes, 0);
 });
 
-test("Mesh rejects a session over the limit of an address, and accepts it when another has ended", async () => {
+test("Mesh rejects a session over the limit of an address until another session has ended", async () => {
   await withNodes(async (start) => {
     const a = await start("a", { logLevel: "silent" });
     const raws: Raw[] = [];
@@ -115,7 +115,7 @@ async function seenBy<M>(b: Node, a: Node, pid: Pid<M>): Promise<Pid<M>> {
   return b.global.whereis<Pid<M>>("seen")!;
 }
 
-test("remoteMailboxMax limits messages from other nodes in a mailbox, and not local ones", async () => {
+test("remoteMailboxMax limits the messages of other nodes in a mailbox, but not local messages", async () => {
   await withTwo({ remoteMailboxMax: 10 }, async (a, b) => {
     let go!: () => void;
     const gate = new Promise<void>((open) => go = open);
@@ -142,7 +142,7 @@ test("remoteMailboxMax limits messages from other nodes in a mailbox, and not lo
   await assertRejects(() => startCheaply({ remoteMailboxMax: 0 }), NodeOptionError);
 });
 
-test("authorize decides on exit signals, links, spawns and names of other nodes", async () => {
+test("NodeOptions.authorize decides on exit signals, links, spawns and names of other nodes", async () => {
   const asked: string[] = [];
   const allowed = new Set<string>();
   const authorize: NodeOptions["authorize"] = ({ node, action, target }) => {
@@ -191,7 +191,7 @@ test("authorize decides on exit signals, links, spawns and names of other nodes"
   await assertRejects(() => startCheaply({ authorize: true as never }), NodeOptionError);
 });
 
-test("a name registered before the session is not accepted by a node whose authorize forbids it", async () => {
+test("NodeOptions.authorize also decides on names that were registered before the session", async () => {
   const authorize: NodeOptions["authorize"] = ({ target }) => target !== "secret";
   const common = { cookie: COOKIE, logLevel: "silent", joinTimeout: 0 } as const;
   await using a = await startCheaply({ ...common, name: "a@127.0.0.1:0", authorize });

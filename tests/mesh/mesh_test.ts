@@ -130,7 +130,7 @@ test("Mesh.disconnect stops dialing a node that was never reached", async () => 
   });
 });
 
-test("Mesh redials after a session is lost, and reports the cause", async () => {
+test("Mesh redials a node after the session is lost", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const b = await start("b", { seeds: [a.name] });
@@ -147,7 +147,7 @@ test("Mesh redials after a session is lost, and reports the cause", async () => 
   });
 });
 
-test("Mesh.stop sends GOODBYE, and both sides report shutdown", async () => {
+test('Mesh.stop sends a GOODBYE, after which both sides report "shutdown"', async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const b = await start("b", { seeds: [a.name] });
@@ -198,7 +198,7 @@ test("Mesh.connect rejects with a reason code", async () => {
   });
 });
 
-test("Mesh.connect rejects well-formed names that cannot exist, and the node continues to run", async () => {
+test("Mesh.connect rejects for well-formed names of nodes that cannot exist", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const names = [
@@ -277,7 +277,7 @@ test("Mesh accepts a node's new incarnation at once while the old session still 
   });
 });
 
-test("Mesh rejects a second session of the same incarnation as a duplicate, and keeps the first", async () => {
+test("Mesh rejects a second session of the same incarnation as a duplicate", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const name = `b@127.0.0.1:${await freePort()}`;
@@ -291,7 +291,7 @@ test("Mesh rejects a second session of the same incarnation as a duplicate, and 
   });
 });
 
-test("Mesh ends the session of a member that violates a rule, and no other", async () => {
+test("Mesh ends only the session of the member that violates a rule", async () => {
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2);
     const name = `c@127.0.0.1:${await freePort()}`;
@@ -309,7 +309,7 @@ test("Mesh ends the session of a member that violates a rule, and no other", asy
   });
 });
 
-test("Mesh survives any names that a member announces, and does not dial itself", async () => {
+test("Mesh continues to run when a member announces invalid names or the node's own name", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const member = await joinAs(`c@127.0.0.1:${await freePort()}`, a.name);
@@ -361,7 +361,7 @@ test("Mesh.stop leaves no timers, even with dials and handshakes in progress", a
   });
 });
 
-test("Mesh.stop resolves for all callers when done, and may be called by one of its listeners", async () => {
+test("Mesh.stop resolves for all callers when the mesh has stopped, even if a listener calls it", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const b = await start("b", { seeds: [a.name] });
@@ -378,7 +378,7 @@ test("Mesh.stop resolves for all callers when done, and may be called by one of 
   });
 });
 
-test("Mesh that is stopped by a listener of a node's new incarnation does not accept that incarnation", async () => {
+test("Mesh rejects a node's new incarnation if a listener for the end of the old session stops the mesh", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const name = `b@127.0.0.1:${await freePort()}`;
@@ -411,7 +411,7 @@ test("Mesh presents a certificate with its actual name", async () => {
   });
 });
 
-test("Mesh renews its certificate every day; sessions continue, and new ones open", async () => {
+test("Mesh renews its certificate every day without ending sessions", async () => {
   let renew: (() => void) | undefined;
   const host = hostWith(({ clock }) => ({
     clock: {

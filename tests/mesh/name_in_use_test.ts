@@ -13,7 +13,7 @@ async function nowhere(): Promise<{ name: string; listen: { hostname: string; po
   };
 }
 
-test("Node.start rejects while another live node has its name, and that node is unaffected", async () => {
+test("Node.start rejects while another live node has the same name", async () => {
   await withNodes(async (start) => {
     const c = await start("c");
     const events: MeshEvents["nameinuse"][] = [];
@@ -36,7 +36,7 @@ test("Node.start rejects while another live node has its name, and that node is 
   });
 });
 
-test("Node.joined rejects, and the node emits an event, if its name is found in use after the start", async () => {
+test("Node.joined rejects if the node's name is found in use after the start", async () => {
   await withNodes(async (start) => {
     const c = await start("c");
     const { name, listen } = await nowhere();
@@ -54,7 +54,7 @@ test("Node.joined rejects, and the node emits an event, if its name is found in 
   });
 });
 
-test("Mesh accepts a node at once that replaces one that has ended", async () => {
+test("Mesh accepts the next incarnation of a node at once when the former has ended", async () => {
   await withNodes(async (start) => {
     const c = await start("c");
     const { name, listen } = await nowhere();

@@ -80,7 +80,7 @@ const BAD: readonly string[] = [
   "a".repeat(1_000_000),
 ];
 
-test("normalName returns the canonical form of a name, which maps to itself", () => {
+test("normalName returns the normalised form of a name", () => {
   for (const [typed, normal] of GOOD) {
     assertEquals(normalName(typed), normal);
     assertEquals(normalName(normal), normal);

@@ -25,7 +25,7 @@ function tables(): {
   return { system, peer, homes, announced };
 }
 
-test("NodeTable.index is 0 for this node, 1 for the peer, and announces each other node once, from 2 on", () => {
+test("NodeTable.index returns 0 for this node, 1 for the peer, and a newly announced index for other nodes", () => {
   const { system, peer, homes, announced } = tables();
   const [c, d] = [
     new RemoteIncarnation(system, "c@h:3", 3),
@@ -44,7 +44,7 @@ test("NodeTable.index is 0 for this node, 1 for the peer, and announces each oth
   assertEquals(announced, ["2 c@h:3 3", "3 d@h:4 4", "4 c@h:3 33", "5 b@h:2 22", "6 a@h:1 11"]);
 });
 
-test("NodeTable.index returns undefined for new nodes when the table is full, and keeps existing ones", () => {
+test("NodeTable.index returns undefined for a new node when the table is full", () => {
   const { system, homes, announced } = tables();
   for (let i = 2; i < 0x1_0000; i++) {
     assertEquals(homes.index(new RemoteIncarnation(system, "c@h:3", i)), i);
@@ -54,7 +54,7 @@ test("NodeTable.index returns undefined for new nodes when the table is full, an
   assertEquals(announced.length, 0x1_0000 - 2);
 });
 
-test("NodeTable.index keeps a bounded number of objects, however many represent one incarnation", async () => {
+test("NodeTable.index caches a bounded number of objects, however many represent one incarnation", async () => {
   const { system, homes, announced } = tables();
   const before = heapBytes();
   for (let i = 0; i < 600_000; i++) homes.index(new RemoteIncarnation(system, "c@h:3", 3));
@@ -70,12 +70,12 @@ test("NodeTable.announced accepts indices only in ascending order", () => {
     assertEquals(homes.announced(index, "c@h:3", 3), "a HOME out of order");
   }
   for (let i = 2; i < 0x1_0000; i++) assertEquals(homes.announced(i, "c@h:3", i), undefined);
-  // All 16 bits are used: no further node can be announced.
+  // All indexes of 16 bits are in use, so no further node can be announced.
   assertEquals(homes.announced(2, "c@h:3", 2), "a HOME out of order");
   assertEquals(homes.announced(0xffff, "c@h:3", 2), "a HOME out of order");
 });
 
-test("NodeTable.pid returns a pid of the announced node, of the current incarnation or another", () => {
+test("NodeTable.pid returns a pid of the incarnation that was announced with the index", () => {
   const { system, homes } = tables();
   for (
     const [node, creation] of [["c@h:3", 3], ["a@h:1", 1], ["a@h:1", 9], ["b@h:2", 2]] as const
@@ -130,10 +130,7 @@ test("NodeTable.pid returns the same object for a live actor, local or remote", 
   assert(kept.equals(one.pid(far)) && before.equals(kept));
 });
 
-/**
- * Creates three nodes; the second has sessions with both others, and these have one with each
- * other.
- */
+/** Creates three nodes `a`, `b` and `c`. `b` has sessions with `a` and with `c`. */
 function three(): { a: Side; b: Side; c: Side; ends: [Side, Side] } {
   const [a, b] = join();
   const c = new Side("c@h:3", 3);
@@ -144,7 +141,7 @@ function three(): { a: Side; b: Side; c: Side; ends: [Side, Side] } {
   return { a, b, c, ends: [b2, c2] };
 }
 
-test("NodeTable: a pid forwarded through a second session is announced there with its own incarnation", () => {
+test("NodeTable announces the incarnation of a pid in each session through which the pid is forwarded", () => {
   const { a, b, c, ends: [b2] } = three();
   const home = a.actor();
   const middle = b.actor();

@@ -56,7 +56,7 @@ function keeper(node: Node): { pid: Pid<unknown>; got: unknown[]; self: () => Se
   return { pid, got, self: () => own };
 }
 
-test("a pid of another node in the same process is reached only through the session", async () => {
+test("An actor of another node in the same process is reached only through the session", async () => {
   await withMesh(2, async (a, b) => {
     const there = keeper(b);
     const here = keeper(a);
@@ -95,7 +95,7 @@ test("a pid of another node in the same process is reached only through the sess
   });
 });
 
-test("a pid of this node held by another node in the process refers to its actor", async () => {
+test("A pid that another node in the same process sends back refers to the local actor", async () => {
   await withMesh(2, async (a, b) => {
     const { pid, got } = keeper(a);
     const echo = b.spawn((_self: Self<Call<Pid, Pid[]>>) => (call) => call.reply([call.request]));
@@ -140,7 +140,7 @@ function worker(node: Node): Pid<unknown> {
   }) as Pid<unknown>;
 }
 
-test("a forwarded call may be answered by any node", async () => {
+test("A forwarded call may be answered by an actor of any node", async () => {
   await withMesh(3, async (a, b, c) => {
     const nodes = [a, b, c];
     // Tests every combination of nodes for the caller, the called actor and the actor that replies.
@@ -160,7 +160,7 @@ test("a forwarded call may be answered by any node", async () => {
   });
 });
 
-test("a forwarded call is kept until it is answered or abandoned", async () => {
+test("A forwarded call is stored until it is answered, times out or loses its server", async () => {
   await withMesh(2, async (a, b) => {
     const called = a.spawn(dispatcher) as Pid<Call<Order, unknown>>;
     const there = worker(b);
@@ -182,7 +182,7 @@ test("a forwarded call is kept until it is answered or abandoned", async () => {
   });
 });
 
-test("a call that returns to its own node is the original call", async () => {
+test("A forwarded call that returns to its own node is the original call", async () => {
   await withMesh(2, async (a, b) => {
     const held: unknown[] = [];
     const called = a.spawn((self: Self<unknown>) => (message) => {

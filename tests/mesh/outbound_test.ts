@@ -46,7 +46,7 @@ function exits(actor: Actor): unknown[] {
     .map(({ reason }) => reason instanceof Error ? reason.message : reason);
 }
 
-test("Outbound.send reports a message that cannot be encoded, and sends all others", () => {
+test("Outbound.send reports a message that cannot be encoded, and sends the following messages", () => {
   const [one, other] = join();
   const far = other.actor({ name: "far" });
   const letters = deadLetters(one);
@@ -70,7 +70,7 @@ test("Outbound.send reports a message that cannot be encoded, and sends all othe
   assertEquals(one.line.kept, 0);
 });
 
-test("Outbound.send reports a message that is too long, and rejects a call with one", async () => {
+test("Outbound.send reports a message that is too long, and Outbound.call rejects it", async () => {
   const [one, other] = join();
   const far = other.actor();
   const letters = deadLetters(one);
@@ -123,7 +123,7 @@ test("Outbound.answer sends a rejection if the reply cannot be encoded", async (
   }
 });
 
-test("Outbound: a call that is aborted, times out or loses its caller is ended on the other node, without state on either side", async () => {
+test("Outbound.call ends a call on the other node when the call is aborted, times out or loses its caller", async () => {
   const [one, other] = join();
   const far = other.actor();
   const pid = one.pid(far) as never;
@@ -151,7 +151,7 @@ test("Outbound: a call that is aborted, times out or loses its caller is ended o
   assertEquals(other.waiting, []);
 });
 
-test("Outbound: the end of a call is not sent after its reply has arrived", async () => {
+test("Outbound.call sends no CALL_OVER after the reply has arrived", async () => {
   const [one, other] = join();
   const far = other.actor();
   const call = one.system.call(one.pid(far) as never, 1);
@@ -161,7 +161,7 @@ test("Outbound: the end of a call is not sent after its reply has arrived", asyn
   assertEquals([await call, one.waiting, one.line.kept], ["yes", [], 0]);
 });
 
-test("Outbound: an exit is sent with any reason, and as text if it cannot be encoded", () => {
+test("Outbound sends a text for an exit reason that cannot be encoded", () => {
   const large = "x".repeat(2 * 2 ** 20);
   const reasons: readonly (readonly [given: ExitReason, received: RegExp])[] = [
     ...UNSENDABLE.map((term) => [{ reason: term }, /^unsendable exit reason/] as const),
@@ -197,7 +197,7 @@ test("Outbound: an exit is sent with any reason, and as text if it cannot be enc
   }
 });
 
-test("Outbound: a name that is too long matches no actor, and the session continues", async () => {
+test("Outbound truncates a name that is too long, so that it matches no actor", async () => {
   const [one, other] = join();
   const near = one.actor({ trap: true });
   for (const char of ["x", "é", "字", "🜂"]) {
@@ -214,7 +214,7 @@ test("Outbound: a name that is too long matches no actor, and the session contin
   assertEquals(near.peek().map((message) => (message as Down).reason), new Array(4).fill("noproc"));
 });
 
-test("Outbound: the pid in the Down of a monitor by name has no name", () => {
+test("Outbound.monitor of a missing name leads to a Down whose pid never refers to an actor", () => {
   const [one, other] = join();
   const near = one.actor({ trap: true });
   near.monitor({ name: "nobody", node: "other@h:2" });
@@ -229,7 +229,7 @@ test("Outbound: the pid in the Down of a monitor by name has no name", () => {
   assertEquals(one.line.kept, 0);
 });
 
-test("Outbound: demonitor and the exit of a monitoring actor remove the monitor on the other node", () => {
+test("Outbound removes a monitor on the other node when it is cancelled or the monitoring actor exits", () => {
   const [one, other] = join();
   const far = other.actor({ name: "far" });
   const [near, also] = [one.actor(), one.actor()];
@@ -247,7 +247,7 @@ test("Outbound: demonitor and the exit of a monitoring actor remove the monitor 
   assertEquals([one.line.kept, other.line.kept], [0, 0]);
 });
 
-test("Outbound.lost: ends links, then monitors, then calls of all actors there with noconnection", async () => {
+test("Outbound.lost ends the links, then the monitors, then the calls of all remote actors", async () => {
   const [one, other] = join();
   const far = [other.actor({ name: "far" }), other.actor()];
   const near = one.actor({ trap: true });
@@ -285,7 +285,7 @@ test("Outbound.lost: ends links, then monitors, then calls of all actors there w
   assertEquals(one.system.wheel.size, 0);
 });
 
-test("Outbound.lost: operations during the cleanup fail with noconnection", async () => {
+test("Outbound.lost makes operations on remote actors fail while links and monitors are being ended", async () => {
   const [one, other] = join();
   const far = other.actor();
   const pid = one.pid(far);
@@ -310,7 +310,7 @@ test("Outbound.lost: operations during the cleanup fail with noconnection", asyn
   assertEquals([line.kept, near.links?.size ?? 0, near.monitors?.size ?? 0], [0, 0, 0]);
 });
 
-test("Outbound: a call to an actor that exits is rejected with its reason, and to a missing one with noproc", async () => {
+test('Outbound.call rejects with the exit reason of the called actor, or "noproc" if there is none', async () => {
   for (const reason of ["noproc", "noconnection", "killed", { any: 1 }]) {
     const [one, other] = join();
     const far = other.actor();

@@ -64,7 +64,7 @@ test("Mesh with the user's certificates rejects a certificate for another host",
   });
 });
 
-test("Mesh with the user's certificates rejects a node whose name has another host than its certificate, on either side", async () => {
+test("Mesh with the user's certificates rejects a node whose certificate is not for the host in its name", async () => {
   await withNodes(async (start) => {
     const a = await start("a", { tls: await authority.issue("127.0.0.1") });
     // Starts a node whose name has the host of db1, with the certificate of web7.
@@ -84,7 +84,7 @@ test("Mesh with the user's certificates rejects a node whose name has another ho
   });
 });
 
-test("option tls.verifyPeer replaces the check of the host name, and is called on both sides", async () => {
+test("NodeOptions.tls.verifyPeer replaces the check of the host name on both sides", async () => {
   await withNodes(async (start) => {
     const asked: string[] = [];
     const certificates = await authority.issue("spiffe.example");
@@ -123,7 +123,7 @@ test("option tls.verifyPeer replaces the check of the host name, and is called o
   });
 });
 
-test("Mesh with the user's certificates rejects another authority, on either side", async () => {
+test("Mesh with the user's certificates rejects a certificate of another authority", async () => {
   await withNodes(async (start) => {
     const a = await start("a", { tls: await authority.issue("127.0.0.1") });
     const b = await start("b", { tls: await otherAuthority.issue("127.0.0.1") });
@@ -139,7 +139,7 @@ test("Mesh with the user's certificates rejects another authority, on either sid
   });
 });
 
-test("Mesh with the user's certificates rejects a client without one", async () => {
+test("Mesh with the user's certificates rejects a client without a certificate", async () => {
   await withNodes(async (start) => {
     const a = await start("a", { tls: await authority.issue("127.0.0.1") });
     const intruder = await Intruder.secure(a.name);

@@ -53,8 +53,8 @@ test("Peers.decide returns the verdict that its table specifies, for every state
       for (const creation of [5, 6]) {
         for (const last of [0n, 76n, 77n]) {
           let expected: Verdict = "accept";
-          // If both nodes have sent a proof, that of the node with the lesser name wins. If this is
-          // the peer, the node accepts it.
+          // If both nodes have sent a proof, the dial of the node with the lesser name takes
+          // precedence. If this is the peer's dial, the node accepts the peer.
           if (state === "proving") expected = name === A ? "accept" : "duplicate";
           if (state === "up") {
             expected = creation === 6 ? "probe" : last === 77n ? "replace" : "duplicate";
@@ -125,7 +125,7 @@ test("Peers asserts the order of calls during a dial", () => {
   }
 });
 
-test("Peers ignores the node itself", () => {
+test("Peers.add rejects the name of the node itself", () => {
   const table = peers();
   for (const origin of ["seed", "met", "gossip", "asked"] as const) {
     assertEquals(table.add(M, origin, 0), false);
@@ -134,7 +134,7 @@ test("Peers ignores the node itself", () => {
   assertEquals(table.size, 0);
 });
 
-test("Peers dials a new node at once and returns when the next dial is due", () => {
+test("Peers schedules the first dial of a new node at once", () => {
   const table = peers();
   assertEquals(wakeAt(table), Infinity);
   table.add(A, "seed", 10);
@@ -172,7 +172,7 @@ test("Peers doubles the pause between dials up to a limit, minus up to half at r
   assertEquals([long[0], long.at(-1)], [BACKOFF_MS_MIN, SEED_BACKOFF_MS_MAX]);
 });
 
-test("Peers redials a lost node within 100 ms, and a node whose dial it preferred within 500 to 1,000 ms", () => {
+test("Peers redials a lost node within 100 ms, and after an abandoned dial within 500 to 1,000 ms", () => {
   for (const chance of [0, 0.999999]) {
     const lost = inState(A, "up", chance);
     lost.down(A, "lost", 1000);
@@ -201,7 +201,7 @@ test("Peers resets the reconnection delay after a session was established", () =
   assertEquals(wakeAt(table), BACKOFF_MS_MIN);
 });
 
-test("Peers keeps seeds forever, and forgets a requested node after one dial", () => {
+test("Peers keeps a seed forever, and a node requested by the user for one dial", () => {
   const table = peers();
   table.add(A, "seed", 0);
   table.add(Z, "asked", 0);
@@ -242,7 +242,7 @@ test("Peers.expire forgets a lost node a fixed time after the loss", () => {
   assertEquals([usual.expire(FORGET_MS - 1), usual.expire(FORGET_MS)], [[], [A]]);
 });
 
-test("Peers does not dial a stopped node unless it is a seed, and ignores late gossip about it", () => {
+test("Peers dials a stopped node only if it is a seed, even after late gossip", () => {
   const table = peers();
   table.up(A, 1n, 1, 0);
   table.down(A, "stopped", 0);
@@ -259,7 +259,7 @@ test("Peers does not dial a stopped node unless it is a seed, and ignores late g
   assert(wakeAt(seed) > 0 && wakeAt(seed) <= 1_000);
 });
 
-test("Peers keeps no state of a thousand nodes that came and stopped", () => {
+test("Peers keeps no state of nodes that have stopped", () => {
   const table = peers();
   for (let i = 0; i < 1_000; i++) {
     table.up(`n${i}@h:1`, 1n, i, i);
@@ -268,7 +268,7 @@ test("Peers keeps no state of a thousand nodes that came and stopped", () => {
   assertEquals([table.size, table.expire(1e6), wakeAt(table)], [0, [], Infinity]);
 });
 
-test("Peers.superseded forgets the previous node at the address of a reached one, except seeds", () => {
+test("Peers.superseded forgets other nodes at the address of a reached node, except seeds", () => {
   const table = peers();
   for (
     const [name, origin] of [["x@g:1", "gossip"], ["y@g:1", "seed"], ["z@g:2", "gossip"]] as const
@@ -309,7 +309,7 @@ test("Peers dials a node requested by the user at once, during any pause", () =>
   }
 });
 
-test("Peers soon dials a node that a peer is connected to, during any pause", () => {
+test("Peers shortens the pause before the next dial of a node when a peer is connected to the node", () => {
   const table = peers(0);
   table.add(A, "met", 0);
   for (let i = 0; i < 20; i++) {
@@ -321,7 +321,7 @@ test("Peers soon dials a node that a peer is connected to, during any pause", ()
   assertEquals(wakeAt(table), 1000 + REPORTED_RETRY_MS);
 });
 
-test("Peers does not dial a disconnected node until the user requests it or it connects itself", () => {
+test("Peers does not dial a disconnected node until the user or the node itself connects", () => {
   const table = inState(A, "up");
   table.down(A, "left", 0);
   for (let i = 0; i < 3; i++) {
@@ -352,7 +352,7 @@ test("Peers keeps the last 1024 disconnected nodes", () => {
   ]);
 });
 
-test("Peers limits the nodes from gossip, and always accepts user requests", () => {
+test("Peers limits the nodes from gossip, but not those that the user requests", () => {
   const table = peers();
   for (let i = 0; i < PEERS_MAX; i++) assert(table.add(`n${i}@h:1`, "gossip", 0));
   assertEquals(table.add(A, "gossip", 0), false);
@@ -362,7 +362,7 @@ test("Peers limits the nodes from gossip, and always accepts user requests", () 
   assert(table.add(Z, "seed", 0));
 });
 
-test("Peers.proving returns the id of the last open session, forever", () => {
+test("Peers.proving returns the id of the last session, however long ago it ended", () => {
   const table = peers();
   table.add(A, "seed", 0);
   table.dialing(A, 0);
@@ -438,7 +438,7 @@ const BEFORE: Readonly<Record<string, Setting>> = {
 for (const [who, setting] of Object.entries(BEFORE)) {
   for (const breaks of [false, true]) {
     const also = breaks ? ", though a connection breaks at any moment" : "";
-    test(`Peers: two nodes ${who} end with one session in any order of messages${also}`, () => {
+    test(`Two nodes ${who} end with one session in any order of messages${also}`, () => {
       let runs = 0;
       for (const closeLoses of [false, true]) {
         runs += everyRun({ ...setting, breaks, closeLoses }, assertOneSession);

@@ -27,7 +27,7 @@ test("Rejections reports a different reason or host at once", () => {
   assertEquals(refusals.isDue("i", "cookie"), false);
 });
 
-test("Rejections remembers a bounded number of hosts", () => {
+test("Rejections records a bounded number of hosts", () => {
   const refusals = new Rejections(clockAt({ now: 0 }));
   for (let i = 0; i < 1024; i++) assert(refusals.isDue(`h${i}`, "cookie"));
   assertEquals(refusals.isDue("h0", "cookie"), false);
@@ -70,7 +70,7 @@ test("refusalWords maps the TLS errors of both runtimes to the same text", () =>
   assertEquals(refusalWords("something new").words, "TLS failed: something new");
 });
 
-test("Rejections.isDue treats a rejected cookie as the same whether reported by alert or by hang-up", () => {
+test("Rejections.isDue treats the TLS alert and the hang-up of a rejecting client as one reason", () => {
   const rejections = new Rejections(clockAt({ now: 0 }));
   assertEquals(rejections.isDue("10.0.0.1", "cookie"), true);
   assertEquals(rejections.isDue("10.0.0.1", "broken"), false);

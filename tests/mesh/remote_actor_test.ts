@@ -12,7 +12,7 @@ import { join, moveAll, type Side } from "./session_pair.ts";
 const STEPS = ["link", "unlink", "exit", "move"] as const;
 
 /** Two actors on two nodes, and the steps taken so far. */
-class Couple {
+class ActorPair {
   readonly sides: readonly [Side, Side];
   readonly actors: readonly [Actor, Actor];
   readonly done: string[] = [];
@@ -85,14 +85,14 @@ function playAll(steps: readonly number[], length: number): number {
   const sides = join();
   let played = 0;
   for (const sequence of sequences(steps, length)) {
-    const couple = new Couple(sides);
+    const pair = new ActorPair(sides);
     // A sequence with an impossible step is skipped, because it has the effect of a shorter one.
-    if (sequence.every((step) => couple.step(step))) {
+    if (sequence.every((step) => pair.step(step))) {
       played++;
-      couple.assertAgreed();
+      pair.assertAgreed();
     } else {
       moveAll(...sides);
-      for (const actor of couple.actors) actor.end("over");
+      for (const actor of pair.actors) actor.end("over");
       moveAll(...sides);
     }
   }
@@ -100,28 +100,28 @@ function playAll(steps: readonly number[], length: number): number {
   return played;
 }
 
-test("RemoteActor: both sides agree on a link after links and unlinks in any order, even if they cross", () => {
+test("RemoteActor has the same links on both sides after links and unlinks in any order", () => {
   const [link0, link1, unlink0, unlink1, , , move0, move1] = [0, 1, 2, 3, 4, 5, 6, 7];
   assert(playAll([link0!, link1!, unlink0!, unlink1!, move0!, move1!], 6) > 10_000);
 });
 
-test("RemoteActor: both sides agree on a link after links, unlinks and exits in any order", () => {
+test("RemoteActor has the same links on both sides after links, unlinks and exits in any order", () => {
   const played = playAll([0, 1, 2, 3, 4, 5, 6, 7], 5);
   assert(played > 4_000, `${played}`);
 });
 
-test("RemoteActor: both sides agree on a link after many random links and unlinks", () => {
+test("RemoteActor has the same links on both sides after many random links and unlinks", () => {
   for (let seed = 0; seed < 1000; seed++) {
     const random = new SeededRandom(seed);
-    const couple = new Couple(join());
+    const pair = new ActorPair(join());
     for (let i = 0; i < 40; i++) {
       // Exits are chosen less often than other steps.
       const step = random.below(8);
       if ((step === 4 || step === 5) && random.below(20) > 0) continue;
-      couple.step(step);
+      pair.step(step);
     }
     try {
-      couple.assertAgreed();
+      pair.assertAgreed();
     } catch (error) {
       throw new Error(`seed ${seed}`, { cause: error });
     }

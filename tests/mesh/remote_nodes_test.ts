@@ -43,7 +43,7 @@ function actorOn({ system }: TestNode): Actor {
   return actor;
 }
 
-test("A pid sent from A to B and on to C within a term refers to the same actor there", async () => {
+test("A pid that A sends to B and B sends to C refers to the same actor on C", async () => {
   await withStages(3, async ([a, b, c]) => {
     const { system } = a!;
     const scene = new Scene({ system, nodes: [a!.name, c!.name] });
@@ -111,7 +111,7 @@ test("A link or monitor to a node without a session ends with noconnection", asy
   });
 });
 
-test("A pid from one session is valid in the next, and its old links and monitors stay ended", async () => {
+test("A pid from one session is valid in the next session, without its earlier links and monitors", async () => {
   await withStages(2, async ([a, b]) => {
     const near = actorOn(a!);
     const far = actorOn(b!);
@@ -144,7 +144,7 @@ test("A pid from one session is valid in the next, and its old links and monitor
   });
 });
 
-test("RemoteNodes.nodeLinkOf: another incarnation of a node is noproc, an unknown node noconnection", async () => {
+test('RemoteNodes.nodeLinkOf returns "noproc" for another incarnation, and "noconnection" for an unknown node', async () => {
   await withStages(2, async ([a, b]) => {
     const { system, remote } = a!;
     const home = (node: string, creation: number) => ({ node, creation, local: false, system });
@@ -162,7 +162,7 @@ test("RemoteNodes.nodeLinkOf: another incarnation of a node is noproc, an unknow
   });
 });
 
-test("Self.monitorNode reports a node that connects and disconnects, in order, after its actors' exits", async () => {
+test("Self.monitorNode reports the loss of a node after the exits of its actors", async () => {
   await withStages(2, async ([a, b]) => {
     const near = actorOn(a!);
     const far = actorOn(b!);
@@ -195,7 +195,7 @@ test("Self.monitorNode reports a node that connects and disconnects, in order, a
   });
 });
 
-test("A remote call dropped by a full mailbox is rejected as a local one: by pid, by name, by policy", async () => {
+test("A remote call that a full mailbox drops is rejected like a local call", async () => {
   await withStages(2, async ([a, b]) => {
     for (const policy of ["dropNewest", "dropOldest"] as const) {
       const got: Call<number, string>[] = [];
@@ -262,7 +262,7 @@ test("A remote call is rejected if the queue to its node is full, and leaves no 
   });
 });
 
-test("RemoteNodes: 10,000 links, monitors and calls leave no state when the session is lost", async () => {
+test("RemoteNodes keeps no state of 10,000 links, monitors and calls when the session is lost", async () => {
   await withStages(2, async ([a, b]) => {
     const round = async (): Promise<void> => {
       await untilWhole([a!, b!]);

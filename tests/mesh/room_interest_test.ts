@@ -17,7 +17,7 @@ const body = (frame: Uint8Array): Uint8Array => frame.subarray(5);
 const has = (rooms: RoomInterest, ...buckets: number[]): number[] =>
   buckets.filter((bucket) => rooms.has(bucket));
 
-test("RoomInterest adds and removes the buckets of lists, and replaces all by a bitmap", () => {
+test("RoomInterest adds and removes the buckets of a list, and replaces all buckets by those of a map", () => {
   const rooms = new RoomInterest();
   const last = ROOM_BUCKETS - 1;
   assertEquals(has(rooms, 0, 7, last), []);

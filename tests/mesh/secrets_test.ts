@@ -7,7 +7,7 @@ import { test } from "../kit/test.ts";
 const COOKIE = "5b1e0c97d24fa86d3379c0e15a8f42bd";
 const OTHER = "9d41c7e2a05f8b36714eccd0b8a2f915";
 
-test("the cookie and its keys appear in no log, error or inspection of a node", async () => {
+test("A node's logs, errors and inspections contain neither the cookie nor its keys", async () => {
   const lines: string[] = [];
   const log = ({ line }: { line: string }) => void lines.push(line);
   const options = { logLevel: "debug", log, joinTimeout: 0 } as const;

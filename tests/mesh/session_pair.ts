@@ -80,7 +80,7 @@ export class Side {
     return this.#stream.collector.frames.slice(this.#moved);
   }
 
-  /** Opens its end of a session. */
+  /** Opens this side's end of a session. */
   open(other: Side): void {
     this.#stream = new HandStream();
     this.#moved = 0;
@@ -111,7 +111,7 @@ export class Side {
     while (this.#tasks.length > 0) for (const task of this.#tasks.splice(0)) task();
   }
 
-  /** Receives the first frame that the other side has sent. Returns `false` if there is none. */
+  /** Receives the next frame that the other side has sent. Returns `false` if there is none. */
   takeFrom(other: Side): boolean {
     other.flush();
     const frame = other.#stream.collector.frames[other.#moved];
@@ -121,12 +121,12 @@ export class Side {
     return true;
   }
 
-  /** Drops the first frame that this side has sent. */
+  /** Drops the next frame that this side has sent and the other side has not received. */
   skip(): void {
     this.#moved++;
   }
 
-  /** Receives a frame from any source. */
+  /** Handles a frame as if the other side had sent it. */
   take(tag: number, body: Uint8Array): void {
     if (this.over === undefined) this.#stream.handler.data(encodeFrame(tag, body));
   }

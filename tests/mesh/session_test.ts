@@ -216,7 +216,7 @@ for (const name of ["NAME", "CHALLENGE", "REPLY", "ACK", "REJECT"] as const) {
 }
 
 /** Violations, and the rule that each violates. */
-const BROKEN: readonly (readonly [what: string, frame: Uint8Array, rule: string])[] = [
+const VIOLATIONS: readonly (readonly [what: string, frame: Uint8Array, rule: string])[] = [
   ["a short PING", encodeFrame(TAG.PING, hex("01020304050607")), "a PING that is too short"],
   ["an empty PING", encodeFrame(TAG.PING), "a PING that is too short"],
   ["an empty GOODBYE", encodeFrame(TAG.GOODBYE), "a GOODBYE without a reason"],
@@ -254,7 +254,7 @@ const BROKEN: readonly (readonly [what: string, frame: Uint8Array, rule: string]
 ];
 
 /** The same violations for fragments. */
-const BROKEN_PIECES: typeof BROKEN = [
+const FRAGMENT_VIOLATIONS: typeof VIOLATIONS = [
   ["an empty BULK", encodeFrame(TAG.BULK), "a BULK that is too short"],
   ["an empty FRAGMENT", encodeFrame(TAG.FRAGMENT), "a FRAGMENT that is too short"],
   ["a FRAGMENT without a BULK", fragment(1, 5), "a FRAGMENT of a message that has not begun"],
@@ -277,8 +277,8 @@ const BROKEN_PIECES: typeof BROKEN = [
   ["a TAKEN of bytes that were not sent", encodeTaken(1), "a TAKEN of more than was sent"],
 ];
 
-for (const [what, frame, rule] of [...BROKEN, ...BROKEN_PIECES]) {
-  test(`Session ends as "protocol" at ${what}, and ignores everything after it`, async () => {
+for (const [what, frame, rule] of [...VIOLATIONS, ...FRAGMENT_VIOLATIONS]) {
+  test(`Session ends as "protocol" at ${what}, and ignores all later frames`, async () => {
     await assertBreaks(
       ({ far }) => far.write(frame, encodeRoomBroadcast("r", "x")),
       `it sent ${rule}`,
@@ -294,7 +294,7 @@ test("Session passes on binary room messages that are not UTF-8", async () => {
   });
 });
 
-test('Session passes on a frame of exactly the limit, and ends as "protocol" at a longer one', async () => {
+test('Session passes on a frame of exactly the limit, and ends as "protocol" at a longer frame', async () => {
   await withSession(async ({ far, owner }) => {
     const room = "r".repeat(255);
     const most = encodeRoomBroadcast(room, new Uint8Array(FRAME_BYTES_MAX - 1 - 2 - 255 - 4));
@@ -310,7 +310,7 @@ test('Session passes on a frame of exactly the limit, and ends as "protocol" at 
 });
 
 for (const [body, reason] of [["01", "shutdown"], ["02", "disconnected"], ["99", "shutdown"]]) {
-  test(`Session ends as "${reason}" at GOODBYE ${body}, and ignores everything after it`, async () => {
+  test(`Session ends as "${reason}" at GOODBYE ${body}, and ignores all later frames`, async () => {
     await withSession(async ({ far, owner }) => {
       far.write(encodeFrame(TAG.GOODBYE, hex(body!)), encodeRoomBroadcast("r", "x"));
       await until("the session has ended", () => owner.overs.length > 0);
@@ -320,7 +320,7 @@ for (const [body, reason] of [["01", "shutdown"], ["02", "disconnected"], ["99",
   });
 }
 
-test("Session.goodbye sends queued frames, then the reason, and ends when the peer closes", async () => {
+test("Session.goodbye sends the queued frames and the reason, and resolves when the peer closes", async () => {
   await withSession(async ({ session, far, owner }) => {
     for (let i = 0; i < 100; i++) session.sendData(encodeRoomBroadcast("r", `${i}`));
     let gone = false;
@@ -435,7 +435,7 @@ test("Session ends if its peer neither reads nor sends, even with frames queued"
   });
 });
 
-test("Session pings a silent peer with a new number each time, and accepts any answer", async () => {
+test("Session pings a silent peer with a new number each time", async () => {
   await withSession(async ({ session, far, owner }) => {
     let now = performance.now();
     const silence = (ms: number) => {
@@ -491,7 +491,7 @@ test("Session passes on a fragmented message, with its number, when it is comple
   });
 });
 
-test("Session holds messages to the receiver of an incomplete large frame, and no others", async () => {
+test("Session holds only messages to the receiver of an incomplete large frame", async () => {
   await withSession(async ({ session, far, owner }) => {
     far.write(bulk(1, 10, 9, 1), small(9, 2), small(8, 3), bulk(2, 10, 9, 4), small(9, 5));
     await until("the message to another receiver has arrived", () => owner.rows.length === 1);
@@ -521,7 +521,7 @@ test('Session ends as "protocol" if it would have to hold back too many messages
 });
 
 for (const how of ["abort", "goodbye"] as const) {
-  test(`Session.${how} drops held messages, and never passes them on`, async () => {
+  test(`Session.${how} drops held messages`, async () => {
     await withSession(async ({ session, far, owner }) => {
       far.write(bulk(1, 10, 9, 1), small(9, 2), small(8, 3));
       await until("the message to another receiver has arrived", () => owner.rows.length === 1);
@@ -558,7 +558,7 @@ test("Session transfers large and small frames in both directions unchanged", as
   });
 });
 
-test("Session sends small frames between fragments of a large one", async () => {
+test("Session sends small frames between the fragments of a large frame", async () => {
   await withPair(async (near, _far, there) => {
     sendRow(near, 1, 1, FRAME_BYTES_MAX);
     for (let i = 0; i < 100; i++) sendRow(near, 2, i);
@@ -567,7 +567,7 @@ test("Session sends small frames between fragments of a large one", async () => 
   });
 });
 
-test("Session drops a message over its limit, and sends the others", async () => {
+test("Session drops a message over the limit of its length, and sends other messages", async () => {
   await withPair(async (near, _far, there) => {
     assert(sendRow(near, 1, 1, 99_999));
     assertEquals(sendRow(near, 1, 2, 100_000), false);
@@ -585,7 +585,7 @@ test('Session ends as "protocol" when it receives a message over its limit', asy
   }, { messageBytesMax: 1000 });
 });
 
-test("Session.pressure returns how full the queue is, and drained resolves when it is low", async () => {
+test("Session.drained resolves when Session.pressure is no longer high", async () => {
   await withSession(async ({ session, far, owner }) => {
     const limit = 1 << 20;
     assertEquals(session.pressure(), { queued: 0, limit, dropped: 0, high: false });
@@ -644,7 +644,7 @@ test('Session ends as "overload" when too many frames that must not be dropped a
   });
 });
 
-test("Session.goodbye sends large frames completely first", async () => {
+test("Session.goodbye sends queued large frames completely before the GOODBYE", async () => {
   await withSession(async ({ session, far }) => {
     for (let i = 0; i < 3; i++) sendRow(session, 1, i, 1 << 20);
     const leaving = session.goodbye("shutdown");
@@ -660,7 +660,7 @@ test("Session.goodbye sends large frames completely first", async () => {
   }, { queueBytesMax: 8 << 20 });
 });
 
-test("Session handles messages about names in portions, yields to I/O in between, and keeps the order", async () => {
+test("Session yields to I/O between portions of messages about names, and keeps their order", async () => {
   const COUNT = 400;
   await withWire(async (wire, host) => {
     const numbers: number[] = [];

@@ -60,7 +60,7 @@ test("Spawner.spawn starts an exposed function with its arguments, and resolves 
   const near = one.actor();
   const pid = near.spawn(FN, 1, { of: [near.pid] }, undefined) as Promise<Pid>;
   while (other.takeFrom(one));
-  // The answer has a field for a reason, which is "normal".
+  // The SPAWNED has a field for an exit reason, which is "normal".
   const [answer] = other.waiting.map(({ tag, body }) => [tag, body.length, body.at(-1)]);
   assertEquals(answer, [TAG.SPAWNED, 18, 0]);
   moveAll(one, other);
@@ -96,7 +96,7 @@ test("Spawner.spawn links and monitors atomically with the spawn", async () => {
   assertEquals([other.line.links, other.line.monitors], [0, 0]);
 });
 
-test("Spawner.spawn resolves to the pid of an actor that exits in its first turn, and then reports the exit", async () => {
+test("Spawner.spawn resolves to the pid of an actor that exits in its first turn, before the exit is reported", async () => {
   const [one, other] = join();
   exposeOn(other);
   const near = one.actor({ trap: true });
@@ -110,7 +110,7 @@ test("Spawner.spawn resolves to the pid of an actor that exits in its first turn
   assert(exit.from.equals(await linked) && down.pid.equals((await watched)[0]));
 });
 
-test("Spawner.spawn leaves no actor if its caller ended in the meantime", async () => {
+test("Spawner.spawn leaves no actor if the caller exits before the reply arrives", async () => {
   for (const how of ["spawn", "spawnLink", "spawnMonitor"] as string[]) {
     const [one, other] = join();
     const spawned = exposeOn(other);
@@ -126,7 +126,7 @@ test("Spawner.spawn leaves no actor if its caller ended in the meantime", async 
   }
 });
 
-test("Spawner.spawn rejects without an answer in time, and kills an actor that starts late", async () => {
+test("Spawner.spawn rejects if no answer arrives in time, and kills an actor that starts late", async () => {
   const [one, other] = join();
   exposeOn(other);
   const near = one.actor({ trap: true });
@@ -137,7 +137,7 @@ test("Spawner.spawn rejects without an answer in time, and kills an actor that s
   assertEquals(error.message, 'cannot spawn "fn" on other@h:2: no answer in 30 ms');
   moveAll(one, other);
   assertEquals([sizeOf(other), one.line.kept, other.line.kept], [0, 0, 0]);
-  // The spawning actor never learned of the child, so it is not notified of its exit.
+  // The spawning actor has not received the pid of the child, so it is not notified of the exit.
   assertEquals([near.length, near.isAlive, one.system.wheel.size], [0, true, 0]);
 });
 
@@ -198,7 +198,7 @@ test("Spawner.spawn rejects if the function is not exposed, no longer exposed, o
   ]);
 });
 
-test("Spawner.spawn rejects with noconnection on a node without a session, or whose session is lost", async () => {
+test('Spawner.spawn rejects with "noconnection" if there is no session or the session is lost', async () => {
   const [one, other] = join();
   exposeOn(other);
   const near = one.actor({ trap: true });
@@ -215,14 +215,14 @@ test("Spawner.spawn rejects with noconnection on a node without a session, or wh
     );
   }
   assertEquals([near.length, near.chain, one.system.wheel.size], [0, undefined, 0]);
-  // The spawned actor exits too, because it was to be linked.
+  // Of the three spawned actors, only the one that was spawned with a link exits.
   other.cut();
   await turns();
   assertEquals(sizeOf(other), 2);
   await assertFails(near.spawn(FN) as never, "noconnection");
 });
 
-test("Spawner.spawn: the loss of one node rejects only the spawns on it", async () => {
+test("Spawner.spawn continues to wait for other nodes when one node is lost", async () => {
   const [one, other] = join();
   const third = new Side("third@h:3", 3);
   exposeOn(other);
@@ -256,7 +256,7 @@ test("Spawner.spawn rejects an argument that cannot be sent, and sends nothing",
   assertEquals([near.chain, one.line.kept], [undefined, 0]);
 });
 
-test("Spawner.spawn for its own node starts the exposed function, and passes arguments by reference", async () => {
+test("Spawner.spawn on the own node passes arguments to the exposed function by reference", async () => {
   const [one] = join();
   const near = one.actor({ trap: true });
   const here = { node: "one@h:1", fn: "fn" };
@@ -282,7 +282,7 @@ test("Spawner.spawn for its own node starts the exposed function, and passes arg
   await assertFails(one.remote.spawn(near, here, false, undefined, []), "limit");
 });
 
-test("Spawner.expose accepts names of 1 to 255 bytes, and the last function for a name wins", async () => {
+test("Spawner.expose accepts names of 1 to 255 bytes", async () => {
   const [one, other] = join();
   const { spawner } = other.remote;
   for (const name of ["", "x".repeat(256), "é".repeat(128), "\ud800"]) {
@@ -334,7 +334,7 @@ test("Spawner ignores an invalid reply to a spawn", async () => {
   void other;
 });
 
-test("Spawner: the authorize function may end the session of the requesting node", async () => {
+test("Spawner spawns no actor if the option allow ends the session of the requesting node", async () => {
   const [one, other] = join();
   exposeOn(other, {
     allow: () => {
@@ -351,7 +351,7 @@ test("Spawner: the authorize function may end the session of the requesting node
   await assertFails(pending, "noconnection");
 });
 
-test("Node.exposed: peers know the exposed functions, and learn of changes", async () => {
+test("Node.exposed returns the functions of a peer, including later changes", async () => {
   await withNodes(async (start) => {
     const network = new MemoryNetwork();
     const quiet = { logLevel: "silent" } as const;
@@ -384,7 +384,7 @@ test("Node.exposed: peers know the exposed functions, and learn of changes", asy
   });
 });
 
-test("Node.exposed: a change during a handshake is known afterwards", async () => {
+test("Node.exposed includes a change that the peer made between TLS and the handshake", async () => {
   await withNodes(async (start) => {
     const network = new MemoryNetwork();
     const quiet = { logLevel: "silent" } as const;
@@ -393,8 +393,8 @@ test("Node.exposed: a change during a handshake is known afterwards", async () =
     for (const name of ["old", "stays"]) spawner.expose(name, () => {});
     const host = hostWith((real) => ({
       async connect(options) {
-        // The responder is connected, and has announced the functions that were exposed at that
-        // time.
+        // The responder has accepted the connection. Its ACK will list the functions that were
+        // exposed at that time.
         const stream = await real.connect(options);
         spawner.unexpose("old");
         spawner.expose("new", () => {});
@@ -408,7 +408,7 @@ test("Node.exposed: a change during a handshake is known afterwards", async () =
   });
 });
 
-test("Node.exposed is correct when a function is exposed or removed during a handshake", async () => {
+test("Node.exposed includes a change that either side made at any moment of a handshake", async () => {
   await withNodes(async (start) => {
     const nodes = await cluster(start, 2);
     const [a, b] = nodes as [typeof nodes[0], typeof nodes[0]];
@@ -417,7 +417,7 @@ test("Node.exposed is correct when a function is exposed or removed during a han
       await a.mesh.disconnect(b.name);
       const { spawner } = round % 2 === 0 ? a.remote : b.remote;
       const connecting = b.mesh.connect(a.name);
-      // Delays the change until some moment of the handshake.
+      // Delays the change, in each round until a later moment of the handshake.
       let left = round;
       while (left-- > 0) await new Promise<void>((wake) => setTimeout(wake, left % 2));
       spawner.expose(`fn ${round}`, idle);

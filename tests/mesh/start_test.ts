@@ -127,7 +127,7 @@ test("startNode listens at the given address, under the given name", async () =>
   });
 });
 
-test("startNode generates a name, and the system chooses the port", async () => {
+test("startNode without a name uses a generated name and a port that the system chooses", async () => {
   const { mesh, system } = await startNode(
     { cookie: COOKIE, logLevel: "silent" },
     undefined,
@@ -138,7 +138,7 @@ test("startNode generates a name, and the system chooses the port", async () => 
   await mesh.stop();
 });
 
-test("startNode's nodes log with their actual name", async () => {
+test("startNode creates nodes whose log lines begin with the actual name", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const b = await start("b", { seeds: [a.name] });
@@ -149,7 +149,7 @@ test("startNode's nodes log with their actual name", async () => {
   });
 });
 
-test("startNode creates a missing cookie file that only its owner can read, and then reads it", async () => {
+test("startNode creates a missing cookie file that only its owner can read, and reads an existing one", async () => {
   const folder = mkdtempSync(join(tmpdir(), "firn-"));
   try {
     const cookieFile = join(folder, "sub", "cookie");

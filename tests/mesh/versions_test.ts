@@ -182,7 +182,7 @@ test("Mesh connects to a newer peer, whose proof covers unknown fields", async (
   });
 });
 
-test("Mesh reports a peer without a common version, or with its own reason to reject", async () => {
+test('Mesh.connect rejects with "version" without a common version, and with "protocol" for an unknown reason', async () => {
   await withNodes(async (start) => {
     const rejects: readonly (readonly [Uint8Array, string])[] = [
       [encodeReject("version", "it speaks version 1, we speak 7"), "version"],
@@ -206,7 +206,7 @@ test("Mesh reports a peer without a common version, or with its own reason to re
   });
 });
 
-test("Mesh works with an older peer, without the features that it lacks", async () => {
+test("Mesh uses no features that an older peer lacks", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const raw = await dialAs(OLDER, "older@127.0.0.1:1", a.name);
