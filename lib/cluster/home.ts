@@ -1,7 +1,7 @@
 /**
- * Homes: places actors by key. Each key of a kind has one actor, which runs on the home of the key:
- * one of the nodes that offer the kind. Shards and the history of channels use it. `home_actor.ts`
- * has the protocol, `rendezvous.ts` the placement.
+ * Implements homes, which place actors by key. Each key of a kind has one actor, which runs on the
+ * home of the key: one of the nodes that offer the kind. Shards and the history of channels use
+ * homes. `home_actor.ts` has the protocol, `rendezvous.ts` the placement.
  *
  *     call(key) ─▶ its actor is on this node ─▶ the actor
  *             └──▶ else ─▶ the kind's actor on the home ─▶ starts the actor on demand ─▶ the actor

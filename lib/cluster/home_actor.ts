@@ -462,7 +462,8 @@ export class HomeActor {
     lock.acquire(key, this.self.pid as Pid).then((isOurs) => {
       if (isOurs) start();
       else done(undefined, undefined);
-      // Without its stack, which differs between runtimes: a seed must have the same history on both.
+      // The error has no stack, because stacks differ between runtimes, but a seed of the simulator
+      // must have the same history on both.
     }, (error) => done(undefined, withoutStack(() => error)));
   }
 

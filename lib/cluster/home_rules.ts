@@ -76,6 +76,6 @@ export interface HomePorts {
   moved(key: string, to: string): void;
   /** Emits the event "keygivenup". */
   givenUp(key: string, reason: ExitReason): void;
-  /** Logs that a state could not be sent. */
+  /** Logs a warning, for example that the state of a key cannot be sent. */
   warn(words: string): void;
 }

@@ -109,7 +109,8 @@ export class SendWindow {
   #confirm(): void {
     this.#isConfirming = true;
     const bytes = this.#unconfirmed;
-    // Also called if the flush fails: these bytes may then be lost, and are not sent again.
+    // This function is also called if the flush fails. The bytes may then be lost, and are not sent
+    // again.
     const confirmed = (): void => {
       this.#isConfirming = false;
       this.#unconfirmed -= bytes;

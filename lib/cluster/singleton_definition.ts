@@ -1,5 +1,5 @@
 /**
- * The types of a singleton: its child, its options, and the global names that it uses.
+ * Defines the types of a singleton: its child, its options, and the global names that it uses.
  *
  * @module
  */

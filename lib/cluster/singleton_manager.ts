@@ -1,6 +1,6 @@
 /**
- * The manager of a singleton: the actor on each participating node that competes for the lock, and
- * runs the child while it has the lock.
+ * Implements the manager of a singleton: the actor on each participating node that competes for the
+ * lock, and runs the child while it has the lock.
  *
  *     standby ──the lock is free──▶ competing ──it is ours──▶ holding: a supervisor, and in it the child
  *        ▲                             │ it is not               │ the lock is another's, after a partition
@@ -221,7 +221,9 @@ export class SingletonManager {
     return holder !== undefined;
   }
 
-  /** Whether a child has only a limited time to stop when this node has lost the right to run it. */
+  /**
+   * Whether a child has only a limited time to stop when this node has lost the right to run it.
+   */
   get #isStrict(): boolean {
     return this.#options.quorum !== undefined || this.#options.lease !== undefined;
   }
@@ -325,7 +327,8 @@ export class SingletonManager {
     }
     this.#running = pid;
     this.#namesAt = this.#system.now() + RETRY_MS;
-    // Not awaited, because a peer that answers slowly must not delay a restart.
+    // The registration is not awaited, because a peer that answers slowly must not delay a
+    // restart.
     this.#names.register(pid).then((isOurs) => {
       if (!isOurs && this.#isHolder) this.#system.exit(pid, { singleton: "its name is taken" });
     }, () => {});

@@ -29,7 +29,7 @@ export interface NameEntry {
 }
 
 /**
- * Returns whether one entry wins over another of the same name: a held one before a claim, then the
+ * Returns whether one entry wins over another of the same name: a held name over a claim, then the
  * higher token, then the earlier stamp, then the lesser node name.
  */
 export function wins(one: NameEntry, other: NameEntry): boolean {
