@@ -57,19 +57,19 @@ import {
 import { hashOf, Rendezvous } from "./rendezvous.ts";
 import type { HomePorts, HomeRules } from "./home_rules.ts";
 import {
-  Again,
   Collected,
+  ContinueWork,
   Delivered,
   Exchange,
-  type Held,
-  Late,
+  type HeldMessage,
   LIVE,
-  More,
   MOVING,
   Resident,
+  RetryKey,
   Started,
   STARTING,
   STOPPING,
+  StopTimeout,
   WAITING,
 } from "./resident.ts";
 
@@ -266,8 +266,8 @@ export class HomeActor {
     if (message instanceof Exit) return this.#exited(message);
     if (message instanceof Collected) return this.#collected(message);
     if (message instanceof Delivered) return this.#delivered(message);
-    if (message instanceof Again) return this.#settle(message.resident);
-    if (message instanceof More) return message.run();
+    if (message instanceof RetryKey) return this.#settle(message.resident);
+    if (message instanceof ContinueWork) return message.run();
     if (message instanceof GroupChange) return this.#groupChanged(message);
     if (message instanceof Down) return this.#down(message);
     if (message instanceof Exchange) return this.#synced(message);
@@ -281,7 +281,7 @@ export class HomeActor {
       this.#pending--;
       return this.#checkLeft();
     }
-    if (message instanceof Late) {
+    if (message instanceof StopTimeout) {
       const { pid, phase } = message.resident;
       if (phase > LIVE && pid !== undefined) this.#system.exit(pid, "kill");
       return;
@@ -301,7 +301,7 @@ export class HomeActor {
 
   // Methods that route messages for keys:
 
-  #message(key: string, held: Held): void {
+  #message(key: string, held: HeldMessage): void {
     let resident = this.residents.get(key);
     if (resident !== undefined) {
       resident.used = this.period;
@@ -324,7 +324,7 @@ export class HomeActor {
     return resident;
   }
 
-  #hold(resident: Resident, held: Held): void {
+  #hold(resident: Resident, held: HeldMessage): void {
     if (this.#heldCount >= HELD_MAX) {
       if (held instanceof Call) {
         held.refuse(withoutStack(() => new MailboxFullError(this.#label(resident))));
@@ -335,14 +335,14 @@ export class HomeActor {
     resident.held.push(held);
   }
 
-  #deliver(resident: Resident, held: Held): void {
+  #deliver(resident: Resident, held: HeldMessage): void {
     const actor = actorRefOf(resident.pid!);
     // The actor has just exited, and its exit signal is still queued.
     if (actor === undefined) return this.#hold(resident, held);
     pass(held, actor);
   }
 
-  #forward({ pid }: HomeMember, key: string, held: Held): void {
+  #forward({ pid }: HomeMember, key: string, held: HeldMessage): void {
     if (held instanceof Call) {
       const call = held as Call & PassableCall;
       if (!call.isOpen) return;
@@ -352,7 +352,7 @@ export class HomeActor {
     } else this.#system.send(pid as Pid<Keyed>, { $key: key, body: held.body });
   }
 
-  #release(resident: Resident): Held[] {
+  #release(resident: Resident): HeldMessage[] {
     const { held } = resident;
     resident.held = [];
     this.#heldCount -= held.length;
@@ -475,7 +475,7 @@ export class HomeActor {
       this.#unlock(resident);
       if (error === undefined) {
         // Another node has the lock. It may release the lock soon, so another attempt follows.
-        resident.pause = this.self.sendAfter(this.self.pid, new Again(resident), RETRY_MS);
+        resident.pause = this.self.sendAfter(this.self.pid, new RetryKey(resident), RETRY_MS);
         return this.#settle(resident);
       }
       resident.state = undefined;
@@ -553,7 +553,7 @@ export class HomeActor {
 
   #askToStop(resident: Resident): void {
     const { key, pid } = resident;
-    resident.deadline = this.self.sendAfter(this.self.pid, new Late(resident), STOP_MS);
+    resident.deadline = this.self.sendAfter(this.self.pid, new StopTimeout(resident), STOP_MS);
     if (this.#rules.stop === undefined) this.#system.exit(pid!, "shutdown");
     else this.#rules.stop(pid!, key);
   }
@@ -604,7 +604,7 @@ export class HomeActor {
   #later(run: () => void): void {
     const { pid } = this.self;
     this.#system.yieldToIo(() => {
-      if (this.#system.isAlive(pid)) this.#system.send(pid, new More(run));
+      if (this.#system.isAlive(pid)) this.#system.send(pid, new ContinueWork(run));
     });
   }
 
@@ -814,7 +814,7 @@ export class HomeActor {
     this.#moving++;
     if (this.#rules.handover === undefined) return this.#askToStop(resident);
     resident.isCollecting = true;
-    resident.deadline = this.self.sendAfter(this.self.pid, new Late(resident), STOP_MS);
+    resident.deadline = this.self.sendAfter(this.self.pid, new StopTimeout(resident), STOP_MS);
     const collected = (state: unknown): void =>
       this.#system.send(this.self.pid, new Collected(resident, state));
     new Promise((resolve) => resolve(this.#rules.handover!(pid!, key)))
@@ -860,7 +860,7 @@ export class HomeActor {
     } else if (!(error instanceof NoConnectionError) && this.#members.has(to.pid.key)) {
       // Another attempt follows later. If the member's actor has exited, its monitor will report
       // that first.
-      resident.pause = this.self.sendAfter(this.self.pid, new Again(resident), RETRY_MS);
+      resident.pause = this.self.sendAfter(this.self.pid, new RetryKey(resident), RETRY_MS);
     }
     this.#settle(resident);
     this.#moveSome();
@@ -885,7 +885,7 @@ export class HomeActor {
 }
 
 /** Passes a held message to the actor of its key. */
-function pass(held: Held, actor: ActorRef): void {
+function pass(held: HeldMessage, actor: ActorRef): void {
   if (!(held instanceof Call)) return actor.deliver(held.body);
   const call = held as Call<Keyed> & PassableCall;
   call.passTo(actor, call.request.body);

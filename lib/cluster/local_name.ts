@@ -34,7 +34,7 @@ export interface RegisterTerms {
 }
 
 /** A claim that waits for the answers of peers. */
-export interface Asking {
+export interface PendingClaim {
   request: number;
   /**
    * The peers that have not granted the claim. The value is the holder according to the peer, or
@@ -65,7 +65,7 @@ export class LocalName implements Chained {
   /** The local actor to which the name is attached; `undefined` for an actor of another node. */
   #actor: ActorRef | undefined = undefined;
   /** The state of the claim; `undefined` when the name is held. */
-  asking: Asking | undefined = undefined;
+  asking: PendingClaim | undefined = undefined;
   /** Peers that have granted the name. Undefined if the name needs no quorum. */
   readonly grants: Set<string> | undefined;
   /** Whether a resolver is currently choosing the actor that keeps the name. */

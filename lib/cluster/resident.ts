@@ -27,7 +27,7 @@ export const STOPPING = 3;
 export const MOVING = 4;
 
 /** A call or cast that waits for the actor of its key. */
-export type Held = Call | { readonly body: unknown };
+export type HeldMessage = Call | { readonly body: unknown };
 
 /** The state of a key on this node. */
 export class Resident {
@@ -36,7 +36,7 @@ export class Resident {
   phase: number = WAITING;
   pid: Pid<never> | undefined = undefined;
   /** Calls and casts held until the actor has started. */
-  held: Held[] = [];
+  held: HeldMessage[] = [];
   /** The state with which the next actor is started. */
   state: unknown = undefined;
   /** Whether the actor is restarted after a crash even if no call or cast is waiting for it. */
@@ -112,7 +112,7 @@ export class Delivered {
 }
 
 /** Sent by a timer when the start or the move of a key must be tried again. */
-export class Again {
+export class RetryKey {
   readonly resident: Resident;
   constructor(resident: Resident) {
     this.resident = resident;
@@ -120,7 +120,7 @@ export class Again {
 }
 
 /** Sent after pending I/O has been handled, to continue work on many keys. */
-export class More {
+export class ContinueWork {
   readonly run: () => void;
   constructor(run: () => void) {
     this.run = run;
@@ -128,7 +128,7 @@ export class More {
 }
 
 /** Sent by a timer when a stopping actor has exceeded its time limit. */
-export class Late {
+export class StopTimeout {
   readonly resident: Resident;
   constructor(resident: Resident) {
     this.resident = resident;

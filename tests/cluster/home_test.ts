@@ -8,7 +8,7 @@ import { ArgumentError, CallExitError, NameError, NoProcError } from "../../lib/
 import type { Self } from "../../lib/actor/self.ts";
 import type { HomeKind, HomeOptions } from "../../lib/cluster/home.ts";
 import { PORTION_COUNT } from "../../lib/cluster/home_actor.ts";
-import { More } from "../../lib/cluster/resident.ts";
+import { ContinueWork } from "../../lib/cluster/resident.ts";
 import { simulate, type Simulation } from "../../lib/simulate.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import type { Parts } from "../../lib/start.ts";
@@ -148,7 +148,7 @@ test("Home: thousands of keys are listed, moved and stopped in portions", async 
     let portions = 0;
     const { send } = system;
     system.send = (to, message) => {
-      if (message instanceof More) portions++;
+      if (message instanceof ContinueWork) portions++;
       send.call(system, to as never, message as never);
     };
     await sim.start("b", { seeds: ["a"] });
