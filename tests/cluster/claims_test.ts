@@ -59,7 +59,7 @@ test("Global.register: at most one of two unconnected nodes gets a name if a thi
       const answers = await Promise.all(
         pair.map((node) => node!.global.register(`n${i}`, idle(node!))),
       );
-      // Only these two nodes compete for the name, so one of them gets it.
+      // Only these two nodes compete for the name, so exactly one of them gets the name.
       assertEquals(answers.filter(Boolean).length, 1, `n${i}`);
       const owner = pair[answers.indexOf(true)]!;
       assertEquals(c.global.whereis(`n${i}`)?.node, owner.name);
@@ -87,7 +87,8 @@ test("Global.register: one of two claims succeeds if they reach a third node in 
     assertEquals([answers, c.global.whereis("x")?.node], [{}, b.name]);
     cluster.faults.clear();
     await until("both claims are answered", () => "a" in answers && "b" in answers);
-    // B may have held the name when it was asked; otherwise it has yielded to A.
+    // If B already held the name when C's INQUIRE arrived, B has kept the name. Otherwise B has
+    // withdrawn its claim, and A has the name.
     assertEquals([answers["a"], answers["b"]].filter(Boolean).length, 1);
     assertEquals(c.global.whereis("x")?.node, answers["a"] ? a.name : b.name);
   });
@@ -104,7 +105,7 @@ test("Global.register: a claim with an earlier stamp does not replace the holder
   });
 });
 
-test("Global.register: a name is free again after unregister, even if a third node learns of it late", async () => {
+test("Global.register: a name is free after unregister, even if a third node receives the unregister late", async () => {
   await apart(async (_cluster, a, b) => {
     for (let i = 0; i < 20; i++) {
       assertEquals(await a.global.register("x", idle(a)), true);
@@ -126,7 +127,8 @@ test("Global.register: a name whose registration is interrupted by a lost sessio
     await cluster.settled();
     cluster.faults.isHeld = true;
     const pid = idle(a);
-    // C does not answer while the session with B is being established, so B is asked too.
+    // C does not answer while the session with B is being established, so A's claim is still
+    // pending when the session opens, and A sends the claim to B.
     const answer = a.global.register("x", pid);
     cluster.heal(0, 1);
     const connected = a.mesh.connect(b.name);

@@ -228,7 +228,7 @@ test("Global.register resolves to false if the actor exits before all nodes have
     const second = a!.global.register("x", pid);
     a!.system.exit(pid, "kill");
     const third = a!.global.register("x", idle(a!));
-    // The answers to the first two are in transit when the third is requested.
+    // The answers to the first two registrations are in transit when the third one is requested.
     testCluster.faults.clear();
     assertEquals(await Promise.all([first, second, third]), [false, false, true]);
     await untilFound([a!, b!], "x", a!.global.whereis("x"));
@@ -689,7 +689,7 @@ test("Global: a peer that announces more names than the limit is disconnected", 
     };
     const register = (name: string): Uint8Array =>
       new Writer().text16(name).u64(7n).text16(b!.name).u64(1n).u64(1n).done();
-    // Repeating them adds nothing.
+    // Names that are announced repeatedly count once.
     assertEquals(registry.sync(line, row("v", "w", "v")), undefined);
     assertEquals(registry.registering(line, register("w")), undefined);
     assertEquals(registry.registering(line, register("u")), "more than 2 names");

@@ -286,7 +286,7 @@ test("Home: a failed start rejects the waiting calls with its error", async () =
   });
 });
 
-test("Home: with a quorum, a partition's smaller side stops its keys before the other starts them", async () => {
+test("Home: with a quorum, a partition's smaller side stops its keys before the other side starts them", async () => {
   await simulate({ seed: 3 }, async (sim) => {
     const homes = await offered(sim, ["a", "b", "c"], { quorum: 2 });
     const [a, b] = homes;

@@ -27,7 +27,7 @@ test("Memberships.take finds a membership without reading the others", () => {
   assertEquals([...memberships.rows()].length, 5_000);
 });
 
-test("Memberships.take returns the latest membership of a group first, and each one once", () => {
+test("Memberships.take returns each membership of a group once, the latest first", () => {
   const memberships = new Memberships<{ scope: string; group: string; number: number }>(() =>
     false
   );

@@ -233,7 +233,7 @@ class TestCluster {
       "all calls have settled",
       () => this.attempts.every(({ state }) => state !== "pending"),
     );
-    // When every node has answered, everything sent before has arrived.
+    // When every node has answered, all messages that were sent before have arrived.
     await until("all nodes agree", () => {
       const views = this.live.map((node) => this.view(node));
       return views.every((view) => view === views[0]);

@@ -51,7 +51,9 @@ function history(random: SeededRandom, size: number): Map<string, OwnerMessage[]
   return messages;
 }
 
-/** A table of names, and the holders of names as reported by its changes, which must be the same. */
+/**
+ * A table of names, and the holders of names as reported by its changes, which must be the same.
+ */
 class Replica {
   readonly table = new NameTable();
   readonly received = new Map<string, Pid>();
@@ -242,12 +244,13 @@ test("NameTable.find returns the entry with the earliest stamp, and of equal sta
   // The same actor with a later stamp is not reported, but replaces the entry.
   const again = { ...late, stamp: 9 };
   assertEquals([table.set(again), table.find("x")], [undefined, again]);
-  // Because of its later stamp, the entry now loses to an entry that would have lost to it before.
+  // Because of its later stamp, the entry now loses to an entry with the stamp 8, over which it
+  // would have won before.
   const other = entry("e@h:1", "x", 8);
   assertEquals(table.set(other)?.to, other);
 });
 
-test("SyncCursor sends every row once that is not removed before", () => {
+test("SyncCursor sends each row exactly once, unless the row is removed before", () => {
   return seeds(3_000, 60, (random, size) => {
     const rows = new Set<{ number: number }>();
     let numbers = 0;

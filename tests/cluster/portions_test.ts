@@ -1,6 +1,6 @@
 /**
- * Tests events that concern thousands of names, memberships or monitors: their effects are applied in
- * portions, between which sockets and timers have a turn, and queries in the meantime return
+ * Tests events that concern thousands of names, memberships or monitors: their effects are applied
+ * in portions, between which sockets and timers have a turn, and queries in the meantime return
  * consistent results.
  */
 import { setImmediate } from "node:timers";
@@ -78,7 +78,8 @@ test("Mesh reports a lost node as up again after all effects of its lost session
       before = size;
     };
     a.mesh.session(b.name)!.abort("closed", "the test");
-    // Both nodes notice the end at once, and connect again before the effects are over.
+    // Both nodes detect the end of the session at once, and connect again before all effects of the
+    // end have been applied.
     const up = a.mesh.connect(b.name);
     let again: Promise<void> | undefined;
     while (before > 0) {
@@ -100,7 +101,7 @@ test("Mesh.stop waits until thousands of monitors of actors on other nodes have 
     let isBehind = false;
     a.mesh.events.on("nodedown", () => isBehind = watcher.monitors!.size > 0);
     const stopped = a.mesh.stop();
-    // Looks in every turn, because the portions need only eight of them.
+    // Checks in every turn, because all portions are done within eight turns.
     while (a.mesh.session(b.name) !== undefined) await new Promise((turn) => setImmediate(turn));
     assert(watcher.monitors!.size > 0, "more than one turn is needed");
     await stopped;
@@ -126,7 +127,8 @@ test("Global: the names of an exited actor are free at once, and removed in port
     assertEquals(a.global.whereis("n0"), other);
     assertEquals(await mine, true);
     await until("all names are removed on this node", () => !a.system.signals.isBehind);
-    // On the other node, the name may still have been held when its register was called.
+    // When `register` was called on the other node, that node may not have received yet that the
+    // name was freed.
     await until(
       "the other node has removed the name too",
       () => b.global.whereis("n2")?.key !== holder.key,

@@ -11,7 +11,7 @@ import { test, until } from "../kit/test.ts";
 import { Authority, awake, join, Runs, trio } from "./singleton_runs.ts";
 import { withCluster } from "./test_cluster.ts";
 
-test("Global.singleton: with a quorum, one side starts the child after the other has stopped it", async () => {
+test("Global.singleton: with a quorum, one side of a partition starts the child after the other side has stopped it", async () => {
   await trio(async (cluster, nodes, runs) => {
     await join(nodes, runs, { quorum: "majority" });
     const first = await runs.one(nodes);

@@ -1,6 +1,6 @@
 /**
- * Tests singletons whose child starts or stops slowly, while the manager keeps or loses the lock and
- * the lease.
+ * Tests singletons whose child starts or stops slowly, while the manager keeps or loses the lock
+ * and the lease.
  */
 import { assertEquals, assertRejects } from "@std/assert";
 import { Exit } from "../../lib/actor/exit.ts";
@@ -159,7 +159,7 @@ test("Global.singleton: a leaving node asks all other nodes to take over if the 
       const child: SingletonChild = {
         id: "clock",
         start: async (self, { state, handover }) => {
-          // Longer than a leaving node waits for an answer.
+          // The start takes longer than a leaving node waits for an answer.
           if (short !== "a") await sim.run(7_000);
           return self.spawnLink((self: Self<unknown>) => {
             received.push([short, state]);

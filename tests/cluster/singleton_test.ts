@@ -152,7 +152,7 @@ test("Global.singleton: one of two children ends when the two sides of a partiti
   });
 });
 
-test("Global.singleton starts the child on another node if it cannot start on the first", async () => {
+test("Global.singleton starts the child on another node if the child cannot start on the first node", async () => {
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2) as [TestNode, TestNode];
     const census = new Census();
@@ -205,8 +205,8 @@ test(
               break;
             }
             case 3: {
-              // Keeps at least two nodes taking part, because without any, no node would run the
-              // child at the end.
+              // At least two nodes continue to take part: if no node took part, no node would run
+              // the child at the end.
               const part = parts.get(node);
               if (part === undefined || parts.size < 3) break;
               parts.delete(node);
@@ -248,7 +248,7 @@ test(
   },
 );
 
-test("Global.singleton leaves the name to another actor that holds it until the name is free", async () => {
+test("Global.singleton repeats the start of its child while another actor has the child's name", async () => {
   await withCluster(2, async (testCluster, ...nodes) => {
     await testCluster.meet();
     const [a, b] = nodes as [TestNode, TestNode];

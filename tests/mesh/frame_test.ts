@@ -98,7 +98,7 @@ test("FrameReader reads the same frames byte by byte", () => {
   assertEquals(collector.hex, [...FRAMES, ...FRAMES]);
 });
 
-test("FrameReader accepts a frame of exactly the limit and rejects a longer one, whole or split", () => {
+test("FrameReader accepts a frame of exactly the limit, and rejects a longer frame", () => {
   for (const limit of [1, 5, HANDSHAKE_FRAME_BYTES_MAX]) {
     const most = encodeFrame(0x33, new Uint8Array(limit - 1).fill(1));
     for (let cut = 0; cut <= 6; cut++) {

@@ -243,7 +243,7 @@ test("Initiator and Responder reject messages recorded in another handshake", ()
   }
 });
 
-test("Responder rejects a complete recorded handshake replayed without the cookie", () => {
+test("Responder rejects a complete recorded handshake that is replayed without the cookie", () => {
   const recorded: Frame[] = [];
   run(sides(), (way, frame) => {
     if (way === "NAME" || way === "REPLY") recorded.push({ ...frame, body: frame.body.slice() });

@@ -177,7 +177,7 @@ test("Mesh logs once that a client does not use TLS", async () => {
   });
 });
 
-test("Mesh aborts silent clients at a deadline, before TLS and after it", async () => {
+test("Mesh aborts silent clients at a deadline, before and after TLS", async () => {
   await withNodes(async (start) => {
     const a = await start("a", {}, hurriedHost(300));
     const observed = listen(a);
@@ -193,7 +193,7 @@ test("Mesh aborts silent clients at a deadline, before TLS and after it", async 
   });
 });
 
-test("Mesh accepts honest nodes at once while hundreds are silent, before TLS and after it", async () => {
+test("Mesh accepts honest nodes at once while hundreds of clients are silent", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const silent = await Promise.all([

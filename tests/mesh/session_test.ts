@@ -567,7 +567,7 @@ test("Session sends small frames between the fragments of a large frame", async 
   });
 });
 
-test("Session drops a message over the limit of its length, and sends other messages", async () => {
+test("Session drops a message that exceeds the maximum length, and sends other messages", async () => {
   await withPair(async (near, _far, there) => {
     assert(sendRow(near, 1, 1, 99_999));
     assertEquals(sendRow(near, 1, 2, 100_000), false);
@@ -577,7 +577,7 @@ test("Session drops a message over the limit of its length, and sends other mess
   }, { messageBytesMax: 100_000 });
 });
 
-test('Session ends as "protocol" when it receives a message over its limit', async () => {
+test('Session ends as "protocol" when it receives a message that exceeds the maximum length', async () => {
   await withSession(async ({ far, owner }) => {
     far.write(bulk(1, 1001, 1, 1));
     await until("the session has ended", () => owner.overs.length > 0);

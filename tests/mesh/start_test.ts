@@ -17,7 +17,7 @@ import { hostWith, withNodes } from "../kit/mesh.ts";
 import { COOKIE, testKeys } from "../kit/keys.ts";
 import { test } from "../kit/test.ts";
 
-/** Invalid options, the error class, and a part of its message. */
+/** Invalid options, each with the class and a part of the message of the error. */
 const WRONG: readonly (readonly [
   options: NodeOptions,
   error: new (...args: never[]) => Error,
@@ -149,7 +149,7 @@ test("startNode creates nodes whose log lines begin with the actual name", async
   });
 });
 
-test("startNode creates a missing cookie file that only its owner can read, and reads an existing one", async () => {
+test("startNode creates a missing cookie file that only its owner can read, and reads an existing file", async () => {
   const folder = mkdtempSync(join(tmpdir(), "firn-"));
   try {
     const cookieFile = join(folder, "sub", "cookie");
