@@ -188,12 +188,14 @@ export class Dialer {
     this.#peers.dialing(name, beganAt);
     this.#dials.set(name, dial);
     const tls = this.#owner.tls(hostname);
-    let stream: Stream;
-    const losing = this.#owner.losing(name);
-    if (losing !== undefined) await losing;
+    let stream: Stream | undefined;
+    this.#connecting.add(dial.cancel);
     try {
-      this.#connecting.add(dial.cancel);
-      stream = await this.#host.connect({ hostname, port, tls, timeoutMs: DIAL_MS, signal });
+      const losing = this.#owner.losing(name);
+      if (losing !== undefined) await losing;
+      if (!signal.aborted) {
+        stream = await this.#host.connect({ hostname, port, tls, timeoutMs: DIAL_MS, signal });
+      }
     } catch (error) {
       if (error instanceof ConnectError) this.#failed(name, dial, error.code, error.message);
       else throw error;
@@ -201,8 +203,8 @@ export class Dialer {
     } finally {
       this.#connecting.delete(dial.cancel);
     }
-    if (signal.aborted) {
-      stream.abort();
+    if (stream === undefined || signal.aborted) {
+      stream?.abort();
       return this.#failed(name, dial, "aborted", "given up");
     }
     this.#handshake(name, dial, stream);

@@ -4,15 +4,23 @@
  * consistent results.
  */
 import { setImmediate } from "node:timers";
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Actor } from "../../lib/actor/actor.ts";
 import { Down } from "../../lib/actor/exit.ts";
 import type { NodeChange } from "../../lib/actor/node_change.ts";
 import { PORTION } from "../../lib/actor/signals.ts";
 import type { GroupChange } from "../../lib/cluster/changes.ts";
 import { DEFAULT_SCOPE } from "../../lib/cluster/groups.ts";
+import { NodeConnectError } from "../../lib/mesh/connect_waiters.ts";
 import type { Pid } from "../../lib/term/pid.ts";
-import { cluster, hostWith, type TestNode, untilApart, withNodes } from "../kit/mesh.ts";
+import {
+  cluster,
+  hostWith,
+  type TestNode,
+  untilApart,
+  untilWhole,
+  withNodes,
+} from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";
 import { idle, recorder, TestCluster, untilFound } from "./test_cluster.ts";
 
@@ -107,6 +115,30 @@ test("Mesh.stop waits until thousands of monitors of actors on other nodes have 
     await stopped;
     assertEquals([watcher.monitors!.size, isBehind], [0, false]);
     assertEquals(a.received.at(-1), `down ${b.name} shutdown`);
+  });
+});
+
+test("Mesh.stop ends a dial that waits for the effects of the lost session", async () => {
+  await withNodes(async (start) => {
+    let dials = 0;
+    const host = hostWith((real) => ({
+      connect(options) {
+        dials++;
+        return real.connect(options);
+      },
+    }));
+    const a = await start("a", {}, host);
+    const b = await start("b", { seeds: [a.name] });
+    await untilWhole([a, b]);
+    const watcher = a.system.find(recorder(a, []).id) as Actor;
+    await monitorMany(watcher, a, b);
+    a.mesh.session(b.name)!.abort("closed", "the test");
+    const connecting = assertRejects(() => a.mesh.connect(b.name), NodeConnectError);
+    assert(watcher.monitors!.size > 0, "more than one turn is needed");
+    await a.mesh.stop();
+    await connecting;
+    for (let i = 0; i < 5; i++) await new Promise((turn) => setImmediate(turn));
+    assertEquals([watcher.monitors!.size, dials, a.mesh.peers()], [0, 0, []]);
   });
 });
 
