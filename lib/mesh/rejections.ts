@@ -55,7 +55,7 @@ export function untrustedWords(message: string): string {
  * Patterns of TLS error messages, which differ between runtimes. Each has a code and an
  * explanation.
  */
-const MEANINGS: readonly (readonly [RegExp, string, string])[] = [
+const TLS_FAILURES: readonly (readonly [RegExp, string, string])[] = [
   [VALIDITY_ERROR, "untrusted", VALIDITY_WORDS],
   [/timeout/i, "timeout", "no TLS handshake in time"],
   [/unknown.?ca|bad.?certificate|certificate.?unknown/i, "cookie", "it has another cookie"],
@@ -70,7 +70,7 @@ const MEANINGS: readonly (readonly [RegExp, string, string])[] = [
 
 /** Returns the reason of a TLS failure on the listener, as a code and a sentence. */
 export function refusalWords(message: string): { reason: string; words: string } {
-  for (const [pattern, reason, words] of MEANINGS) {
+  for (const [pattern, reason, words] of TLS_FAILURES) {
     if (pattern.test(message)) return { reason, words };
   }
   return { reason: "tls", words: `TLS failed: ${message}` };

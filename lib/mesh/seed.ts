@@ -25,16 +25,16 @@ export type Seed =
 /** A function that returns the current seeds, for sources other than those in the table above. */
 export type SeedFunction = () => readonly string[] | Promise<readonly string[]>;
 
-const ANY = "*@";
-const FILE = "file:";
+const ANY_NAME = "*@";
+const FILE_SCHEME = "file:";
 
 /** Parses a seed. Throws {@linkcode NodeNameError} if it has none of these forms. */
 export function parseSeed(text: string): Seed {
-  if (text.startsWith(FILE)) {
-    const path = text.slice(FILE.length).replace(/^\/\/(?=\/)/, "");
+  if (text.startsWith(FILE_SCHEME)) {
+    const path = text.slice(FILE_SCHEME.length).replace(/^\/\/(?=\/)/, "");
     if (path !== "") return { kind: "file", path };
-  } else if (!text.startsWith(ANY)) return { kind: "name", name: normalName(text) };
-  const address = text.slice(ANY.length);
+  } else if (!text.startsWith(ANY_NAME)) return { kind: "name", name: normalName(text) };
+  const address = text.slice(ANY_NAME.length);
   if (/^_[a-z0-9-]+\._(tcp|udp)\.[a-z0-9._-]+$/i.test(address)) {
     return { kind: "service", service: address };
   }

@@ -143,7 +143,7 @@ export interface Opened {
  * The tags of messages about names and groups. A joining node receives up to a million names, and
  * must do other work between them. Later messages of the session wait too, so the order is kept.
  */
-const LISTS: ReadonlySet<number> = new Set([
+const LIST_TAGS: ReadonlySet<number> = new Set([
   TAG.GLOBAL_REGISTER,
   TAG.GLOBAL_UNREGISTER,
   TAG.GLOBAL_SYNC,
@@ -389,7 +389,7 @@ export class Session implements FrameSink, SessionMessages {
     const broken = this.#handler.message(this, tag, body);
     if (broken !== undefined) return this.#broke(broken);
     if (this.#over) return false;
-    if (!LISTS.has(tag)) return true;
+    if (!LIST_TAGS.has(tag)) return true;
     this.#listBytes += body.length + LIST_ROW_BYTES;
     if (this.#listBytes < LIST_BYTES_A_TURN_MAX) return true;
     this.#yield();
