@@ -27,7 +27,9 @@ export type SchemaResult<Value> =
   | { readonly value: Value; readonly issues?: undefined }
   | { readonly issues: readonly { readonly message: string }[] };
 
-/** Presence metadata of a client or an actor: a JSON object, at most 4 KiB as text. */
+/**
+ * Presence metadata of a client or an actor: a JSON object, at most 4,096 characters as JSON text.
+ */
 export type PresenceMeta = Readonly<Record<string, unknown>>;
 
 /** Presence entries by key: one entry for each connection or actor. */
@@ -120,8 +122,8 @@ export interface ChannelOptions<Data, State, Params, On, Events> {
   readonly on?: On & Readonly<Record<string, EventHandler<Data, State>>>;
   /**
    * Called when a client has left the topic. Reasons: "left" (the client has left), "closed" (its
-   * connection was closed), "removed" (this or another node has removed the client), "crashed" (a
-   * handler threw).
+   * connection was closed, or it has joined the topic again), "removed" (this or another node has
+   * removed the client), "crashed" (a handler threw).
    */
   leave?(socket: ChannelSocket<Data, State>, reason: LeaveReason): unknown;
   /**
@@ -156,7 +158,7 @@ export interface ChannelOptions<Data, State, Params, On, Events> {
  * The reason why a client left a topic. See {@linkcode ChannelOptions.leave}.
  *
  * - `"left"`: the client has left;
- * - `"closed"`: the client's connection has ended;
+ * - `"closed"`: the client's connection has ended, or the client has joined the topic again;
  * - `"removed"`: the server has removed the client;
  * - `"crashed"`: a handler has failed while it handled the client's message.
  */

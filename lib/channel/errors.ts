@@ -9,8 +9,8 @@
  * receives the reason. The runtime throws it with these values of `code`: "badchannel" (a
  * definition is invalid), "nochannel" (this node has no channel for the topic), "badtopic" (a topic
  * or event is empty or longer than 255 bytes), "badpayload" (not a JSON value), "toolarge"
- * (presence metadata above 4 KiB, or a message above the limit of rooms), "nohome" (no node keeps
- * the history of the topic, or it does not answer).
+ * (presence metadata above 4,096 characters, too many presence entries, or a message above the
+ * limit of rooms), "nohome" (no node keeps the history of the topic, or it does not answer).
  *
  * @example
  * ```ts

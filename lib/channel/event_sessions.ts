@@ -62,7 +62,7 @@ export type SendStatus =
   | 409
   /** The session does not exist. */
   | 410
-  /** The node of the session cannot be reached. */
+  /** The node of the session cannot be reached, or too many requests are being forwarded. */
   | 503;
 
 /** A request with messages, as sent between nodes. */

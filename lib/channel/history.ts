@@ -223,8 +223,8 @@ export class History {
   }
 
   /**
-   * Returns whether this node has received, from the same home, all messages that preceded the
-   * answer.
+   * Delivers the messages of the answer that are the next ones for this node. Returns whether this
+   * node has then received, from the same home, all messages that preceded the answer.
    */
   #follows(known: Subscription, answer: HomeAnswer, generation: number): boolean {
     if (known.generation !== generation || known.position === undefined) return false;

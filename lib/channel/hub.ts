@@ -444,7 +444,7 @@ export class Hub {
     return this.#groups.members(SCOPE[what], key);
   }
 
-  /** Sends an action to the hubs that have connections of a user. Throws `ChannelError`. */
+  /** Sends an action to the hubs that have connections of a user. */
   toUser(user: string, action: UserAction): void {
     for (const pid of this.members("users", user)) {
       if (pid.home === this.system.home) this.act(user, action);

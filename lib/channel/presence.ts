@@ -5,7 +5,7 @@
  * Each node owns the entries of its own clients and actors, and sends only these. When a peer
  * connects, the node sends all entries, and then numbered changes. A peer that detects a gap
  * requests all entries again. The entries of a lost node or client stay for a grace period, or
- * until another node has an entry with the same key.
+ * until any node adds an entry with the same key.
  *
  *     track ─▶ own entry ─┬─▶ local clients: presence_diff
  *                         └─▶ peers ─▶ their replica ─▶ their clients

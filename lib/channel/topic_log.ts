@@ -37,7 +37,7 @@ export interface LogEntry {
   readonly except: readonly [node: string, id: number] | undefined;
 }
 
-/** An epoch: the offsets from `from` up to the first offset of the next epoch. */
+/** An epoch: the offsets from `from` on that are below `from` of the next epoch. */
 export interface Epoch {
   readonly id: string;
   /** Increases by one from each epoch to the next. */
@@ -55,7 +55,7 @@ export interface LogState {
 
 /** The reason why the messages that a client has missed are unavailable. */
 export type LostReason =
-  /** The messages have expired. */
+  /** The messages are no longer in the log. */
   | "expired"
   /** The log does not contain the client's epoch. */
   | "lost"

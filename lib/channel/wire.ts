@@ -46,7 +46,10 @@ export interface ClientMessage {
   readonly event: string;
   /** A JSON value, or bytes. */
   readonly payload: unknown;
-  /** The position from which the client resumes. Only Firn's client sends it. */
+  /**
+   * The position from which the client resumes, and the number of earlier messages that it
+   * requests. Only Firn's client sends them.
+   */
   readonly details: unknown;
 }
 

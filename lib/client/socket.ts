@@ -165,8 +165,9 @@ export class ChannelClientError extends Error {
   /**
    * The reason from the server, or "timeout" (no reply in time), "disconnected" (the connection was
    * lost after the message was sent, so it may have been handled), "left" (the channel was left),
-   * "full" (too many pushes are waiting), "badpayload" (the payload cannot be encoded), "badparams"
-   * (the function that returns the parameters of the join threw).
+   * "rejected" (the server has rejected the join), "full" (too many pushes are waiting),
+   * "badpayload" (the payload cannot be encoded), "badparams" (the function that returns the
+   * parameters of the join threw).
    */
   readonly code: string;
   /** Further fields that the server sent with the reason. */

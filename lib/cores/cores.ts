@@ -52,7 +52,10 @@ export interface CoresOptions {
   readonly startTimeout?: number | undefined;
   /** Time limit for a worker to leave its cluster, passed to `Node.leave`. Default 25000 ms. */
   readonly leaveTimeout?: number | undefined;
-  /** Whether this process handles SIGTERM and SIGINT (stop), and SIGHUP (reload). Default true. */
+  /**
+   * Whether this process handles SIGTERM and SIGINT (stops the workers, then exits), SIGHUP
+   * (replaces the workers) and SIGUSR2 (sends it to the workers). Default true.
+   */
   readonly signals?: boolean | undefined;
   /** Receives the lines that workers print. Default: prints them, prefixed with the node's name. */
   readonly print?: ((line: string, node: string, isError: boolean) => void) | undefined;
@@ -79,7 +82,7 @@ export interface Cores extends AsyncDisposable {
   /**
    * Replaces all workers one after another, as SIGHUP does: starts a new process with the current
    * program file; when it is ready, the old one leaves. Rejects with a {@linkcode CoresError} if a
-   * new worker does not become ready. The old workers then continue.
+   * new worker does not become ready. The workers that were not replaced yet then continue.
    */
   reload(): Promise<void>;
   /** Makes all workers leave. Resolves when their processes have exited. */
@@ -124,8 +127,8 @@ const LATE_MS = 2_000;
  * kernel migrates connections (`net.ipv4.tcp_migrate_req` is 1, Linux 5.14); a warning is logged if
  * it is 0. On Deno this process needs `--allow-run`, and `--allow-net` for port 0.
  *
- * @throws {CoresError} `code` "badoption", or "nostart": the first worker exited, or was not ready
- * in time.
+ * @throws {CoresError} `code` "badoption", or "nostart": a worker exited before it was ready, or was
+ * not ready in time.
  *
  * @example A program of two files
  * ```ts ignore

@@ -163,7 +163,7 @@ export class AcceptWatchdog {
     this.#again(RETRY_MS);
   }
 
-  /** Connects to the listener. Returns "unknown" if the system does not permit the connection. */
+  /** Connects to the listener. Returns "unknown" if the probe could not connect, or was ended. */
   #probe({ hostname, port }: Address): Promise<"accepted" | "deaf" | "exhausted" | "unknown"> {
     this.#accepted.clear();
     this.#probePort = undefined;

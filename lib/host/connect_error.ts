@@ -1,5 +1,5 @@
 /**
- * Maps the runtimes' errors of failed connections to six codes.
+ * Maps the runtimes' errors of failed connections to the codes of `ConnectError`.
  *
  * @module
  */

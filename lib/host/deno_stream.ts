@@ -1,5 +1,5 @@
 /**
- * A stream over `Deno.Conn`: TCP, or TLS as a client.
+ * A stream over `Deno.Conn`: a TCP connection or a Unix socket.
  *
  * Reads go into a reused buffer. It starts small, because every idle connection holds one, and is
  * replaced by a large one when a read fills it.
@@ -21,7 +21,7 @@ const READ_BYTES_LARGE = 64 * 1024;
  */
 const WRITES_IN_FLIGHT_MAX = 32;
 
-/** A stream over a TCP or TLS connection of Deno. */
+/** A stream over a connection of Deno: TCP or a Unix socket. */
 export class DenoStream extends QueuedStream {
   readonly #conn: Deno.Conn;
   readonly #window: WriteWindow;

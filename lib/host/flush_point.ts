@@ -52,7 +52,10 @@ export class FlushPoint {
     this.#await();
   }
 
-  /** Adds a stream, which is flushed at the next flush point. A stream must not be added twice. */
+  /**
+   * Adds a stream, which is flushed at the next flush point, or in a later slice. A stream must not
+   * be added twice.
+   */
   dirty(stream: Flushable): void {
     this.#streams.push(stream);
     this.#await();

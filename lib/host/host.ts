@@ -277,7 +277,8 @@ export interface Host {
    */
   onUserSignal?(task: () => void): () => void;
   /**
-   * Writes a file, readable by this user only. Throws if that fails. Absent if there are no files.
+   * Writes a file. If it is created, only this user can read it. Throws if that fails. Absent if
+   * there are no files.
    */
   writeText?(path: string, text: string): void;
   /**

@@ -217,7 +217,7 @@ export function systemOnUserSignal(task: () => void): () => void {
   return () => void process.off("SIGUSR1", task);
 }
 
-/** Writes a file that only its owner can read. */
+/** Writes a file. If it is created, only its owner can read it. */
 export function systemWriteText(path: string, text: string): void {
   writeFileSync(path, text, { mode: 0o600 });
 }

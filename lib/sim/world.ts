@@ -59,7 +59,7 @@ export class World {
     this.trace = trace;
   }
 
-  /** Number of scheduled events. */
+  /** Number of events in the queue, including cancelled ones. */
   get size(): number {
     return this.#heap.length;
   }
