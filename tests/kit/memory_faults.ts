@@ -108,19 +108,19 @@ export class MemoryFaults {
   readonly #streams = new Set<HeldStream>();
   readonly #cut = new Set<string>();
   /** The node that is dialing in the current call. */
-  #dialler = 0;
+  #initiator = 0;
 
   /** Returns the host of a node that listens on this port. */
   host(port: number): Host {
     const inner = this.#net.host();
     return hostWith(() => ({
       listen: (options, accept) =>
-        inner.listen(options, (stream) => accept(this.#held(stream, port, this.#dialler))),
+        inner.listen(options, (stream) => accept(this.#held(stream, port, this.#initiator))),
       connect: async (options) => {
         if (this.#cut.has(pair(port, options.port))) {
           throw new ConnectError("unreachable", "the connection is cut");
         }
-        this.#dialler = port;
+        this.#initiator = port;
         return this.#held(await inner.connect(options), port, options.port);
       },
     }), inner);

@@ -18,8 +18,8 @@ type Message =
 /** One connection. */
 interface Wire {
   readonly id: bigint;
-  readonly dialler: Side;
-  readonly acceptor: Side;
+  readonly initiator: Side;
+  readonly responder: Side;
   readonly toDialler: Message[];
   readonly toAcceptor: Message[];
   /** The sides that have closed the connection. They no longer send and receive. */
@@ -120,8 +120,8 @@ export class World {
       found.push({ what: `${side.name} dials`, act: () => this.#dial(side) });
     }
     for (const wire of this.#wires) {
-      for (const side of [wire.dialler, wire.acceptor]) {
-        const queue = side === wire.dialler ? wire.toDialler : wire.toAcceptor;
+      for (const side of [wire.initiator, wire.responder]) {
+        const queue = side === wire.initiator ? wire.toDialler : wire.toAcceptor;
         if (queue.length === 0) continue;
         const what = `${side.name} reads ${queue[0]!.kind} of ${wire.id}`;
         found.push({ what, act: () => this.#receive(side, wire, queue.shift()!) });
@@ -144,11 +144,11 @@ export class World {
     return true;
   }
 
-  #wire(dialler: Side): Wire {
+  #wire(initiator: Side): Wire {
     const wire = {
       id: ++this.#lastId,
-      dialler,
-      acceptor: dialler.other,
+      initiator,
+      responder: initiator.other,
       toDialler: [],
       toAcceptor: [],
       closed: new Set<Side>(),
@@ -158,8 +158,8 @@ export class World {
   }
 
   #alive(wire: Wire): boolean {
-    const { dialler, acceptor } = wire;
-    return dialler.dial === wire || dialler.session === wire || acceptor.session === wire;
+    const { initiator, responder } = wire;
+    return initiator.dial === wire || initiator.session === wire || responder.session === wire;
   }
 
   #break(wire: Wire): void {
@@ -170,7 +170,7 @@ export class World {
   }
 
   #say(wire: Wire, from: Side, message: Message): void {
-    const [queue, mine] = from === wire.dialler
+    const [queue, mine] = from === wire.initiator
       ? [wire.toAcceptor, wire.toDialler]
       : [wire.toDialler, wire.toAcceptor];
     if (wire.closed.has(from)) return;

@@ -154,15 +154,18 @@ const VIOLATIONS:
     }],
   ];
 
-for (const [rule, what] of VIOLATIONS) {
-  test(`FragmentReader rejects ${rule}: ${`${what}`.replace(/\s+/g, " ").slice(0, 90)}`, () => {
-    const fragments = new FragmentReader(1000);
-    arriving(fragments.begin(bulk(1, 6, hex("7701"))));
-    assertEquals(what(fragments), rule);
+for (const rule of new Set(VIOLATIONS.map(([rule]) => rule))) {
+  test(`FragmentReader rejects ${rule}`, () => {
+    for (const [violated, what] of VIOLATIONS) {
+      if (violated !== rule) continue;
+      const fragments = new FragmentReader(1000);
+      arriving(fragments.begin(bulk(1, 6, hex("7701"))));
+      assertEquals(what(fragments), rule);
+    }
   });
 }
 
-test("FragmentReader rejects fragments of messages that must not be fragmented, and accepts all others", () => {
+test("FragmentReader rejects only fragments of messages that must not be fragmented", () => {
   const whole = Uint8Array.fromHex("0102030405121b1c1d2028292a2b2c2d2e2ff0f1");
   for (let tag = 0; tag <= 0xff; tag++) {
     const result = new FragmentReader(1000).begin(bulk(1, 10, new Uint8Array([tag, 0])));

@@ -65,11 +65,11 @@ class HandshakeRecord implements HandshakeOwner {
   }
 }
 
-function acceptor(self: Self): Responder {
+function responder(self: Self): Responder {
   return new Responder(self, random.bytes(32), CERTIFICATE);
 }
 
-function dialler(self: Self, expected: string): Initiator {
+function initiator(self: Self, expected: string): Initiator {
   return new Initiator(self, expected, random.bytes(32), CERTIFICATE, () => 0n, () => undefined);
 }
 
@@ -93,7 +93,7 @@ function accepting(
 ): Promise<void> {
   return withWire(async (wire, host) => {
     const record = new HandshakeRecord();
-    const io = new HandshakeIo(wire.near, acceptor(NEAR), record, host.clock, deadlineMs);
+    const io = new HandshakeIo(wire.near, responder(NEAR), record, host.clock, deadlineMs);
     await body({ ...wire, io, record, host });
   });
 }
@@ -105,7 +105,7 @@ function dialing(
 ): Promise<void> {
   return withWire(async (wire, host) => {
     const record = new HandshakeRecord();
-    const machine = dialler(NEAR, FAR.name);
+    const machine = initiator(NEAR, FAR.name);
     const io = new HandshakeIo(wire.near, machine, record, host.clock, deadlineMs);
     await until("NAME has arrived", () => wire.far.frames.length === 1);
     await body({ ...wire, io, record, host });
@@ -120,7 +120,7 @@ function frameIn(step: Step): Uint8Array {
 /** Acts as the initiator up to its REPLY. Returns the REPLY without sending it. */
 async function proving(
   far: Raw,
-  machine: Initiator = dialler(FAR, NEAR.name),
+  machine: Initiator = initiator(FAR, NEAR.name),
 ): Promise<Uint8Array> {
   far.write(begun(machine));
   await until("CHALLENGE has arrived", () => far.frames.length === 1);
@@ -161,7 +161,7 @@ test("HandshakeIo accepts an authenticated initiator, and passes the bytes after
 
 test("HandshakeIo accepts an authenticated responder, and passes the bytes after the ACK to the session", async () => {
   await dialing(async ({ far, record }) => {
-    const machine = acceptor(FAR);
+    const machine = responder(FAR);
     far.write(frameIn(machine.receive(far.frames[0]!.tag, far.frames[0]!.body)));
     await until("REPLY has arrived", () => far.frames.length === 2);
     machine.receive(far.frames[1]!.tag, far.frames[1]!.body);
@@ -237,7 +237,7 @@ test("HandshakeIo aborts a silent peer at the deadline, on either side, without 
 
 test("HandshakeIo's deadline covers the whole handshake, even if bytes arrive in the meantime", async () => {
   await accepting(async (fixture) => {
-    const name = begun(dialler(FAR, NEAR.name));
+    const name = begun(initiator(FAR, NEAR.name));
     let at = 0;
     await until("the handshake has failed", () => {
       fixture.far.write(name.subarray(at, ++at));
@@ -252,7 +252,7 @@ test("HandshakeIo's deadline ends when the session opens", async () => {
   const { host, armed } = countingHost();
   await withWire(async ({ near, far }) => {
     const record = new HandshakeRecord();
-    new HandshakeIo(near, acceptor(NEAR), record, host.clock, LONG_MS);
+    new HandshakeIo(near, responder(NEAR), record, host.clock, LONG_MS);
     assertEquals(armed.size, 1);
     far.write(await proving(far));
     await until("the session is open", () => record.ups.length === 1);
@@ -297,7 +297,7 @@ test("HandshakeIo's owner can reject an authenticated initiator", async () => {
 test("HandshakeIo's owner is not called for an unauthenticated initiator", async () => {
   await accepting(async (fixture) => {
     fixture.record.onDecide = () => assert(false, "asked");
-    const impostor = dialler({ ...FAR, proofKey: random.bytes(32) }, NEAR.name);
+    const impostor = initiator({ ...FAR, proofKey: random.bytes(32) }, NEAR.name);
     fixture.far.write(begun(impostor));
     await until("CHALLENGE has arrived", () => fixture.far.frames.length === 1);
     fixture.far.send(TAG.REPLY, new Uint8Array(42));
@@ -343,7 +343,7 @@ test("HandshakeIo aborts the connection if a rejected peer does not close it wit
     fixture.far.close = () => gone = true;
     const from = performance.now();
     await until("the connection is closed", () => {
-      fixture.far.write(begun(dialler(FAR, NEAR.name)));
+      fixture.far.write(begun(initiator(FAR, NEAR.name)));
       return gone;
     });
     assert(performance.now() - from < 3000);
@@ -400,7 +400,7 @@ test("HandshakeIo.withdraw sends a REJECT only if this side has not sent its pro
   });
   await dialing(async (fixture) => {
     const { far } = fixture;
-    const machine = acceptor(FAR);
+    const machine = responder(FAR);
     far.write(frameIn(machine.receive(far.frames[0]!.tag, far.frames[0]!.body)));
     await until("REPLY has arrived", () => far.frames.length === 2);
     fixture.io.withdraw();

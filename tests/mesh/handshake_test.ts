@@ -375,46 +375,46 @@ test("Responder does not agree to features that it lacks", () => {
 
 /** Creates both state machines in each of their states. */
 const STATES: Readonly<Record<string, () => { machine: Initiator | Responder; expects?: Way }>> = {
-  "Dialler that waits for a challenge": () => {
+  "Initiator that waits for a CHALLENGE": () => {
     const { initiator } = sides();
     initiator.begin();
     return { machine: initiator, expects: "CHALLENGE" };
   },
-  "Dialler that waits for an ack": () => {
+  "Initiator that waits for an ACK": () => {
     const { initiator, responder } = sides();
     const { body } = sent(responder.receive(TAG.NAME, begun(initiator).body));
     sent(initiator.receive(TAG.CHALLENGE, body));
     return { machine: initiator, expects: "ACK" };
   },
-  "Dialler that is up": () => {
+  "Initiator with an open session": () => {
     const both = sides();
     metOf(run(both).initiator);
     return { machine: both.initiator };
   },
-  "Dialler that has failed": () => {
+  "Initiator that has failed": () => {
     const both = sides({ expected: "gamma@h:3" });
     run(both);
     return { machine: both.initiator };
   },
-  "Acceptor that waits for a name": () => ({ machine: sides().responder, expects: "NAME" }),
-  "Acceptor that waits for a reply": () => {
+  "Responder that waits for a NAME": () => ({ machine: sides().responder, expects: "NAME" }),
+  "Responder that waits for a REPLY": () => {
     const { initiator, responder } = sides();
     sent(responder.receive(TAG.NAME, begun(initiator).body));
     return { machine: responder, expects: "REPLY" };
   },
-  "Acceptor that has to decide": () => {
+  "Responder that waits for a decision": () => {
     const { initiator, responder } = sides();
     const { body } = sent(responder.receive(TAG.NAME, begun(initiator).body));
     const replied = sent(initiator.receive(TAG.CHALLENGE, body));
     assertEquals(responder.receive(TAG.REPLY, replied.body).kind, "decide");
     return { machine: responder };
   },
-  "Acceptor that is up": () => {
+  "Responder with an open session": () => {
     const both = sides();
     metOf(run(both).responder);
     return { machine: both.responder };
   },
-  "Acceptor that has failed": () => {
+  "Responder that has failed": () => {
     const both = sides({ initiator: { name: beta.name } });
     run(both);
     return { machine: both.responder };
@@ -432,7 +432,7 @@ function bodies(): Readonly<Record<Way, Uint8Array>> {
 }
 
 for (const [state, make] of Object.entries(STATES)) {
-  test(`${state} rejects every out-of-order message, and all later messages`, () => {
+  test(`${state} rejects every out-of-order message and all later messages`, () => {
     const known = bodies();
     for (let tag = 0; tag <= 0xff; tag++) {
       const { machine, expects } = make();
@@ -467,10 +467,10 @@ for (const [state, make] of Object.entries(STATES)) {
     }
   });
 
-  test(`${state} fails with protocol if its input is truncated at any byte`, () => {
+  test(`${state} fails with "protocol" if the message is truncated at any byte`, () => {
     const { expects } = make();
     if (expects === undefined) return;
-    // The message that it accepts in this state.
+    // The message that the state machine accepts in this state.
     const whole = bodies()[expects];
     // REPLY and ACK of an older version omit the start time at the end.
     const optional = expects === "REPLY" || expects === "ACK" ? 8 : 0;

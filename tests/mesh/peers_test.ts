@@ -400,8 +400,8 @@ test("Peers keeps one session when two nodes dial each other, in any order of me
 /** The initial situations of the two nodes. */
 const BEFORE: Readonly<Record<string, Setting>> = {
   "that have never met": { dials: ["a", "b"] },
-  "of which only one dials": { dials: ["b"] },
-  "whose session one side has lost": {
+  "of which only b dials": { dials: ["b"] },
+  "whose session a has lost": {
     dials: [],
     rounds: 2,
     before(world) {
@@ -409,7 +409,7 @@ const BEFORE: Readonly<Record<string, Setting>> = {
       world.lose(world.a);
     },
   },
-  "whose session the other side has lost": {
+  "whose session b has lost": {
     dials: [],
     rounds: 2,
     before(world) {
@@ -417,7 +417,7 @@ const BEFORE: Readonly<Record<string, Setting>> = {
       world.lose(world.b);
     },
   },
-  "of which one has restarted": {
+  "of which a has restarted": {
     dials: ["a"],
     rounds: 2,
     before(world) {
@@ -425,7 +425,7 @@ const BEFORE: Readonly<Record<string, Setting>> = {
       world.restart(world.a);
     },
   },
-  "of which the other has restarted": {
+  "of which b has restarted": {
     dials: ["b"],
     rounds: 2,
     before(world) {
@@ -437,8 +437,8 @@ const BEFORE: Readonly<Record<string, Setting>> = {
 
 for (const [who, setting] of Object.entries(BEFORE)) {
   for (const breaks of [false, true]) {
-    const also = breaks ? ", though a connection breaks at any moment" : "";
-    test(`Two nodes ${who} end with one session in any order of messages${also}`, () => {
+    const also = breaks ? ", even if a connection breaks" : "";
+    test(`Nodes a and b ${who} end with one session in any order of messages${also}`, () => {
       let runs = 0;
       for (const closeLoses of [false, true]) {
         runs += everyRun({ ...setting, breaks, closeLoses }, assertOneSession);
