@@ -78,7 +78,7 @@ export interface ActorInfo {
    * most a second late on a node with up to 10000 actors.
    */
   readonly current: { readonly message: string; readonly ms: number } | undefined;
-  /** The types of the next messages in the mailbox, in order. */
+  /** The types of the next messages in the mailbox, at most 5, in order. */
   readonly next: readonly string[];
   /** The actor's pending calls, newest first. */
   readonly calls: readonly CallInfo[];

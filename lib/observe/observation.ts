@@ -99,10 +99,7 @@ interface Method {
  */
 const ACTIVITY_MS = 1_000;
 
-/**
- * Delay in milliseconds before a leave that another node has requested, so that the reply is sent
- * first.
- */
+/** Delay in milliseconds before the node leaves on request, so that the reply is sent first. */
 const LEAVE_MS = 50;
 
 /** The option that selects the node of a request. */

@@ -16,7 +16,7 @@ const TREE_DEPTH_MAX = 32;
 
 /** An actor in a supervision tree. */
 export interface TreeEntry {
-  /** The id of the actor as a child. For a top-level supervisor, its name or pid. */
+  /** The id of the actor as a child. For a top-level supervisor, its pid as text. */
   readonly id: string;
   /** The actor's pid, while it runs. */
   readonly pid: Pid | undefined;
@@ -30,11 +30,14 @@ export interface TreeEntry {
   readonly restarts: number;
   /** Number of messages in the actor's mailbox. 0 if the actor is on another node. */
   readonly mailbox: number;
-  /** The actor's children. Undefined for a worker, and for a supervisor on another node. */
+  /**
+   * The actor's children. Undefined for a worker, for a supervisor on another node, and beyond the
+   * maximum depth.
+   */
   readonly children: readonly TreeEntry[] | undefined;
   /**
-   * Whether children are missing from `children`, because the tree has more than 10000 entries or
-   * is too deep.
+   * Whether children are missing from `children`, because the trees of the node have more than
+   * 10000 entries together, or this one is too deep.
    */
   readonly isCut: boolean;
 }

@@ -115,7 +115,7 @@ export function activityText(info: ActorInfo): string {
   return `${doing}${waits}, ${mailbox} messages in its mailbox`;
 }
 
-/** Formats milliseconds as seconds. */
+/** Formats a duration in milliseconds as text: in seconds, if it is at least one second. */
 export function seconds(ms: number): string {
   return ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
 }

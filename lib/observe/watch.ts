@@ -38,7 +38,7 @@ const SCANNED_MAX = 10_000;
  */
 const MEASURED_MS = 30_000;
 
-/** Minimum time in milliseconds between two warnings of the same kind about the node. */
+/** Minimum time in milliseconds between two warnings about memory, or about the same deadlock. */
 const REPEAT_MS = 60_000;
 
 /** Maximum number of warnings about long calls per scan. */

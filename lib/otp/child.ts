@@ -311,7 +311,7 @@ export interface Child {
    * Whether the restart waits for a suitable node, either for this child or for an earlier sibling.
    */
   waiting: boolean;
-  /** For a remote child: the node where it runs or last ran. */
+  /** For a remote child: the node on which it was last started, even if that start failed. */
   node: string | undefined;
   /**
    * For a remote child: the session with the child's node that existed when the child was started.

@@ -42,8 +42,8 @@ export class ChildLifecycle {
   readonly #parent: Pid<never> | undefined;
   readonly #running = new Map<Pid, Child>();
   /**
-   * The reason of an exit signal that must end the supervisor. Set while a start function is
-   * awaited.
+   * The reason of an exit signal that must end the supervisor. Set if it arrived during a wait for
+   * a start function or in a pause.
    */
   order: ExitReason | undefined = undefined;
   /** Returns the number of restarts within the supervisor's period, for reports. */
@@ -88,7 +88,7 @@ export class ChildLifecycle {
 
   /**
    * Starts a child. Throws or rejects with the cause of a failure, or with `NodeUnavailableError`
-   * if the child must wait for a node. If a start function never settles, the supervisor waits until
+   * if the child must wait for a node. If a start function never settles, the wait ends only when
    * the supervisor must end, which sets `order`.
    */
   start(child: Child): void | Promise<void> {
@@ -171,8 +171,8 @@ export class ChildLifecycle {
   }
 
   /**
-   * Handles a child whose start function returned after the supervisor had exited. Kills the child,
-   * unless the supervisor itself spawned it.
+   * Handles a child whose start function returned after the supervisor had stopped waiting for it.
+   * Kills the child, unless the supervisor itself spawned it.
    */
   #tooLate(started: Started): void {
     const pid = pidOf(started);

@@ -182,6 +182,6 @@ export interface PoolCounts {
   readonly waiting: number;
   /** Number of running jobs. */
   readonly active: number;
-  /** Number of jobs that have failed and pause before their next attempt. */
+  /** Number of jobs that pause before their next attempt. */
   readonly delayed: number;
 }

@@ -60,7 +60,7 @@ export type Report =
 export class PooledJob {
   readonly id: string;
   readonly args: readonly unknown[];
-  /** Number of attempts. */
+  /** Number of attempts that count, including the running one. */
   attempt = 0;
   /** The actor of the running attempt. */
   pid: Pid<never> | undefined = undefined;

@@ -244,7 +244,7 @@ export class RemoteChildren {
 }
 
 /**
- * Removes the exit signals of a linked actor from the mailbox. Returns the reason of the last one.
+ * Removes the exit signals of a linked actor from the mailbox. Returns the reason of the first one.
  * If the actor exited before a request arrived, only this signal has its real exit reason.
  */
 export function lastExitReason(self: Self, pid: Pid): ExitReason | undefined {

@@ -387,7 +387,10 @@ function stopAt(pid: AnyPid, reason: ExitReason): Promise<void> {
   return system.endBy(pid, () => system.send(pid, { $stop: { reason } }));
 }
 
-/** Returns the current pid of a name on another node, if the actor with the name is a service. */
+/**
+ * Returns the current pid of a service that is named on another node. Returns undefined if no actor
+ * has the name.
+ */
 async function remotePid(service: ServiceName<AnyProtocol>): Promise<AnyPid | undefined> {
   if (service.node === undefined) return undefined;
   try {

@@ -490,9 +490,9 @@ export class ServiceActor {
   }
 
   /**
-   * Handles the exit of a linked actor. It ends the service, even if the actor traps exits only for
-   * `terminate`. With `trapExit`, only the exit of the parent ends the service, and other exits are
-   * passed to `info`.
+   * Handles an exit signal. If a linked actor exits for a reason other than "normal", the service
+   * ends, even if it traps exits only for `terminate`. With `trapExit`, only exit signals of the
+   * parent and of the node end the service, and others are passed to `info`.
    */
   #exited(exit: Exit): void | Promise<void> {
     const { reason } = exit;
@@ -520,8 +520,8 @@ export class ServiceActor {
   }
 
   /**
-   * Runs `terminate`, and then `end`. Skips `terminate` if the actor was killed, or exited with
-   * `self.exit`.
+   * Stores a changed state, runs `terminate`, and then `end`. If the actor was killed, or exited
+   * with `self.exit`, only runs `end`.
    */
   #terminate(reason: ExitReason, end: () => void): void | Promise<void> {
     const { terminate } = this.#definition;

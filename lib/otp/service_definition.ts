@@ -329,8 +329,8 @@ export interface ServiceHandlers<P extends ServiceProtocol> {
   readonly trapExit?: boolean | undefined;
   /**
    * Runs before the service ends: because of `stop`, because its parent or a linked actor has
-   * exited, or because a handler threw. Does not run when the service is killed, or when `init`
-   * failed.
+   * exited, or because a handler threw. Does not run when the service is killed, when a handler
+   * calls `self.exit`, or when `init` failed.
    */
   terminate?(this: ServiceContext<P>, state: P["state"], reason: ExitReason): Later<void>;
 }

@@ -78,9 +78,9 @@ export class ServiceName<P extends ServiceProtocol = ServiceProtocol> {
   }
 
   /**
-   * Returns the pid of the actor that currently has the name on this node.
+   * Returns the pid of the actor that currently has the name in `source`.
    *
-   * @throws {NoProcError} `code` "noproc": no actor has the name.
+   * @throws {NoProcError} `code` "noproc": no actor has the name, or `node` is set.
    */
   get pid(): ServicePid<P> {
     const source = this.source;
@@ -118,7 +118,7 @@ export class ServiceName<P extends ServiceProtocol = ServiceProtocol> {
   }
 
   /**
-   * Returns the pid that the name currently has on this node, or undefined. Internal: used by the
+   * Returns the pid that the name currently has in `source`, or undefined. Internal: used by the
    * runtime.
    */
   found(): ServicePid<P> | undefined {

@@ -94,7 +94,7 @@ export interface Postponed {
   readonly postpone: true;
 }
 
-/** The rule of an event: the next state, or a handler. Without `to`, the state does not change. */
+/** A rule that postpones an event, or calls a handler. Without `to`, the state does not change. */
 export type MachineRule<P extends MachineProtocol, Args extends unknown[], Result, Context> =
   | Postponed
   | ((this: Context, data: P["data"], ...args: Args) => Later<Result>)
@@ -149,8 +149,8 @@ export interface MachineStateRules<P extends MachineProtocol> extends MachineEve
    */
   readonly after?: MachineTimeout<P> | undefined;
   /**
-   * Fires after this time without an event. Corresponds to OTP's event timeout. Default: no
-   * timeout.
+   * Fires after this time without a handled event; ignored and postponed events do not restart it.
+   * Corresponds to OTP's event timeout. Default: no timeout.
    */
   readonly idle?: MachineTimeout<P> | undefined;
   /** Called when the state is entered. It cannot change the state. Default: nothing is called. */

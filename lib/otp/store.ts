@@ -49,7 +49,8 @@ export interface PersistOptions {
    * Maximum delay before a change is stored, in milliseconds. Default 0: a change is stored before
    * a call is answered and the next message is handled, so that the effect of an answered call is
    * never lost. A delay reduces the number of writes, but a crash of the process may lose the
-   * changes within it. A service that exits normally stores its state first.
+   * changes within it. A service stores its state before it ends, unless it is killed or calls
+   * `self.exit`.
    */
   readonly within?: number | undefined;
 }

@@ -132,7 +132,8 @@ export interface TaskApi {
   cancel(task: Task<unknown>): boolean;
   /**
    * Runs `each` for every item as a task, several of them at once. Resolves with the results in the
-   * order of the items. Rejects with the first failure, and then cancels the other tasks.
+   * order of the items. If a task fails, cancels the other tasks, and rejects with the first
+   * failure.
    */
   map<I, T>(
     from: Starter,

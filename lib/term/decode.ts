@@ -108,8 +108,8 @@ export class Decoder {
   #poolAt = 0;
 
   /**
-   * Without `pids`, a pid causes a {@linkcode ProtocolError}. With `owns`, the decoder owns its
-   * input, and a large binary becomes a view of it instead of a copy.
+   * Without `pids`, a pid, a reference or a call causes a {@linkcode ProtocolError}. With `owns`,
+   * the decoder owns its input, and a large binary becomes a view of it instead of a copy.
    */
   constructor(pids?: PidReader, owns = false) {
     this.#pids = pids;

@@ -104,7 +104,10 @@ export class Encoder {
   /** Number of key collisions so far in the current term. */
   #collisions = 0;
 
-  /** Without `pids`, pids are rejected. Terms of more than `bytesMax` bytes are always rejected. */
+  /**
+   * Without `pids`, pids, references and calls are rejected. Terms of more than `bytesMax` bytes
+   * are always rejected.
+   */
   constructor(pids?: PidWriter, bytesMax: number = TERM_BYTES_MAX) {
     this.#pids = pids;
     this.#bytesMax = bytesMax;
@@ -388,7 +391,7 @@ export class Encoder {
 }
 
 /**
- * Encodes one term for use without a session. It cannot contain pids.
+ * Encodes one term for use without a session. It cannot contain pids, references or calls.
  *
  * @example
  * ```ts
