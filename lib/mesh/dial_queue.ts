@@ -63,8 +63,8 @@ export interface DialPlan {
   /** The nodes to dial, in this order. */
   readonly names: readonly string[];
   /**
-   * The time at which `next` must be called again at the latest, or `Infinity` if no node becomes
-   * due by itself. In addition, `next` must be called when a dial has ended.
+   * The time at which `next` must be called again at the latest, or `Infinity` if no further node
+   * becomes due. In addition, `next` must be called when a dial has ended.
    */
   readonly wakeAt: number;
 }

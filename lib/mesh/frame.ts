@@ -17,7 +17,7 @@ import { EMPTY } from "../base/bytes.ts";
 export const FRAME_HEAD_BYTES = 4;
 
 /**
- * Maximum length of a frame in an open session, tag included: 16 MiB. A longer one ends the
+ * Maximum length of a frame in an open session, tag included: 16 MiB. A longer frame ends the
  * session.
  */
 export const FRAME_BYTES_MAX: number = 16 * 1024 * 1024;

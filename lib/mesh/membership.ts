@@ -197,8 +197,8 @@ export class Membership {
   }
 
   /**
-   * Decides whether an authenticated initiator is accepted. If `dead` is given, the session with
-   * this id has not answered a probe.
+   * Decides whether an authenticated initiator is accepted. `dead`: the id of the session with the
+   * initiator's name, if that session has not answered a probe.
    */
   decide(met: Met, dead?: bigint): Verdict {
     return this.#peers.decide(met.name, met.creation, met.lastSession, dead);
@@ -284,7 +284,7 @@ export class Membership {
     this.#waiters.stop();
   }
 
-  /** Returns the counts of membership; the mesh adds the others. */
+  /** Returns the counts of membership. The mesh adds the other counts. */
   stats(): Omit<MembershipStats, "listenerFailures" | "clockSkews"> {
     let dialing = 0;
     let connected = 0;

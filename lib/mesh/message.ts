@@ -19,9 +19,9 @@
  * | 0x18 | DOWN                  | u64 ended, u64 to, u64 ref, reason                           | either | |
  * | 0x19 | SPAWN                 | u64 request, u64 from, u8 flags, text16 function, u64 ref, arguments: a term | either | SPAWNED |
  * | 0x1A | SPAWNED               | u64 request, u8 status, u64 id, reason                       | either | |
- * | 0x1B | GLOBAL_REGISTER       | text16 name, u64 pid, text16 owner, u64 stamp, u64 request; of a claim with special terms: u8 flags, u64 token | the owner | GLOBAL_REGISTERED |
+ * | 0x1B | GLOBAL_REGISTER       | text16 name, u64 pid, text16 owner, u64 stamp, u64 request; if flags are set: u8 flags, u64 token | the owner | GLOBAL_REGISTERED |
  * | 0x1C | GLOBAL_UNREGISTER     | text16 name                                                  | the owner | |
- * | 0x1D | GLOBAL_SYNC           | u32 count, count × (text16 name, u64 pid, text16 owner), count × u64 stamp; count × u64 token if any has one; 0: the end | the owner, when a session is up | |
+ * | 0x1D | GLOBAL_SYNC           | u32 count, count × (text16 name, u64 pid, text16 owner), count × u64 stamp; if an entry has a token: count × u64 token; a count of 0 ends the list | the owner, when a session is up | |
  * | 0x1E | ROOM_BROADCAST        | text16 room, u32 length, message in UTF-8                    | the node of the sender | |
  * | 0x1F | ROOM_BROADCAST_BINARY | text16 room, u32 length, message                             | the node of the sender | |
  * | 0x20 | GOODBYE               | u8 reason                                                    | the side that ends the session | |
@@ -36,12 +36,12 @@
  * | 0x29 | EXPOSED               | u8 1 if the functions are exposed now, 0 if no longer; u16 count, count × text16 function | either, when its exposed functions change | |
  * | 0x2A | BULK                  | u32 number, u32 length, the beginning of a large frame: tag and body | either | |
  * | 0x2B | FRAGMENT              | u32 number, the next bytes of that large frame               | the sender of BULK | |
- * | 0x2C | GLOBAL_REGISTERED     | u64 request, u8 status, text16 owner if taken, u64 token if that was too low | the receiver of a GLOBAL_REGISTER | |
+ * | 0x2C | GLOBAL_REGISTERED     | u64 request, u8 status, text16 owner, empty unless the name is taken; if the claim's token is too low: u64 last token | the receiver of a GLOBAL_REGISTER | |
  * | 0x2D | GROUP_JOIN            | u32 count, count × (text16 scope, text16 group, u64 pid)     | the members' node | |
  * | 0x2E | GROUP_LEAVE           | the same as GROUP_JOIN                                       | the members' node | |
  * | 0x2F | TAKEN                 | u32 number of bytes of fragments read since the last TAKEN   | the receiver of fragments | |
  * | 0x38 | CLUSTER_VIEW          | u64 time in microseconds, u64 highest token, u16 sessions, list of known members, list of those that left (a list: u16 count, count × text16) | either, when a session is up | |
- * | 0x39 | GLOBAL_INQUIRE        | text16 name, u64 stamp, u8 rival is held, u64 rival's pid, text16 rival's owner, u64 rival's stamp, u64 rival's token | a node that knows a rival of that entry | GLOBAL_HELD or GLOBAL_UNREGISTER |
+ * | 0x39 | GLOBAL_INQUIRE        | text16 name, u64 stamp, u8 1 if the rival is held, else 0; u64 rival's pid, text16 rival's owner, u64 rival's stamp, u64 rival's token | a node that knows a rival of that entry | GLOBAL_HELD or GLOBAL_UNREGISTER |
  * | 0x3A | GLOBAL_HELD           | text16 name, u64 stamp: the entry is held, not claimed       | the receiver of a GLOBAL_INQUIRE | |
  * | 0x3B | GLOBAL_RESOLVED       | text16 name, u64 stamp of the entry that lost, u64 pid that keeps the name, or 0xffff…: none | the owner whose resolver decided | |
  * | 0x40 | CLOCK                 | u64 time of day in milliseconds since 1970                   | either, when a session is up, and when its clock is set | |

@@ -24,7 +24,7 @@ export interface Decoded {
 /** Reads the messages of one session, one after another. */
 export class NodeMessageReader {
   readonly #homes: NodeTable;
-  /** Decodes the terms of the session, which may refer to earlier ones. */
+  /** Decodes the terms of the session, which may refer to earlier terms. */
   readonly #decoder: Decoder;
   readonly #names = new TextReader();
   /** The message is in `#bytes` from `#at` to `#end`. */

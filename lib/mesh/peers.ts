@@ -115,7 +115,7 @@ export type DialFailure =
   | "refused"
   /** The node does not answer. */
   | "silent"
-  /** Further dials will fail too: another node is at the address, or the node rejects this one. */
+  /** Further dials will fail too: another node is at the address, or the node rejects this node. */
   | "futile";
 
 /** The answer to an authenticated initiator. */
@@ -226,8 +226,8 @@ export class Peers {
   }
 
   /**
-   * Decides whether an authenticated initiator is accepted. If `dead` is given, the session with
-   * this id has not answered a probe.
+   * Decides whether an authenticated initiator is accepted. `dead`: the id of the session with the
+   * initiator's name, if that session has not answered a probe.
    */
   decide(name: string, creation: number, lastSession: bigint, dead?: bigint): Verdict {
     const state = this.#peers.get(name)?.state;
@@ -267,7 +267,7 @@ export class Peers {
     }
   }
 
-  /** Stops dialing the node, until the user requests it or the node itself dials this one. */
+  /** Stops dialing the node, until the user requests it or the node itself dials this node. */
   leave(name: string): void {
     const peer = this.#peers.get(name);
     if (peer !== undefined) peer.state = { kind: "left" };

@@ -141,7 +141,7 @@ export interface Opened {
 
 /**
  * The tags of messages about names and groups. A joining node receives up to a million names, and
- * must do other work between them. Later messages of the session wait too, so the order is kept.
+ * must do other work in the meantime. Later messages of the session wait too, so the order is kept.
  */
 const LIST_TAGS: ReadonlySet<number> = new Set([
   TAG.GLOBAL_REGISTER,

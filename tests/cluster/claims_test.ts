@@ -39,7 +39,9 @@ function skewed(ms: number): (host: Host) => Host {
     }), host);
 }
 
-/** Awaits a promise, and keeps the process alive meanwhile, because the timers of nodes do not. */
+/**
+ * Awaits a promise with a timer that keeps the process alive, because the timers of nodes do not.
+ */
 async function awake<T>(promise: Promise<T>): Promise<T> {
   const timer = setInterval(() => {}, 1_000);
   try {

@@ -92,7 +92,9 @@ export class Authority {
   }
 }
 
-/** Awaits a promise, and keeps the process alive meanwhile, because the timers of nodes do not. */
+/**
+ * Awaits a promise with a timer that keeps the process alive, because the timers of nodes do not.
+ */
 export async function awake<T>(promise: Promise<T>): Promise<T> {
   const timer = setInterval(() => {}, 1_000);
   try {

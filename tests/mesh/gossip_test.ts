@@ -10,7 +10,7 @@ class TestCluster {
   readonly sent: string[] = [];
   readonly nodes = new Map<string, Gossip>();
   readonly links: Record<string, string[]>;
-  /** The names that each node has learned. */
+  /** The names that each node has received. */
   readonly observed = new Map<string, Set<string>>();
   now = 0;
 

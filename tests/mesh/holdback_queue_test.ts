@@ -59,7 +59,7 @@ test("HoldbackQueue handles receivers independently", () => {
   assertEquals([ran, queue.count], [["b", "behind b", "a", "behind a"], 0]);
 });
 
-test("HoldbackQueue rejects a message over its limit, summed over all receivers", () => {
+test("HoldbackQueue rejects a message if the held bytes for all receivers exceed the limit", () => {
   const queue = new HoldbackQueue(100);
   queue.open(1);
   queue.open(2);

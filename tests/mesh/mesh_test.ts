@@ -62,8 +62,8 @@ test("Mesh keeps one session when two nodes dial each other at the same time, re
   await withNodes(async (start) => {
     for (let round = 0; round < 50; round++) {
       const [a, b] = await Promise.all([start("a"), start("b")]);
-      // At first both dial in the same turn; then one dials increasingly later, up to the duration
-      // of a handshake.
+      // In the first rounds, both nodes dial in the same turn. In each later round, b dials later
+      // after a, up to the duration of a handshake.
       const later = Math.max(0, round - 25) / 5;
       const first = a.mesh.connect(b.name);
       if (later > 0) await new Promise((wake) => setTimeout(wake, later));
@@ -101,7 +101,7 @@ test("Mesh.disconnect is permanent on both sides, even if one is the other's see
     assertEquals(b.received.at(-1), `down ${a.name} disconnected`);
     assertEquals(await b.mesh.disconnect(a.name), false);
     await until("no dial is pending or scheduled", () => atRest(one) && atRest(other));
-    // A new node sends each of them the other's name, and they still stay disconnected.
+    // A new node sends a and b each other's names, but a and b stay disconnected.
     const d = await start("d", { seeds: [a.name] });
     await untilWhole([a, c, d]);
     await untilWhole([b, c, d]);

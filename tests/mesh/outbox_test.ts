@@ -52,7 +52,7 @@ class SlowStream implements Stream {
 
   abort(): void {}
 
-  /** Sends and returns everything that waits. */
+  /** Sends and returns all waiting bytes. */
   send(): Uint8Array {
     const bytes = concat([new Uint8Array(0), ...this.waiting]);
     this.waiting = [];

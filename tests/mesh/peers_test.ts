@@ -163,7 +163,7 @@ function pauses(chance: number, count: number): number[] {
   });
 }
 
-test("Peers doubles the pause between dials up to a limit, minus up to half at random", () => {
+test("Peers doubles the pause between dials up to a limit, and shortens each pause at random by up to half", () => {
   const full = [100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000, 10_000];
   assertEquals(pauses(0, 10), full);
   assertEquals(pauses(1, 10), full.map((ms) => ms / 2));
@@ -378,7 +378,7 @@ test("Peers.proving returns the id of the last session, however long ago it ende
   }
 });
 
-/** Asserts that both sides have one session, the same one. */
+/** Asserts that both sides have exactly one session, with the same id. */
 function assertOneSession({ a, b }: World): void {
   assert(a.session !== undefined && b.session !== undefined, "there is no session");
   assertEquals(a.session.id, b.session.id);

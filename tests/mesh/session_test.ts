@@ -419,7 +419,7 @@ test("Session limits the memory used for pings of a peer that does not read", as
   });
 });
 
-test("Session ends if its peer neither reads nor sends, even with frames queued", async () => {
+test("Session ends if the peer neither reads nor sends, even while frames are queued", async () => {
   await withSession(async ({ session, far, owner }) => {
     far.stream.pause();
     while (session.sendData(encodeRoomBroadcast("r", "x".repeat(60_000))));
