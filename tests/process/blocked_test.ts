@@ -156,7 +156,7 @@ async function exercise(
 
 for (const [one, other] of pairsInTurn(1)) {
   test(
-    `channels (${one}, ${other}): behind a proxy that blocks WebSockets, no acknowledged message is lost when nodes are killed`,
+    `channels (${one}, ${other}) behind a proxy that blocks WebSockets lose no acknowledged message when nodes are killed`,
     {
       ignore: nginx === undefined,
     },

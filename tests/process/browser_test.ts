@@ -106,18 +106,22 @@ class Person {
 
 const needs = needsBrowser("browser_test");
 
-test("the demo page chats across nodes, and shows a node stop and return", needs, async () => {
-  const options = { nodes: 3, once: false, json: false, bun: isMixed, port: 0 };
-  const { plans } = await makePlans(options);
-  const cluster = new Cluster(plans);
-  try {
-    for (const node of cluster.nodes) cluster.start(node);
-    await cluster.until(() => cluster.running.length === 3 && cluster.isWhole);
-    await withBrowser((browser) => chat(browser, cluster));
-  } finally {
-    await cluster.stop();
-  }
-});
+test(
+  "the demo page chats across nodes, and shows that a node stops and returns",
+  needs,
+  async () => {
+    const options = { nodes: 3, once: false, json: false, bun: isMixed, port: 0 };
+    const { plans } = await makePlans(options);
+    const cluster = new Cluster(plans);
+    try {
+      for (const node of cluster.nodes) cluster.start(node);
+      await cluster.until(() => cluster.running.length === 3 && cluster.isWhole);
+      await withBrowser((browser) => chat(browser, cluster));
+    } finally {
+      await cluster.stop();
+    }
+  },
+);
 
 async function chat(browser: Browser, cluster: Cluster): Promise<void> {
   const [first, second, third] = cluster.nodes;

@@ -13,7 +13,7 @@ const isLong = "Bun" in globalThis ? false : Deno.env.get("FIRN_LONG") === "1";
 const ROUNDS = isLong ? 40 : 4;
 
 for (const [one, other] of pairsInTurn(1)) {
-  test(`channels (${one}, ${other}): no acknowledged message is lost when nodes are killed or leave`, async () => {
+  test(`channels (${one}, ${other}) lose no acknowledged message when nodes are killed or leave`, async () => {
     await withNodes(async (start) => {
       const kinds = [one, other, one] as const;
       const nodes: NodeProcess[] = [];

@@ -18,7 +18,7 @@ function launchAt(time: string) {
 
 for (const [one, other] of PAIRS) {
   test(
-    `nodes (${one}, ${other}) whose clocks are off by days and decades join at once, and report the skew`,
+    `nodes (${one}, ${other}) whose clocks differ by days and decades connect at once, and report the difference`,
     {
       ignore: !hasFaketime,
     },

@@ -133,7 +133,7 @@ test("cluster.ts serves the page and the health of each node, and answers unknow
   await untilGone(nodes);
 });
 
-test("cluster.ts stops all its processes on a signal, including a suspended one", async () => {
+test("cluster.ts stops all its processes on a signal, including a suspended process", async () => {
   await using demo = Demo.start(["--json", "--port", "0", ...MIXED]);
   const nodes = await demo.nodes(3);
   await until("the demo runs without a keyboard", () => demo.err.includes("no keyboard"));
@@ -143,7 +143,7 @@ test("cluster.ts stops all its processes on a signal, including a suspended one"
   await untilGone(nodes);
 });
 
-test("cluster.ts leaves no process when it is killed", async () => {
+test("cluster.ts leaves no process behind when it is killed", async () => {
   await using demo = Demo.start(["--json", "--port", "0", ...MIXED]);
   const nodes = await demo.nodes(3);
   for (const { pid } of nodes) assert(isAlive(pid));

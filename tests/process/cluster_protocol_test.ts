@@ -59,7 +59,7 @@ test("parseMessage reads every message of the protocol", () => {
   for (const [text, message] of GOOD) assertEquals(parseMessage(text), { ok: true, message });
 });
 
-test("parseMessage returns for all other input an error that describes what is wrong", () => {
+test("parseMessage returns an error that describes the fault for any other input", () => {
   for (const [text, why] of BAD) {
     const parsed = parseMessage(text);
     assert(!parsed.ok, text);

@@ -39,7 +39,7 @@ function peakOf(times: readonly number[]): number {
 }
 
 for (const [one, other] of pairsInTurn(0)) {
-  test(`channels (${one}, ${other}): a deployment limits the rate of reconnections, and loses no acknowledged message`, async () => {
+  test(`channels (${one}, ${other}) lose no acknowledged message during a deployment that limits reconnections`, async () => {
     await withNodes(async (start) => {
       const kinds = [one, other, one] as const;
       const nodes: NodeProcess[] = [];

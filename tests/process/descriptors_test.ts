@@ -57,7 +57,7 @@ async function dialsTls(name: string): Promise<boolean> {
   return isUp;
 }
 
-test("Mesh and serve accept connections again after the process ran out of descriptors, and report both events", async () => {
+test("Mesh and serve accept connections again after the process ran out of descriptors", async () => {
   await withNodes(async (start) => {
     const node = await start(runtime, "poor", {}, "member_child.ts", launchLimited);
     const url = new URL(await node.ask<string>("serve"));
@@ -95,7 +95,7 @@ test("Mesh and serve accept connections again after the process ran out of descr
   });
 });
 
-test("Host.connect closes the descriptor of a dial that timed out", {
+test("Host.connect closes the descriptor of a connection attempt that timed out", {
   ignore: !TwoMachines.isPossible(),
 }, async () => {
   const machines = new TwoMachines();

@@ -6,7 +6,7 @@ import { test, until } from "../kit/test.ts";
 
 for (const [one, other] of PAIRS) {
   test(
-    `nodes (${one}, ${other}) find each other through the addresses of a DNS name, and through a DNS service`,
+    `nodes (${one}, ${other}) find each other through a DNS name and through a DNS service`,
     {
       ignore: !NamedMachine.isPossible(),
     },

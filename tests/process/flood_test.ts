@@ -17,7 +17,7 @@ const LIMIT = 8 * 1024 * 1024;
 const SENDS = 1_000_000;
 
 for (const [one, other] of PAIRS) {
-  test(`a million sends (${one}, ${other}) to a suspended node use bounded memory, and the sender continues to run`, async () => {
+  test(`a million messages (${one}, ${other}) to a suspended node use a bounded amount of memory`, async () => {
     await withNodes(async (start) => {
       const options = { queueBytesMax: LIMIT, pingInterval: 5_000, pingTimeout: 60_000 };
       const a = await start(one, "a", options, "api_child.ts");

@@ -45,7 +45,7 @@ async function startThree(
 for (const [one, other] of PAIRS) {
   const where = `(${one}, ${other})`;
 
-  test(`global names ${where} are found on all nodes, and are removed when they are unregistered or their actor or node ends`, async () => {
+  test(`global names ${where} are found on all nodes until their actor or node ends`, async () => {
     await withNodes(async (start) => {
       const [a, b, c] = await startThree(start, one, other);
       const all = [a, b, c];
@@ -103,7 +103,7 @@ for (const [one, other] of PAIRS) {
     });
   });
 
-  test(`global names ${where}: when many nodes register one name at once, one of them gets it`, async () => {
+  test(`global names ${where}: one node gets a name that many nodes register at the same time`, async () => {
     await withNodes(async (start) => {
       const [a, b, c] = await startThree(start, one, other);
       const all = [a, b, c];
@@ -121,7 +121,7 @@ for (const [one, other] of PAIRS) {
     });
   });
 
-  test(`global names ${where}: a suspended node's names are removed at the timeout, and of two holders the later loses the name when the node resumes`, async () => {
+  test(`global names ${where}: the later of two holders loses the name when a suspended node resumes`, async () => {
     await withNodes(async (start) => {
       const a = await start(one, "a", hasty, CHILD);
       const b = await start(other, "b", { ...hasty, seeds: [a.name] }, CHILD);
@@ -207,7 +207,7 @@ for (const [one, other] of PAIRS) {
 }
 
 for (const [one, other] of pairsInTurn(0)) {
-  test(`global names (${one}, ${other}): a hundred thousand are sent to a node that joins, and heartbeats continue`, async () => {
+  test(`global names (${one}, ${other}): a hundred thousand names are sent to a node that joins without stopping heartbeats`, async () => {
     await withNodes(async (start) => {
       const brisk = { pingInterval: 1_000, pingTimeout: 8_000 };
       const a = await start(one, "a", brisk, CHILD);
@@ -223,7 +223,7 @@ for (const [one, other] of pairsInTurn(0)) {
 }
 
 for (const [one, other] of pairsInTurn(1)) {
-  test(`a singleton (${one}, ${other}) runs once, moves when its node is killed or suspended, and runs once afterwards`, async () => {
+  test(`a singleton (${one}, ${other}) moves to another node when its node is killed or suspended`, async () => {
     await withNodes(async (start) => {
       const a = await start(one, "a", hasty, CHILD);
       const b = await start(other, "b", { ...hasty, seeds: [a.name] }, CHILD);

@@ -42,7 +42,7 @@ const FRAMES: readonly (readonly [string, Uint8Array])[] = [
 ];
 
 for (const [one, other] of PAIRS) {
-  test(`a node (${one}) survives frames of a member that are truncated at any byte, invalid, or too large`, async () => {
+  test(`a node (${one}) continues after truncated, invalid and too large frames of a member`, async () => {
     await withNodes(async (start) => {
       const a = await start(one, "a");
       const b = await start(other, "b", { seeds: [a.name] });
@@ -103,7 +103,7 @@ for (const [one, other] of PAIRS) {
     });
   });
 
-  test(`a node (${one}) survives 10,000 random frames from members, and releases its memory`, async () => {
+  test(`a node (${one}) continues after 10,000 random frames of members, and releases their memory`, async () => {
     await withNodes(async (start) => {
       const a = await start(one, "a", { logLevel: "error" });
       const b = await start(other, "b", { seeds: [a.name] });

@@ -65,7 +65,7 @@ class IdleSockets {
 }
 
 for (const [one, other] of PAIRS) {
-  test(`a node (${other}) joins within a second while another address holds and renews hundreds of idle sockets of a node (${one})`, async () => {
+  test(`a node (${other}) joins within a second while another address holds hundreds of idle sockets of a node (${one})`, async () => {
     await withNodes(async (start) => {
       const a = await start(one, "a", { logLevel: "error" });
       const b = await start(other, "b");

@@ -60,7 +60,7 @@ function timesOf(node: NodeProcess, event: string): number[] {
 }
 
 for (const [one, other] of PAIRS) {
-  test(`Node.leave (${one}, ${other}) on SIGTERM loses no acknowledged message, and first moves the singleton and the worker`, async () => {
+  test(`Node.leave (${one}, ${other}) on SIGTERM loses no acknowledged message`, async () => {
     await withNodes(async (start) => {
       const a = await start(one, "a", { leaveOnSigterm: true }, "leave_child.ts");
       const b = await start(other, "b", { seeds: [a.name] }, "leave_child.ts");

@@ -14,7 +14,7 @@ async function roomsWork(a: NodeProcess, b: NodeProcess): Promise<void> {
 }
 
 for (const [one, other] of PAIRS) {
-  test(`nodedown (${one}, ${other}) is reported at once after kill -9, and a restarted node is accepted at once`, async () => {
+  test(`nodedown (${one}, ${other}) is reported at once after kill -9`, async () => {
     await withNodes(async (start) => {
       const a = await start(one, "a");
       const b = await start(other, "b", { seeds: [a.name] });
@@ -39,7 +39,7 @@ for (const [one, other] of PAIRS) {
     });
   });
 
-  test(`a node (${one}, ${other}) suspended with SIGSTOP is disconnected at the deadline, and rejoins after SIGCONT`, async () => {
+  test(`a node (${one}, ${other}) that is suspended past the deadline is disconnected, and rejoins after SIGCONT`, async () => {
     await withNodes(async (start) => {
       const hasty = { pingInterval: 200, pingTimeout: 1000 };
       const a = await start(one, "a", hasty);
@@ -67,7 +67,7 @@ for (const [one, other] of PAIRS) {
     });
   });
 
-  test(`a node (${one}, ${other}) suspended for less than the deadline loses no message`, async () => {
+  test(`a node (${one}, ${other}) that is suspended for less than the deadline loses no message`, async () => {
     await withNodes(async (start) => {
       const patient = { pingInterval: 300, pingTimeout: 10_000 };
       const a = await start(one, "a", patient);
@@ -85,7 +85,7 @@ for (const [one, other] of PAIRS) {
     });
   });
 
-  test(`a node (${one}, ${other}) with a wrong cookie is rejected on both sides within a second, with one log line each`, async () => {
+  test(`a node (${one}, ${other}) with a wrong cookie is rejected, and both nodes log one line`, async () => {
     await withNodes(async (start) => {
       const a = await start(one, "a");
       const b = await start(other, "b", { seeds: [a.name] });
@@ -116,7 +116,7 @@ for (const [one, other] of PAIRS) {
     });
   });
 
-  test(`disconnect (${one}, ${other}) ends the session on both sides, and neither reconnects by itself`, async () => {
+  test(`disconnect (${one}, ${other}) ends the session on both sides, and neither node reconnects`, async () => {
     await withNodes(async (start) => {
       const a = await start(one, "a");
       const b = await start(other, "b", { seeds: [a.name] });

@@ -170,7 +170,7 @@ const SHORT_TIMEOUT = { pingInterval: 100, pingTimeout: 600 };
 
 for (const other of OTHERS) {
   const lose = (how: string, patience: object, body: (bond: Bond) => Promise<void>): void => {
-    test(`A node that ${how} (${runtime}, ${other}) ends all links, monitors, calls and spawns, each once and in order`, async () => {
+    test(`A node that ${how} (${runtime}, ${other}) ends all links, monitors, calls and spawns of other nodes once and in order`, async () => {
       await withMesh(async (startHere) => {
         await withNodes(async (start) => {
           const near = await startHere("near", { logLevel: "info", ...patience });
@@ -251,7 +251,7 @@ for (const other of OTHERS) {
     far.signal("SIGCONT");
   });
 
-  test(`A node that stops (${runtime}, ${other}) ends its actors first: nodedown is reported after their exit reasons`, async () => {
+  test(`A node that stops (${runtime}, ${other}) reports the exit reasons of its actors before nodedown`, async () => {
     await withMesh(async (startHere) => {
       await withNodes(async (start) => {
         const near = await startHere("near", { logLevel: "info" });
@@ -282,7 +282,7 @@ for (const other of OTHERS) {
     });
   });
 
-  test(`A pid of an earlier incarnation (${runtime}, ${other}) on the same port reaches no actor, and its monitor reports noproc`, async () => {
+  test(`A pid of an earlier incarnation (${runtime}, ${other}) reaches no actor, and its monitor reports noproc`, async () => {
     await withMesh(async (startHere) => {
       await withNodes(async (start) => {
         const near = await startHere("near", { logLevel: "info" });

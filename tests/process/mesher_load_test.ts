@@ -18,7 +18,7 @@ async function load(...args: readonly string[]): Promise<Demo> {
   return demo;
 }
 
-test("mesher:load sends events, prints progress each second, and prints a summary", async () => {
+test("mesher:load sends events, and prints its progress each second", async () => {
   await withProcesses(async (start) => {
     const one = start(["--memory"], {});
     const url = await one.ready();

@@ -188,9 +188,8 @@ async function lossOn(engine: Engine): Promise<void> {
 }
 
 for (const engine of ENGINES) {
-  const name =
-    `mesher on ${engine.name}: of three nodes one is killed with -9 and started again, ` +
-    "and all events except the reported ones are stored and streamed once";
+  const name = `mesher on ${engine.name} stores and streams each event once ` +
+    "except the events that it reports as lost when a node is killed";
   if (engine.missing !== undefined) process.stderr.write(`passed over: ${engine.missing}\n`);
   test(name, { ignore: engine.missing !== undefined, timeout: 900_000 }, () => lossOn(engine));
 }

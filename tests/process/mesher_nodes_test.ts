@@ -59,7 +59,7 @@ async function threeShare(all: MesherProcess): Promise<void> {
   assert(!all.output.includes(printed.password), "secrets are not printed");
 }
 
-test("mesher --nodes 3 in an empty folder prints the addresses of its pages, and shares an SQLite file", async () => {
+test("mesher --nodes 3 in an empty folder prints the addresses of its pages", async () => {
   await withProcesses(async (start, folder) => {
     const port = (await freePorts(1))[0]!;
     const env = { MESHER_HTTP_PORT: `${port}`, MESHER_WS_PORT: `${port + 1}`, DATABASE_URL: "" };
@@ -101,7 +101,7 @@ async function readyNodes(all: MesherProcess, count = 3): Promise<number[]> {
   return [...all.output.matchAll(/ is process (\d+)/g)].map(([, pid]) => Number(pid));
 }
 
-test("mesher --nodes 3: the nodes store their events and exit when the parent is killed with -9", async () => {
+test("mesher --nodes 3: the nodes store their events and exit when the parent is killed with kill -9", async () => {
   await withProcesses(async (start, folder) => {
     const all = start(["--nodes", "3"], { DATABASE_URL: join(folder, "mesher.db") });
     const pids = await readyNodes(all);
@@ -116,7 +116,7 @@ test("mesher --nodes 3: the nodes store their events and exit when the parent is
   });
 });
 
-test("mesher --nodes 3 stops gracefully on Ctrl-C, which a terminal sends to all its processes", async () => {
+test("mesher --nodes 3 stops all nodes on Ctrl-C", async () => {
   await withProcesses(async (start, folder) => {
     const all = start(["--nodes", "3"], { DATABASE_URL: join(folder, "mesher.db") });
     for (const pid of await readyNodes(all)) process.kill(pid, "SIGINT");
@@ -124,7 +124,7 @@ test("mesher --nodes 3 stops gracefully on Ctrl-C, which a terminal sends to all
   });
 });
 
-test("mesher --nodes 2 stops if a node cannot start, but restarts a node that was ready before", async () => {
+test("mesher --nodes 2 stops if a node cannot start, and restarts a node that has been ready", async () => {
   await withProcesses(async (start, folder) => {
     const port = (await freePorts(1))[0]!;
     const env = { MESHER_HTTP_PORT: `${port}`, MESHER_WS_PORT: "", DATABASE_URL: "" };

@@ -10,7 +10,7 @@ import { PageUser, withPage } from "./mesher_user.ts";
 
 const needs = needsBrowser("mesher_page_access_test");
 
-test("Mesher's page creates a working token, shows it once, and revokes it", needs, async () => {
+test("Mesher's page creates a token that works, and revokes it", needs, async () => {
   await withPage(async (browser, mesher) => {
     const ada = await PageUser.inside(browser, mesher, DESK);
     await ada.goes("#/settings/tokens");
@@ -34,7 +34,7 @@ test("Mesher's page creates a working token, shows it once, and revokes it", nee
 });
 
 test(
-  "Mesher's page lists the user's sessions, and ends one at once",
+  "Mesher's page lists the user's sessions, and can end a session",
   needs,
   async () => {
     await withPage(async (browser, mesher) => {
@@ -54,7 +54,7 @@ test(
 );
 
 test(
-  "Mesher's page invites a member, who joins by the link, cannot manage, and is removed",
+  "Mesher's page invites a member who joins through the link",
   needs,
   async () => {
     await withPage(async (browser, mesher) => {

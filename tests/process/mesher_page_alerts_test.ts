@@ -31,7 +31,7 @@ async function withRule({ url, printed }: RunningMesher): Promise<() => Promise<
 }
 
 test(
-  "Mesher's list of alerts resolves all shown alerts at once, and keeps those that fire meanwhile",
+  "Mesher's list of alerts resolves all shown alerts, but not those that fire meanwhile",
   needs,
   async () => {
     await withPage(async (browser, mesher) => {

@@ -38,7 +38,7 @@ const seesRows = async (ada: PageUser, count: number): Promise<void> => {
 };
 
 test(
-  "Mesher's list of issues resolves several issues at once, and undoes it",
+  "Mesher's list of issues resolves several issues together, and can undo the change",
   needs,
   async () => {
     await withFive(async (ada) => {
@@ -64,7 +64,7 @@ test(
 );
 
 test(
-  "Mesher's list of issues can be used by keyboard alone, and asks before it deletes events",
+  "Mesher's list of issues can be used with the keyboard alone",
   needs,
   async () => {
     await withFive(async (ada) => {

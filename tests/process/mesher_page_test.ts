@@ -119,7 +119,7 @@ async function uploadMap({ url, printed }: RunningMesher, release: string): Prom
 }
 
 test(
-  "Mesher's page shows the original frame of minified code, and the minified place",
+  "Mesher's page shows the original frame and the minified place of minified code",
   needs,
   async () => {
     await withPage(async (browser, mesher) => {
@@ -150,7 +150,7 @@ test(
   },
 );
 
-test("Mesher's page shows a live event, its stack, and its resolved issue", needs, async () => {
+test("Mesher's page shows a new event, its stack and its issue", needs, async () => {
   await withPage(async (browser, mesher) => {
     const ada = await PageUser.at(browser, mesher, DESK);
     await ada.signsIn();
@@ -202,7 +202,7 @@ test("Mesher's page shows a live event, its stack, and its resolved issue", need
   });
 });
 
-test("Mesher's page fits every view, light and dark, on a desktop and a phone", needs, async () => {
+test("Mesher's page fits a desktop and a phone in every view, light and dark", needs, async () => {
   await withPage(async (browser, mesher) => {
     for (let i = 0; i < 30; i++) {
       await report(mesher, crash(i % 3 === 0 ? "the cart has no total" : "rates is not iterable"));

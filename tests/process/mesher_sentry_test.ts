@@ -170,7 +170,7 @@ test("mesher: Sentry's SDK for Deno reports an exception with its stack and brea
 });
 
 test(
-  "mesher: Sentry's SDK for Node reports an exception in a chunked request, and compresses a long one",
+  "mesher: Sentry's SDK for Node reports an exception in a chunked and in a compressed request",
   {
     timeout: 180_000,
   },

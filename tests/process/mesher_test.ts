@@ -21,7 +21,7 @@ function storedIn(file: string): string[] {
   }
 }
 
-test("mesher, started as one node in an empty folder, accepts an event, stores it, shows it and streams it", async () => {
+test("mesher in an empty folder starts one node that accepts, stores and shows an event", async () => {
   await withProcesses(async (start, folder) => {
     const env = { DATABASE_URL: join(folder, "mesher.db") };
     const one = start([], env);

@@ -18,7 +18,7 @@ import { test, until } from "../kit/test.ts";
 const CHILD = "observe_child.ts";
 
 for (const [one, other] of PAIRS) {
-  test(`node.info, top, tree and stats (${one}, ${other}) show the actors of other processes`, async () => {
+  test(`node.info, node.top, node.tree and node.stats (${one}, ${other}) show the actors of other processes`, async () => {
     await withNodes(async (start) => {
       const a = await start(one, "a", { observe: "control" }, CHILD);
       const b = await start(other, "b", { seeds: [a.name] }, CHILD);
@@ -58,7 +58,7 @@ async function type(target: string, ...commands: string[]): Promise<string> {
 }
 
 for (const [one, other] of pairsInTurn(0)) {
-  test(`shell and page (${one}, ${other}) find a full mailbox, a timer, a deadlock, a busy loop and a slow link`, async () => {
+  test(`shell and page (${one}, ${other}) show a full mailbox, a deadlock and a slow link`, async () => {
     await withNodes(async (start) => {
       const limits = {
         observe: "control",
@@ -173,7 +173,7 @@ for (const [one, other] of pairsInTurn(0)) {
 }
 
 for (const [runtime] of PAIRS) {
-  test(`scripts/shell.ts (${runtime}) runs commands non-interactively, and exits with their status`, async () => {
+  test(`scripts/shell.ts (${runtime}) exits with the status of its commands`, async () => {
     await withNodes(async (start) => {
       const a = await start(runtime, "a", {}, CHILD);
       const file = fileURLToPath(new URL("../../scripts/shell.ts", import.meta.url));
@@ -197,7 +197,7 @@ for (const [runtime] of PAIRS) {
     });
   });
 
-  test(`option recorderFile (${runtime}) writes the flight recorder at SIGUSR1 and after a crash`, async () => {
+  test(`the option recorderFile (${runtime}) writes the flight recorder at SIGUSR1 and after a crash`, async () => {
     const folder = mkdtempSync(join(tmpdir(), "firn-recorder-"));
     const recorderFile = join(folder, "recorder.jsonl");
     const written = (): string =>

@@ -39,7 +39,7 @@ async function withPage(
   await body(server.url.replace("ws:", "http:"), a, b);
 }
 
-test("observer: without authorize, only local clients may read, and only under a local host name", async () => {
+test("observer without authorize allows reading by local clients only", async () => {
   await withPage({}, async (base, a) => {
     const page = await fetch(`${base}observer`);
     assertEquals([page.status, page.url], [200, `${base}observer/`]);
@@ -77,7 +77,7 @@ test("observer: without authorize, only local clients may read, and only under a
   });
 });
 
-test("observer: authorize decides, and control requires POST with a special header", async () => {
+test("observer with authorize requires POST with the header x-firn for control", async () => {
   const access = { value: "none" as "none" | "read" | "control" };
   await withPage({ authorize: () => access.value }, async (base, a) => {
     const pid = a.whereis("hits")!;
@@ -114,7 +114,7 @@ test("observer: authorize decides, and control requires POST with a special head
 const needs = needsBrowser("observer_test");
 
 test(
-  "observer: the page shows nodes, trees, actors and logs, and kills an actor",
+  "the page of observer shows nodes, trees, actors and logs, and can kill an actor",
   needs,
   async () => {
     await withPage({ authorize: () => "control" }, async (base, a, b) => {

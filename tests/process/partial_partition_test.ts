@@ -60,7 +60,7 @@ for (const pair of PAIRS) {
   const where = `(${pair.join(", ")})`;
 
   test(
-    `global names ${where}: no name is granted to both sides of a link cut between two machines`,
+    `global names ${where}: no name is registered twice while the link between two machines is cut`,
     { ignore: !isPossible, timeout: 180_000 },
     () =>
       withThree(pair, async ({ machines, nodes: [a, b, c] }) => {
@@ -95,7 +95,7 @@ for (const pair of PAIRS) {
   );
 
   test(
-    `a singleton with a quorum ${where}: a replacement remains when the suspended holder resumes, and one copy runs again when the quorum is restored`,
+    `a singleton with a quorum ${where} keeps one copy when a suspended holder resumes`,
     { ignore: !isPossible, timeout: 90_000 },
     () =>
       withThree(pair, async ({ machines, nodes }) => {

@@ -21,7 +21,7 @@ const observed = (node: NodeProcess, tag: string) =>
 
 for (const [one, other] of PAIRS) {
   const name =
-    `a partition (${one}, ${other}) is reported on both sides once, and both nodes reconnect after it`;
+    `a partition (${one}, ${other}) is reported once on both sides, and both nodes reconnect when it ends`;
   // Requires root, `ip` and `iptables`.
   test(name, { ignore: !TwoMachines.isPossible() }, async () => {
     const machines = new TwoMachines();

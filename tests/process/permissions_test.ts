@@ -65,7 +65,7 @@ const server = await a.serve({ port: 0, fetch: () => new Response("served") });
 console.log(await (await fetch(server.url.replace("ws", "http"))).text(), b.peers().length);
 `;
 
-test("a node needs only --allow-net for its addresses if name and cookie are given", {
+test("a node needs only --allow-net for its addresses if its name and cookie are given", {
   ignore,
 }, async () => {
   await withFolder(async (folder) => {
@@ -94,7 +94,7 @@ for (
     ],
   ]] as const
 ) {
-  test(`Node.start with ${title} rejects with a ListenError, without a prompt`, {
+  test(`Node.start with ${title} rejects with a ListenError without prompting`, {
     ignore,
   }, async () => {
     await withFolder(async (folder) => {
@@ -120,7 +120,9 @@ test("Mesher runs with the permission set mesher", { ignore }, async () => {
   });
 });
 
-test("the demo runs with permission set cluster, its nodes with demo", { ignore }, async () => {
+test("the demo runs with the permission set cluster, and its nodes with the permission set demo", {
+  ignore,
+}, async () => {
   const { output, code } = await run(["-P=cluster", "scripts/cluster.ts", "--once"]);
   assertEquals(code, 0, output);
 });
@@ -136,7 +138,7 @@ test("the simulator runs with the permission set sim", { ignore }, async () => {
 });
 
 test(
-  "deno task shell finds the cookie in the home folder, and shows the nodes",
+  "deno task shell finds the cookie in the home folder",
   { ignore },
   async () => {
     await withFolder(async (folder) => {

@@ -65,7 +65,7 @@ async function phoenix(): Promise<Record<string, unknown> | undefined> {
 const LEAVES_TIMERS = { sanitizeOps: false, sanitizeResources: false };
 
 test(
-  "channels: Phoenix's client joins, pushes, follows presence and reconnects",
+  "channels serve Phoenix's client, which joins, pushes and reconnects",
   LEAVES_TIMERS,
   async () => {
     const client = await phoenix();
@@ -77,7 +77,7 @@ test(
 );
 
 test(
-  "channels: Phoenix's client works in a browser",
+  "channels serve Phoenix's client in a browser",
   needsBrowser("phoenix_client_test.ts"),
   async () => {
     if (await phoenix() === undefined) return;

@@ -19,7 +19,7 @@ const BYTES_MAX = 150 * 1024;
 const ALT_CHARS_MIN = 40;
 const PNG = [0x89, 0x50, 0x4e, 0x47];
 
-test("README.md shows every picture, each small and with alternative text", () => {
+test("README.md shows every picture, and each picture is small and has alternative text", () => {
   const readme = readFileSync(join(ROOT, "README.md"), "utf8");
   const shown = [...readme.matchAll(/!\[([^\]]*)\]\(scripts\/pictures\/([^)]*)\)/g)];
   const there = readdirSync(join(ROOT, PICTURES)).filter((file) => /\.(png|svg)$/.test(file));
@@ -36,7 +36,7 @@ test("deno.json excludes the pictures from the package", () => {
   assertEquals(publish.include.filter((path: string) => /scripts|\*\*\/\*$/.test(path)), []);
 });
 
-test("pictures/take.ts takes the pictures again", needsBrowser("pictures_test"), async () => {
+test("pictures/take.ts creates all pictures", needsBrowser("pictures_test"), async () => {
   const folder = mkdtempSync(join(tmpdir(), "firn-pictures-"));
   try {
     const script = join(ROOT, PICTURES, "take.ts");

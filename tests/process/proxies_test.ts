@@ -118,7 +118,7 @@ for (const proxy of PROXIES) {
   for (const isUnix of [false, true]) {
     const how = isUnix ? ", at a Unix socket" : "";
     test(
-      `serve works behind ${proxy.name} as configured in the guide${how}`,
+      `serve works behind ${proxy.name} as the guide configures it${how}`,
       { ignore },
       async () => {
         const events: string[] = [];

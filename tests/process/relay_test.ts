@@ -72,7 +72,7 @@ for (const [one, other] of PAIRS) {
     }
   };
 
-  test(`a relay between ${between} is rejected with a certificate of another authority that the process trusts`, async () => {
+  test(`a relay between ${between} is rejected with a certificate of another trusted authority`, async () => {
     const authority = await OwnAuthority.make(71);
     await withTrusted(
       authority,
@@ -80,7 +80,7 @@ for (const [one, other] of PAIRS) {
     );
   });
 
-  test(`a relay between ${between} is rejected with the stolen leaf certificate of a third node`, async () => {
+  test(`a relay between ${between} is rejected with a stolen certificate of a third node`, async () => {
     const { authority } = await testKeys();
     await relayed(
       () => makeLeaf(authority, "web7@127.0.0.1:1", randomBytes(16)),
@@ -88,12 +88,12 @@ for (const [one, other] of PAIRS) {
     );
   });
 
-  test(`a relay between ${between} is rejected with an earlier leaf certificate of the dialed node`, async () => {
+  test(`a relay between ${between} is rejected with an earlier certificate of the dialed node`, async () => {
     const { authority } = await testKeys();
     await relayed((name) => makeLeaf(authority, name, randomBytes(16)), /^cookie$/);
   });
 
-  test(`a relay between ${between} is rejected with a leaf certificate of another cluster's authority`, async () => {
+  test(`a relay between ${between} is rejected with a certificate of another cluster's authority`, async () => {
     const authority = await makeAuthority(randomBytes(32));
     await relayed(
       (name) => makeLeaf(authority, name, randomBytes(16)),

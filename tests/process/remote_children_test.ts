@@ -82,7 +82,7 @@ const starts = (node: NodeProcess): number => node.count("start");
 for (const pair of PAIRS) {
   const on = pair.join(", ");
 
-  test(`a remote child (${on}) that crashes is restarted on its node with a new pid`, async () => {
+  test(`a remote child (${on}) that crashes is restarted on its node`, async () => {
     await withCluster(pair, async (a, start) => {
       const b = await start("b");
       await supervise(a, { children: [child("w", b.name)] });
@@ -103,7 +103,7 @@ for (const pair of PAIRS) {
     });
   });
 
-  test(`onNodeDown fail (${on}): kill -9 of the node and each failed attempt count as restarts, until the supervisor ends`, async () => {
+  test(`onNodeDown fail (${on}) counts kill -9 of the node and each failed attempt as restarts`, async () => {
     await withCluster(pair, async (a, start) => {
       const b = await start("b");
       const c = await start("c", b);
@@ -116,7 +116,7 @@ for (const pair of PAIRS) {
     });
   });
 
-  test(`onNodeDown wait (${on}): a child waits for its node after kill -9, and is started when it returns`, async () => {
+  test(`onNodeDown wait (${on}) starts the child again when its node returns after kill -9`, async () => {
     await withCluster(pair, async (a, start) => {
       const b = await start("b");
       const c = await start("c", b);
@@ -138,7 +138,7 @@ for (const pair of PAIRS) {
     });
   });
 
-  test(`onNodeDown failover (${on}): a child is started on another node at once after kill -9 of its node`, async () => {
+  test(`onNodeDown failover (${on}) starts the child on another node after kill -9 of its node`, async () => {
     await withCluster(pair, async (a, start) => {
       const b = await start("b");
       await supervise(a, {
@@ -185,7 +185,7 @@ for (const pair of pairsInTurn(0)) {
 for (const pair of PAIRS) {
   const on = pair.join(", ");
 
-  test(`Supervisor.stop (${on}) stops remote children in reverse order, one after another`, async () => {
+  test(`Supervisor.stop (${on}) stops remote children in reverse order, one after the other`, async () => {
     await withCluster(pair, async (a, start) => {
       const b = await start("b");
       const c = await start("c", b);
@@ -215,7 +215,8 @@ for (const pair of PAIRS) {
   for (const [i, onNodeDown] of (["wait", "failover"] as const).entries()) {
     for (const [j, manner] of (["atOnce", "ignores"] as const).entries()) {
       if (!isTurnOf(pair, i + j)) continue;
-      test(`onNodeDown ${onNodeDown} (${on}): a child (${manner}) runs once after its node was suspended and resumed`, async () => {
+      const subject = manner === "ignores" ? "a child that traps exits" : "a child";
+      test(`onNodeDown ${onNodeDown} (${on}) runs ${subject} once after its node was suspended and resumed`, async () => {
         await withCluster(pair, async (a, start) => {
           const b = await start("b");
           await supervise(a, {

@@ -19,7 +19,7 @@ const TIMES = { pingInterval: 500, pingTimeout: 2_000, logLevel: "silent" } as c
 
 for (const [one, other] of pairsInTurn(0)) {
   test(
-    `shards (${one}, ${other}): no acknowledged operation is lost while nodes are killed with -9`,
+    `shards (${one}, ${other}) lose no acknowledged operation while nodes are killed with kill -9`,
     {
       timeout: KILLING_MS + 120_000,
     },

@@ -17,7 +17,7 @@ async function hashes(runtime: "deno" | "bun"): Promise<string> {
 
 // One pair is sufficient: the reverse pair would compare the same hashes.
 for (const [one, other] of PAIRS.slice(0, 1)) {
-  test(`simulate: a seed has the same hash on ${one} and on ${other}`, async () => {
+  test(`simulate with a seed has the same hash on ${one} and on ${other}`, async () => {
     const [first, second] = await Promise.all([hashes(one), hashes(other)]);
     assertEquals(first.split(" ").length, 8);
     assertEquals(second, first);

@@ -46,8 +46,9 @@ for (
     ["--allow-net --allow-read", given({ cookieFile: "c" }), "cookie in c: Requires write access"],
   ] as const
 ) {
+  const outcome = expected === "stopped" ? "starts" : "rejects with the denied permission";
   test(
-    `Node.start rejects if Deno denies a permission (${flags}, ${options})`,
+    `Node.start with ${flags} and the options ${options} ${outcome}`,
     {
       ignore: deno === undefined,
     },

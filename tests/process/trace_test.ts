@@ -52,7 +52,7 @@ function assertOneTrace(spans: readonly SeenSpan[], nodes: readonly NodeProcess[
 }
 
 test(
-  "tracing: one trace covers three processes with OpenTelemetry's SDK, through handlers and async loops",
+  "tracing with OpenTelemetry's SDK creates one trace across three processes",
   needsDeno,
   async () => {
     await withNodes(async (start) => {
@@ -67,7 +67,7 @@ test(
   },
 );
 
-test("tracing: Deno's own exporter works with environment variables alone", needsDeno, async () => {
+test("tracing with Deno's own exporter needs only environment variables", needsDeno, async () => {
   const spans: SeenSpan[] = [];
   const collector = createServer((request, response) => {
     let body = "";

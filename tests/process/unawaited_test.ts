@@ -16,7 +16,7 @@ const WAYS = ["alone", "then", "thens", "finally", "helper", "all"];
 
 for (const listens of [false, true]) {
   const where = listens ? ", where the program listens for rejections itself" : "";
-  test(`a failed call that is not awaited ends its actor, and not the process${where}`, async () => {
+  test(`a failed call that is not awaited ends its actor without ending the process${where}`, async () => {
     const argument = listens ? ["listener"] : [];
     const output = await outputOf(process.execPath, [...COMMAND, ...argument]);
     const { alive, careful, observed, logged } = JSON.parse(output);
@@ -36,13 +36,13 @@ for (const listens of [false, true]) {
   });
 }
 
-test("a rejection unrelated to a node still ends the process", async () => {
+test("a rejection that belongs to no node ends the process", async () => {
   const words = await outputOf(process.execPath, [...COMMAND, "other"]).catch((error) => error);
   assert(words instanceof Error && words.message.includes("unrelated to a node"), `${words}`);
   assert(!words.message.includes("it lives"));
 });
 
-test("an ignored promise of a node, service, supervisor or task ends its actor, and not the process", async () => {
+test("an ignored promise of a node, service, supervisor or task ends its actor without ending the process", async () => {
   const child = fileURLToPath(new URL("./unawaited_api_child.ts", import.meta.url));
   const command = runtime === "deno" ? ["run", "-A", "--no-check", child] : [child];
   const { expected, alive, reports } = JSON.parse(await outputOf(process.execPath, command));

@@ -117,7 +117,7 @@ const CANDIDATES: readonly Candidate[] = [
     talk: (url) => run(python!, [PYTHON_SCRIPT, url, "deflate"]),
   },
   {
-    name: "Python's websockets, uncompressed",
+    name: "Python's websockets that offers no compression",
     missing: python === undefined ? "python3 with websockets" : undefined,
     fragments: true,
     deflates: false,
@@ -181,14 +181,14 @@ async function serving(
 
 /** The server's compression options. */
 const AGREEMENTS: readonly (readonly [name: string, option: boolean | DeflateOptions])[] = [
-  ["nothing compressed", false],
-  ["compressed, both forgetting", { threshold: 0 }],
+  ["without compression", false],
+  ["with compression without context takeover", { threshold: 0 }],
   [
-    "compressed, both remembering",
+    "with compression and context takeover",
     { threshold: 0, serverNoContextTakeover: false, clientNoContextTakeover: false },
   ],
   [
-    "compressed, in small windows",
+    "with compression in small windows",
     {
       threshold: 0,
       serverNoContextTakeover: false,
@@ -207,7 +207,7 @@ for (const candidate of CANDIDATES) {
   for (const [agreement, option] of AGREEMENTS) {
     // With a client that never offers compression, the other options make no difference.
     if (!deflates && option !== false && option !== AGREEMENTS[1]![1]) continue;
-    test(`serve works with ${name}: ${agreement}`, { ignore: missing !== undefined }, async () => {
+    test(`serve ${agreement} works with ${name}`, { ignore: missing !== undefined }, async () => {
       await serving(option, async (server, codes) => {
         const seen = await candidate.talk(server.url);
         assert(seen.echoed >= 24, `${seen.echoed}`);

@@ -37,7 +37,7 @@ function startClients(...args: readonly (string | number)[]): { child: Child; li
 }
 
 test(
-  "an idle connection costs at most 4 KiB of heap, and is freed completely",
+  "an idle connection costs at most 4 KiB of heap",
   { timeout: 300_000 },
   async () => {
     await serving(
@@ -104,7 +104,7 @@ test("connections that open and close leave no state", { timeout: 300_000 }, asy
   });
 });
 
-test("200 clients that slowly send single bytes delay no other client, and are disconnected", async () => {
+test("200 clients that slowly send single bytes do not delay other clients", async () => {
   await serving(
     { message: (conn, data) => conn.send(data), handshakeTimeout: 1500 },
     async (server) => {
@@ -140,7 +140,7 @@ test("200 clients that slowly send single bytes delay no other client, and are d
 });
 
 for (const backpressurePolicy of ["close", "drop", "latest"] as const) {
-  test(`readers that never read use bounded memory: ${backpressurePolicy}`, async () => {
+  test(`readers that never read use a bounded amount of memory with ${backpressurePolicy}`, async () => {
     const limit = 128 * 1024;
     await serving({
       open: (conn) => conn.join("news"),
@@ -219,7 +219,7 @@ test("a broadcast to ten thousand members delays other events by at most 20 ms",
   });
 });
 
-test("broadcasts to members that never read are stored once, not per member", async () => {
+test("a broadcast to members that never read is stored once for all members", async () => {
   const limit = 1024 * 1024;
   const members = 60;
   const conns = new Set<Connection>();

@@ -14,13 +14,13 @@ import { bytesOf, join, toHex, upgradeRequest } from "../kit/ws_client.ts";
 import { type Case, CLOSE, close, type Expected } from "./case.ts";
 
 /** How the sent bytes are split into segments. */
-export const CUTS = ["one segment", "byte by byte", "random segments"] as const;
+export const CUTS = ["one segment", "single bytes", "random segments"] as const;
 
 /** One of {@linkcode CUTS}. */
 export type Cut = (typeof CUTS)[number];
 
 /** The transports that are tested. */
-export const WIRES = ["plain", "TLS"] as const;
+export const WIRES = ["TCP", "TLS"] as const;
 
 /** One of {@linkcode WIRES}. */
 export type Wire = (typeof WIRES)[number];
@@ -100,7 +100,7 @@ export class Judge implements StreamHandler {
     // size.
     const most = this.#cut === "one segment"
       ? bytes.length
-      : this.#cut === "byte by byte"
+      : this.#cut === "single bytes"
       ? large ? 1460 : 1
       : large
       ? 8192

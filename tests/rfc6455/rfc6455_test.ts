@@ -42,9 +42,10 @@ async function judgeTable(table: readonly Case[], wire: Wire, cut: Cut): Promise
 
 for (const wire of WIRES) {
   for (const cut of CUTS) {
-    test(`serve passes the table: ${wire}, ${cut}`, () => judgeTable(TABLE, wire, cut));
+    test(`serve passes the conformance table over ${wire} in ${cut}`, () =>
+      judgeTable(TABLE, wire, cut));
     test(
-      `serve passes the table's large messages: ${wire}, ${cut}`,
+      `serve passes the large messages of the conformance table over ${wire} in ${cut}`,
       { timeout: 600_000 },
       () => judgeTable(VOLUME, wire, cut),
     );

@@ -28,7 +28,7 @@ const BUILDS = process.env["FIRN_LONG"] === "1" ? BROKEN.map(([, what]) => [what
 
 for (const build of BUILDS) {
   const promises = BROKEN.filter(([, what]) => build.includes(what)).map(([promise]) => promise);
-  test(`the promise of ${promises.join(", ")} fails for processes in which ${build.join(", ")}`, {
+  test(`the checkers of ${promises.join(", ")} detect processes in which ${build.join(" or ")}`, {
     timeout: 200_000,
   }, async () => {
     const missing = new Set(promises);

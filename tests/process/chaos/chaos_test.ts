@@ -22,7 +22,7 @@ const SHORTS = ["a", "b", "c", "d"];
 // One pair is sufficient: each incarnation runs on a random one of the two runtimes.
 for (const [one, other] of PAIRS.slice(0, 1)) {
   test(
-    `Node keeps its promises (${one}, ${other}) in processes that are killed, suspended and cut off`,
+    `Node keeps its promises (${one}, ${other}) while its processes are killed, suspended and cut off`,
     {
       timeout: 600_000,
     },

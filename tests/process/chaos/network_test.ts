@@ -44,7 +44,7 @@ const QUIET_MS = 100;
 const quiet = () => new Promise((wake) => setTimeout(wake, QUIET_MS));
 
 for (const [from, to] of [["a", "b"], ["b", "a"]] as const) {
-  test(`Network.block holds back traffic from ${from} to ${to} until it is healed`, async () => {
+  test(`Network.block holds back traffic from ${from} to ${to} until Network.heal`, async () => {
     await withEcho(async (network, dial, got) => {
       const socket = dial();
       socket.write("one ");
@@ -62,7 +62,7 @@ for (const [from, to] of [["a", "b"], ["b", "a"]] as const) {
   });
 }
 
-test("Network.cut ends the connections between two nodes, and lets them dial again", async () => {
+test("Network.cut ends the connections between two nodes, and permits new ones", async () => {
   await withEcho(async (network, dial, got) => {
     let closed = 0;
     const socket = dial().on("close", () => closed++);
@@ -77,7 +77,7 @@ test("Network.cut ends the connections between two nodes, and lets them dial aga
   });
 });
 
-test("Network.lead without a port closes all connections to that node", async () => {
+test("Network.lead without a port closes all connections to the node", async () => {
   await withEcho(async (network, dial) => {
     network.lead("b", undefined);
     let closed = 0;
@@ -86,7 +86,7 @@ test("Network.lead without a port closes all connections to that node", async ()
   });
 });
 
-test("Network forwards the end of a connection when the path is open", async () => {
+test("Network forwards the end of a blocked connection after Network.heal", async () => {
   await withEcho(async (network, dial, got) => {
     const socket = dial();
     socket.write("one");
