@@ -26,13 +26,13 @@ export function add() {}
  * \`\`\` */
 `;
 
-test("examplesOf finds the code blocks in comments of a module, with their lines", () => {
+test("examplesOf finds the code blocks in the comments of a module, with their lines", () => {
   assertEquals(examplesOf("a.ts", MODULE), [
     { path: "a.ts", line: 9, code: "if (1) {\n  add(1);\n}\n" },
   ]);
 });
 
-test("examplesOf finds the TypeScript blocks of a page, but no output or shell commands", () => {
+test("examplesOf finds the TypeScript blocks of a page, and skips other blocks", () => {
   const page = "# T\n\n```ts\na;\n```\n\n```sh\nb\n```\n\n```js\nc;\n```\n";
   assertEquals(examplesOf("a.md", page), [
     { path: "a.md", line: 4, code: "a;\n" },

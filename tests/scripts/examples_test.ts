@@ -9,7 +9,7 @@ import { test } from "../kit/test.ts";
 
 const FOLDER = new URL("../../scripts/examples/", import.meta.url);
 
-test("examples/jobs runs jobs on remote workers, and survives a job that crashes them", async () => {
+test("examples/jobs runs jobs on remote workers, and continues after a job that crashes a worker", async () => {
   assertEquals(await runJobs(["a", "bird", "", "in the hand"]), [1, 4, "failed twice", 11]);
 });
 
@@ -23,13 +23,13 @@ test("examples/counter continues to count when a node leaves", async () => {
   assertEquals(await countVisits(["/", "/about"]), { "/": 3, "/about": 3 });
 });
 
-test("examples/simulation elects another leader within the ping timeout, with the same result for the same seed", async () => {
+test("examples/simulation elects another leader within the ping timeout", async () => {
   const first = await failoverTime(7);
   assert(first.ms > 0 && first.ms < 20_000, `${first.ms} ms`);
   assertEquals(await failoverTime(7), first);
 });
 
-test("examples have fewer than 80 lines each", () => {
+test("each example has fewer than 80 lines", () => {
   for (const name of readdirSync(FOLDER).filter((name) => name.endsWith(".ts"))) {
     const lines = readFileSync(new URL(name, FOLDER), "utf8").split("\n").length;
     assert(lines < 80, `${name}: ${lines} lines`);

@@ -13,7 +13,7 @@ function problems(name: string, declaration: Partial<DocDeclaration>): string[] 
   return manualProblems([{ name, declarations }], new Set([name]));
 }
 
-test("manualProblems reports a value without an example, unless a method has one", () => {
+test("manualProblems reports a value that has no example", () => {
   const tags = [{ kind: "example", doc: "```ts\n1;\n```" }];
   assertEquals(problems("f", { kind: "function" }), ["lib/a.ts:3: f has no @example"]);
   assertEquals(problems("f", { kind: "function", jsDoc: { tags } }), []);
@@ -22,7 +22,7 @@ test("manualProblems reports a value without an example, unless a method has one
   assertEquals(problems("f", { kind: "function", declarationKind: "private" }), []);
 });
 
-test("manualProblems reports an option without a default, and a number without a unit", () => {
+test("manualProblems reports an option without a default and a number without a unit", () => {
   const of = (doc: string, tsType: { kind: string; value: string }) =>
     problems("ROptions", {
       def: { properties: [{ name: "p", optional: true, jsDoc: { doc }, tsType }] },
@@ -33,14 +33,14 @@ test("manualProblems reports an option without a default, and a number without a
   assertEquals(of("", { kind: "keyword", value: "undefined" }), []);
 });
 
-test("manualProblems reports a union of string literals whose comment does not explain each of them", () => {
+test("manualProblems reports a union of literals whose comment does not explain each literal", () => {
   const tsType = { kind: "union", value: [literal("a"), literal("b")] };
   const of = (doc: string) => problems("T", { kind: "typeAlias", jsDoc: { doc }, def: { tsType } });
   assertEquals(of('"a": one.'), ["lib/a.ts:3: the comment of T does not explain b"]);
   assertEquals(of('"a": one. "b": two.'), []);
 });
 
-test("valuesOf returns the exported values of a module, without types", () => {
+test("valuesOf returns the exported values of a module, and no types", () => {
   const source = 'export { a, type B } from "./x.ts";\nexport type { C } from "./y.ts";\n' +
     "export async function d() {}\nexport interface E {}\nexport const F = 1;\n";
   assertEquals([...valuesOf(source)], ["a", "d", "F"]);

@@ -20,7 +20,7 @@ function stage(...queues: readonly string[][]) {
   };
 }
 
-test("runPool runs at most its limit, and takes from the queue with the fewest running jobs", async () => {
+test("runPool runs at most as many jobs as its limit, and takes them from the least busy queue", async () => {
   const { queues, names, end } = stage(["a1", "a2", "a3"], ["b1", "b2"], ["c1"]);
   let isOver = false;
   const over = runPool(queues, 2).then(() => isOver = true);
@@ -42,6 +42,6 @@ test("runPool runs at most its limit, and takes from the queue with the fewest r
   await over;
 });
 
-test("runPool ends at once without jobs", async () => {
+test("runPool without jobs ends at once", async () => {
   await runPool([[], []], 4);
 });

@@ -34,7 +34,7 @@ async function insist<T>(sim: Simulation, attempt: () => Promise<T>): Promise<T>
   }
 }
 
-test("the rate limiter allows a burst and then a rate, whichever nodes are called", async () => {
+test("the rate limiter allows a burst and then a steady rate on all nodes together", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const limits = (await three(sim)).map(rateLimiter);
     await sim.until(
@@ -53,7 +53,7 @@ test("the rate limiter allows a burst and then a rate, whichever nodes are calle
   });
 });
 
-test("a payment expires in time even if its node is killed, and an authorised one does not", async () => {
+test("a payment expires in time although its node is killed", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const store = memoryStore();
     const [a, b, c] = (await three(sim)).map((node) => payments(node, store));
@@ -80,7 +80,7 @@ test("a payment expires in time even if its node is killed, and an authorised on
   });
 });
 
-test("order numbers are unique even if nodes are killed", async () => {
+test("order numbers are unique although nodes are killed", async () => {
   for (let seed = 1; seed <= 3; seed++) {
     await simulate({ seed }, async (sim) => {
       const store = memoryStore();
@@ -113,7 +113,7 @@ test("order numbers are unique even if nodes are killed", async () => {
   }
 });
 
-test("the job queue sends every accepted mail, even if all nodes are killed in turn", async () => {
+test("the job queue sends every accepted mail although all nodes are killed in turn", async () => {
   for (let seed = 1; seed <= 3; seed++) {
     await simulate({ seed }, async (sim) => {
       const store = memoryStore();

@@ -48,7 +48,7 @@ test("assertEquals compares deeply, and distinguishes types", () => {
   }
 });
 
-test("assertThrows returns the thrown error, and checks its class and message", () => {
+test("assertThrows returns the thrown error after checking its class and message", () => {
   const boom = () => {
     throw new TypeError("boom in here");
   };
@@ -58,7 +58,7 @@ test("assertThrows returns the thrown error, and checks its class and message", 
   refuses(() => assertThrows(() => {}));
 });
 
-test("assertRejects requires a promise that rejects, not a function that throws", async () => {
+test("assertRejects rejects a function that throws instead of returning a promise", async () => {
   const error = await assertRejects(() => Promise.reject(new TypeError("boom")), TypeError, "boo");
   assertStrictEquals(error.message, "boom");
   const throws = (): Promise<void> => {
@@ -72,7 +72,7 @@ test("assertRejects requires a promise that rejects, not a function that throws"
   );
 });
 
-test("parseArgs reads strings, booleans, lists, negations, aliases, defaults and positional arguments", () => {
+test("parseArgs reads strings, booleans, lists and positional arguments", () => {
   const args = parseArgs(
     ["-v", "--only", "a", "--only=b", "--no-colour", "--port=80", "go", "5", "--", "-x", "6"],
     {
@@ -98,7 +98,7 @@ test("parseArgs reads strings, booleans, lists, negations, aliases, defaults and
   });
 });
 
-test("parseArgs does not use an option as the value of another, and applies defaults", () => {
+test("parseArgs does not use an option as the value of another option", () => {
   const args = parseArgs(["--host", "--quick", "--flag", "false"], {
     string: ["host", "name", "list"],
     boolean: ["quick", "flag"],
@@ -108,7 +108,7 @@ test("parseArgs does not use an option as the value of another, and applies defa
   assertEquals(args.list, []);
 });
 
-test("parseArgs passes unknown options and arguments to the callback, and omits those that it rejects", () => {
+test("parseArgs passes unknown options and arguments to the callback", () => {
   const received: unknown[] = [];
   const args = parseArgs(["--known", "--other=1", "word"], {
     boolean: ["known"],

@@ -44,7 +44,7 @@ test("tallyOf counts a stage without tests as one passed test", () => {
   assertEquals(tallyOf("whole", { ok: false, output: BUN }), { passed: 0, failed: 1, skipped: 0 });
 });
 
-test("tallyOf never reports a failed run as passed, whatever it printed", () => {
+test("tallyOf never reports a failed run as passed, whatever the run has printed", () => {
   const lie = "\nok | 7 passed | 0 failed (1s)\n";
   assertEquals(tallyOf("deno test", { ok: false, output: lie }), {
     passed: 7,
@@ -57,7 +57,7 @@ test("tallyOf never reports a failed run as passed, whatever it printed", () => 
   }
 });
 
-test("sum and sentence report the counts, and skipped tests only if there are any", () => {
+test("sum and sentence report the counts, and skipped tests if there are any", () => {
   assertEquals(sentence(sum([])), "0 passed, 0 failed");
   const tallies = [{ passed: 3, failed: 0, skipped: 0 }, { passed: 2, failed: 1, skipped: 0 }];
   assertEquals(sentence(sum(tallies)), "5 passed, 1 failed");

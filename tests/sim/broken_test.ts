@@ -24,7 +24,7 @@ const isLong = process.env["FIRN_LONG"] === "1";
 const BUILDS = BROKEN.filter((_, i) => isLong || i % 2 === (runtime === "deno" ? 0 : 1));
 
 for (const [promise, what, sabotage] of BUILDS) {
-  test(`the promise of ${promise} fails for a build in which ${what}`, async () => {
+  test(`the checker of ${promise} detects a build in which ${what}`, async () => {
     const mend = sabotage();
     let found: string | undefined;
     try {
@@ -38,7 +38,7 @@ for (const [promise, what, sabotage] of BUILDS) {
   });
 }
 
-test("the correct build keeps all promises", async () => {
+test("the correct build passes all checkers", async () => {
   const all = Object.keys(PROMISES);
   for (let seed = 1; seed <= SOUND_SEEDS; seed++) await chaos(seed, promisesOf(seed, all));
 });

@@ -106,7 +106,7 @@ const others = (short: string): string[] => ["a", "b", "c"].filter((other) => ot
 const HISTORIES: Readonly<Record<string, (seed: number) => Promise<unknown>>> = {
   // The holder receives messages from the others for some time after they no longer receive any
   // from the holder.
-  "cut off": history(async (trio, sim) => {
+  "its node is cut off": history(async (trio, sim) => {
     const { holder } = trio;
     sim.partition([holder], others(holder), { oneWay: true });
     await sim.run(sim.random.below(1_900));
@@ -114,7 +114,7 @@ const HISTORIES: Readonly<Record<string, (seed: number) => Promise<unknown>>> = 
     await trio.movesFrom(holder);
   }),
   // The holder is isolated when it resumes, so it cannot learn that it was replaced.
-  "frozen": history(async (trio, sim) => {
+  "its node is suspended and isolated": history(async (trio, sim) => {
     const { holder } = trio;
     trio.frozen.add(holder);
     sim.pause(holder);
@@ -128,7 +128,7 @@ const HISTORIES: Readonly<Record<string, (seed: number) => Promise<unknown>>> = 
   }),
   // A node that has granted the name restarts, and cannot reach the holder, which has not detected
   // the restart.
-  "restarted": history(async (trio, sim) => {
+  "a node that has granted its name restarts": history(async (trio, sim) => {
     const { holder } = trio;
     const [grants, waits] = others(holder) as [string, string];
     sim.partition([holder], [waits]);
@@ -140,26 +140,26 @@ const HISTORIES: Readonly<Record<string, (seed: number) => Promise<unknown>>> = 
   }),
 };
 
-for (const [name, run] of Object.entries(HISTORIES)) {
-  test(`Global.singleton with a quorum runs once if its node is ${name}`, async () => {
+for (const [event, run] of Object.entries(HISTORIES)) {
+  test(`Global.singleton with a quorum runs once when ${event}`, async () => {
     for (let seed = 1; seed <= 20; seed++) await run(seed);
   });
 }
 
 /** Builds with a defect, and the history that detects each. */
-const BROKEN: readonly (readonly [history: string, what: string, () => () => void])[] = [
+const BROKEN: readonly (readonly [event: string, what: string, () => () => void])[] = [
   [
-    "cut off",
+    "its node is cut off",
     "a name of a lost node is free at once",
     breaks(Lingering, "keep", () => () => {}),
   ],
   [
-    "frozen",
+    "its node is suspended and isolated",
     "a process does not notice that it stood still",
     breaks(PauseWatch, "start", () => () => {}),
   ],
   [
-    "restarted",
+    "a node that has granted its name restarts",
     "a node that has just started grants at once",
     () => {
       const real = Object.getOwnPropertyDescriptor(Members.prototype, "size")!;
@@ -169,13 +169,13 @@ const BROKEN: readonly (readonly [history: string, what: string, () => () => voi
   ],
 ];
 
-for (const [name, what, sabotage] of BROKEN) {
-  test(`Global.singleton with a quorum (${name}) runs twice in a build in which ${what}`, async () => {
+for (const [event, what, sabotage] of BROKEN) {
+  test(`the test in which ${event} detects a build in which ${what}`, async () => {
     const mend = sabotage();
     let found: string | undefined;
     try {
       for (let seed = 1; seed <= 40 && found === undefined; seed++) {
-        await HISTORIES[name]!(seed).catch((error) => found = error.message);
+        await HISTORIES[event]!(seed).catch((error) => found = error.message);
       }
     } finally {
       mend();

@@ -7,13 +7,13 @@ import { simulate, SimulationError } from "../../lib/simulate.ts";
 import { test } from "../kit/test.ts";
 import { shortHistory, three } from "./short_history.ts";
 
-test("simulate: the same seed produces the same events, and another seed different ones", async () => {
+test("simulate produces the same events for the same seed", async () => {
   const [one, again, other] = [await shortHistory(3), await shortHistory(3), await shortHistory(4)];
   assertEquals([again.hash, again.steps, again.ms], [one.hash, one.steps, one.ms]);
   assert(other.hash !== one.hash);
 });
 
-test("simulate: a crash is detected by the ping timeout, a kill at once, a pause only if it lasts", async () => {
+test("simulate: a crash is detected at the ping timeout, and a kill at once", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const [, b, c] = await three(sim);
     let began = sim.now;
@@ -41,7 +41,7 @@ test("simulate: a crash is detected by the ping timeout, a kill at once, a pause
   });
 });
 
-test("simulate: traffic held back by a partition arrives when it heals, or the session ends", async () => {
+test("simulate delivers traffic that a partition held back after the partition heals", async () => {
   await simulate({ seed: 2 }, async (sim) => {
     const [a, b] = await three(sim);
     const got: unknown[] = [];
@@ -71,7 +71,7 @@ test("simulate: traffic held back by a partition arrives when it heals, or the s
   });
 });
 
-test("simulate: virtual time skips idle periods, so that an hour of five idle nodes takes an instant", async () => {
+test("simulate skips idle periods, so that an hour of five idle nodes takes an instant", async () => {
   const began = performance.now();
   const { ms } = await simulate({ limit: 4_000_000 }, async (sim) => {
     for (const name of ["a", "b", "c", "d", "e"]) await sim.start(name, { seeds: ["a"] });
@@ -81,7 +81,7 @@ test("simulate: virtual time skips idle periods, so that an hour of five idle no
   assert(factor > 100, `${Math.round(factor)} times faster than real`);
 });
 
-test("simulate: use of the real clock or randomness is reported with its location", async () => {
+test("simulate reports a use of the real clock or of randomness with its location", async () => {
   const real = { random: Math.random, setTimeout: globalThis.setTimeout, Date: globalThis.Date };
   for (const reach of [() => Math.random(), () => Date.now(), () => new Date()]) {
     const error = await assertRejects(
@@ -100,7 +100,7 @@ test("simulate: use of the real clock or randomness is reported with its locatio
   assert(value);
 });
 
-test("simulate stops at the first use of the real clock, and suggests the replacement", async () => {
+test("simulate stops at the first use of the real clock, and names the replacement", async () => {
   let later = 0;
   const error = await assertRejects(
     () =>
@@ -121,7 +121,7 @@ test("simulate stops at the first use of the real clock, and suggests the replac
   assertEquals(later, 0);
 });
 
-test("Node: now, random and uuid are virtual in the simulator, and the same for the same seed", async () => {
+test("Node.now, Node.random and Node.uuid return the same values for the same seed in the simulator", async () => {
   const run = (seed: number) =>
     simulate({ seed }, async (sim) => {
       const node = await sim.start("a");
@@ -141,7 +141,7 @@ test("Node: now, random and uuid are virtual in the simulator, and the same for 
   );
 });
 
-test("simulate: the error of a failure contains the seed, the time, the cause and the trace", async () => {
+test("simulate rejects with the seed, the time and the trace in the error", async () => {
   const cause = new Error("as it happens");
   const error = await assertRejects(
     () =>
@@ -158,7 +158,7 @@ test("simulate: the error of a failure contains the seed, the time, the cause an
 });
 
 for (const how of ["throws", "rejects"] as const) {
-  test(`simulate rejects when a listener of a node's events ${how}`, async () => {
+  test(`simulate rejects when a listener of a node ${how}`, async () => {
     const cause = new Error("a listener's own");
     const error = await assertRejects(
       () =>
@@ -177,7 +177,7 @@ for (const how of ["throws", "rejects"] as const) {
   });
 }
 
-test("simulate rejects when there are no more events, and when its time limit is exceeded", async () => {
+test("simulate rejects when no events are left before the body ends", async () => {
   const stuck = () => simulate({}, () => new Promise<void>(() => {}));
   await assertRejects(stuck, SimulationError, "there are no more events");
   const long = () => simulate({ limit: 1_000 }, (sim) => sim.run(2_000));

@@ -50,7 +50,7 @@ function bytesOf(keys: readonly Key[], tag: number): Uint8Array {
 }
 
 for (const [name, keyOf] of KINDS) {
-  test(`Decoder rejects Maps and Sets with ${name} chosen to collide`, () => {
+  test(`Decoder rejects Maps and Sets with ${name} that an attacker chose to collide`, () => {
     const keys = crafted(keyOf, 2_000, 1_023);
     for (const tag of [TAG.MAP, TAG.SET]) {
       const bytes = bytesOf(keys, tag);
@@ -59,7 +59,7 @@ for (const [name, keyOf] of KINDS) {
     }
   });
 
-  test(`Encoder rejects Maps and Sets with ${name} chosen to collide, and reports the path`, () => {
+  test(`Encoder rejects Maps and Sets with ${name} that an attacker chose to collide`, () => {
     const keys = crafted(keyOf, 2_000, 1_023);
     for (const value of [new Map(keys.map((key) => [key, 1])), new Set(keys)]) {
       const error = assertThrows(() => encodeTerm({ users: value }), TermError);
@@ -111,7 +111,7 @@ test("Decoder accepts Maps and Sets with keys that collide only at random", () =
   assertEquals(decodeTerm(encodeTerm(high)), high);
 });
 
-test("Decoder sums the collisions of all collections in a term", () => {
+test("Decoder counts the collisions of all collections of a term together", () => {
   const keys = crafted((i) => i, 600, 511);
   const one = [...bytesOf(keys, TAG.SET).subarray(1)];
   const bytes = (count: number): Uint8Array =>
@@ -123,7 +123,7 @@ test("Decoder sums the collisions of all collections in a term", () => {
   assertThrows(() => decodeTerm(bytes(14)), ProtocolError);
 });
 
-test("KeyTable counts the probes of an insertion, also after the table has grown", () => {
+test("KeyTable counts the probes of each insertion correctly after the table has grown", () => {
   const table = new KeyTable(1_000);
   let passed = 0;
   for (let i = 0; i < 64; i++) passed += table.add(BigInt(i + 1) << 64n);

@@ -14,7 +14,7 @@ function refused(bytes: Uint8Array): ProtocolError {
   return assertThrows(() => new Decoder(PIDS).decode(bytes), ProtocolError);
 }
 
-test("Decoder returns the Encoder's input for any values in one session", () => {
+test("Decoder returns the values that the Encoder of the same session has encoded", () => {
   const random = new SeededRandom(1);
   const session = new Session();
   for (let i = 0; i < 3000; i++) {
@@ -23,7 +23,7 @@ test("Decoder returns the Encoder's input for any values in one session", () => 
   }
 });
 
-test("Decoder returns strings of every length and width", () => {
+test("Decoder returns strings of any length with characters of any width", () => {
   const session = new Session();
   for (const char of ["x", "\u00e9", "\u20ac", "\u{1f600}", "\ud800"]) {
     for (const length of [0, 1, 7, 8, 9, 39, 40, 41, 63, 64, 65, 255, 256, 257, 1023, 1024, 5000]) {
@@ -37,7 +37,7 @@ test("Decoder returns strings of every length and width", () => {
   }
 });
 
-test("Decoder reads strings at all positions of a long term", () => {
+test("Decoder reads strings at every position of a long term", () => {
   const term = Array.from({ length: 5000 }, (_, i) => ({
     id: `event number ${i}`,
     at: i * 1.5,
@@ -48,7 +48,7 @@ test("Decoder reads strings at all positions of a long term", () => {
   assertEquals(session.pass(term), term);
 });
 
-test("Decoder rejects every truncation, with an offset within the bytes", () => {
+test("Decoder rejects truncated bytes with an offset within the bytes", () => {
   const random = new SeededRandom(2);
   for (let i = 0; i < 300; i++) {
     const bytes = new Session().encode(randomTerm(random, 3));
@@ -59,7 +59,7 @@ test("Decoder rejects every truncation, with an offset within the bytes", () => 
   }
 });
 
-test("Decoder rejects an invalid value, and reports its position", () => {
+test("Decoder rejects an invalid value with its offset", () => {
   const cases: readonly (readonly [string, string, number])[] = [
     ["", "no version", 0],
     ["80", "no version", 0],
@@ -112,7 +112,7 @@ test("Decoder rejects an invalid value, and reports its position", () => {
   assertThrows(() => decodeTerm(hex("f1 ef 0100000000000000")), ProtocolError, "no node: 0");
 });
 
-test("Decoder rejects every kind of nesting over the limit, and accepts the limit", () => {
+test("Decoder rejects each kind of nesting over the limit", () => {
   const layers = [
     "c1",
     'e7 01 41"1"',
@@ -139,7 +139,7 @@ test("Decoder rejects a term with more errors than the limit", () => {
   assertEquals(refused(errors(ERRORS_MAX + 1)).message.startsWith("too many errors"), true);
 });
 
-test("Decoder stores __proto__ as an own property and changes no prototype", () => {
+test("Decoder stores __proto__ as an own property", () => {
   const evil = JSON.parse('{"__proto__":{"polluted":1},"constructor":2,"a":3}');
   const session = new Session();
   const dictionary = { ...evil, "1": 1 };
@@ -159,19 +159,19 @@ test("Decoder stores __proto__ as an own property and changes no prototype", () 
   assertEquals(({} as { polluted?: number }).polluted, undefined);
 });
 
-test("Decoder accepts a shape that is defined again with the same definition", () => {
+test("Decoder accepts a repeated definition of a shape if it is the same", () => {
   const bytes = hex('f1 c3 e9 0000 01 41"a" 81 e9 0000 01 41"b" 82 00 83');
   assertEquals(decodeTerm(bytes), [{ a: 1 }, { b: 2 }, { b: 3 }]);
 });
 
-test("Decoder discards its shapes when a term begins with the version", () => {
+test("Decoder forgets all shapes when a term begins with the version", () => {
   const decoder = new Decoder();
   assertEquals(decoder.decode(hex('f1 e9 0000 01 41"a" 81')), { a: 1 });
   assertEquals(decoder.decode(hex("00 82")), { a: 2 });
   assertThrows(() => decoder.decode(hex("f1 00 82")), ProtocolError, "no shape");
 });
 
-test("Decoder reads a range of bytes, and counts offsets from its start", () => {
+test("Decoder reads a range of the bytes, and counts offsets from the start of the range", () => {
   const bytes = hex('ffff f1 c2 44"text" de 000000000000f83f ffff');
   const { buffer } = new Uint8Array([0, 0, 0, ...bytes]);
   for (const memory of [bytes, new Uint8Array(buffer, 3)]) {
@@ -200,7 +200,7 @@ test("Decoder returns values that share no memory with the bytes", () => {
   }
 });
 
-test("Decoder restores errors by name, with their properties not enumerable", () => {
+test("Decoder restores errors with their names and non-enumerable properties", () => {
   const session = new Session();
   class MyError extends Error {
     override name = "MyError";
@@ -225,7 +225,7 @@ test("Decoder resolves a pid through the session's node table", () => {
   assertEquals(arrived.map(String), ["<c@h:3 3.9>", "<0.3>"]);
 });
 
-test("Decoder allocates at most a small multiple of hostile input", () => {
+test("Decoder allocates at most a multiple of the size of hostile input", () => {
   const count = 10_000;
   const head = `f1 e6 ${new Uint8Array(new Uint32Array([count]).buffer).toHex()}`;
   const used = () => process.memoryUsage().heapUsed + process.memoryUsage().external;
@@ -242,7 +242,7 @@ test("Decoder allocates at most a small multiple of hostile input", () => {
   }
 });
 
-test("Decoder restores objects whose keys are indices", () => {
+test("Decoder restores objects whose keys are array indices", () => {
   const session = new Session();
   const sparse = { "0": 1, "17": 2, "9999": 3, "4294967295": 4, "1e3": 5, x: 6, "-1": 7 };
   assertSame(session.pass(sparse), sparse);

@@ -32,7 +32,7 @@ function nested(depth: number, innermost: unknown = 1): unknown {
   return value;
 }
 
-test("Encoder rejects a value that cannot be sent, and reports its path", () => {
+test("Encoder rejects a value that cannot be sent with the path of the value", () => {
   const cases: readonly (readonly [unknown, string])[] = [
     [() => {}, "message is a function, which cannot be sent"],
     [Symbol("s"), "message is a symbol, which cannot be sent"],
@@ -61,7 +61,7 @@ test("Encoder rejects a value that cannot be sent, and reports its path", () => 
   }
 });
 
-test("Encoder rejects a cycle, and reports its path", () => {
+test("Encoder rejects a cycle with the path of the cycle", () => {
   const self: Record<string, unknown> = { a: [] };
   self["self"] = self;
   assertEquals(
@@ -92,7 +92,7 @@ test("Encoder rejects very deep nesting without a stack overflow", () => {
   assertEquals(refused(nested(100_000)).code, "system_limit");
 });
 
-test("Encoder reports the whole message if it does not find the invalid value again", () => {
+test("Encoder rejects with the path of the whole message if the invalid value disappears", () => {
   const fresh = {
     get deep() {
       return nested(100_000);
@@ -102,14 +102,14 @@ test("Encoder reports the whole message if it does not find the invalid value ag
   assertEquals([error.path, error.code], ["message", "system_limit"]);
 });
 
-test("Encoder sends a value twice if it occurs twice", () => {
+test("Encoder sends a value twice that occurs twice", () => {
   const one = { a: 1 };
   const [left, right] = new Session().pass([one, one]) as [object, object];
   assertEquals([left, right], [one, one]);
   assert(left !== right);
 });
 
-test("Encoder rejects a term over its byte limit, and allocates little more than the limit", () => {
+test("Encoder rejects a term over its byte limit without allocating much more than the limit", () => {
   const session = new Session(100);
   assertEquals(session.pass("x".repeat(97)), "x".repeat(97));
   for (
@@ -134,7 +134,7 @@ test("Encoder rejects a term over its byte limit, and allocates little more than
   assert(session.out.bytes.length < 10_000);
 });
 
-test("Encoder rejects more errors and longer bigints than a decoder accepts", () => {
+test("Encoder rejects more errors or longer bigints than a Decoder accepts", () => {
   const errors = Array.from({ length: ERRORS_MAX }, () => new Error("x"));
   assertEquals((new Session().pass(errors) as Error[]).length, ERRORS_MAX);
   assertEquals(refused([...errors, new Error("x")]).code, "system_limit");
@@ -143,14 +143,14 @@ test("Encoder rejects more errors and longer bigints than a decoder accepts", ()
   assertEquals(refused({ n: longest + 1n }).path, "message.n");
 });
 
-test("Encoder rejects a pid without a node table, or if the table is full", () => {
+test("Encoder rejects a pid if it has no node table", () => {
   const pid = new Pid({ node: "x@h:9", creation: 1, local: false }, 5, undefined);
   assertEquals(refused({ pid }).code, "system_limit");
   assertEquals(refused({ pid }).path, "message.pid");
   assertThrows(() => encodeTerm([pid]), TermError, "message[0] is <x@h:9 5.1>");
 });
 
-test("Encoder sends the own enumerable properties of an object, and calls getters", () => {
+test("Encoder sends the own enumerable properties of an object, including getters", () => {
   const object = Object.defineProperty(Object.create(null), "hidden", { value: 1 });
   Object.assign(object, { a: 1, [Symbol("s")]: 2 });
   Object.defineProperty(object, "asked", { enumerable: true, get: () => 3 });
@@ -158,7 +158,7 @@ test("Encoder sends the own enumerable properties of an object, and calls getter
   assertEquals(new Session().pass({ toJSON: 1, u: undefined }), { toJSON: 1, u: undefined });
 });
 
-test("Encoder sends an object's own properties, whatever Object.prototype contains", () => {
+test("Encoder sends only the own properties of an object, whatever Object.prototype contains", () => {
   const session = new Session();
   assertEquals(session.pass({ a: 1, polluted: 2 }), { a: 1, polluted: 2 });
   Object.defineProperty(Object.prototype, "polluted", {
@@ -175,12 +175,12 @@ test("Encoder sends an object's own properties, whatever Object.prototype contai
   assertEquals(session.pass({ a: 1, b: { b: 2 } }), { a: 1, b: { b: 2 } });
 });
 
-test("Encoder sends array holes as undefined", () => {
+test("Encoder sends holes of an array as undefined", () => {
   // deno-lint-ignore no-sparse-arrays
   assertEquals(new Session().pass([1, , 3]), [1, undefined, 3]);
 });
 
-test("Encoder sends only the part of a buffer that a view covers", () => {
+test("Encoder sends the part of a buffer that a view covers", () => {
   const memory = new Uint8Array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]).buffer;
   const session = new Session();
   assertEquals(session.pass(new Uint8Array(memory, 2, 3)), new Uint8Array([2, 3, 4]));
@@ -189,7 +189,7 @@ test("Encoder sends only the part of a buffer that a view covers", () => {
   assertEquals(buffer, new Uint8Array([0x61, 0x62]));
 });
 
-test("Encoder numbers a shape at its second use, also in a later term", () => {
+test("Encoder assigns a number to a shape at its second use", () => {
   const session = new Session();
   const first = session.hex({ type: "inc", by: 1 });
   assertEquals(first, hex('f1 e9 0000 02 44"type" 42"by" 43"inc" 81').toHex());
@@ -202,7 +202,7 @@ test("Encoder numbers a shape at its second use, also in a later term", () => {
   assertEquals(session.hex([{ type: 1 }, { by: 1, type: 2 }]), hex("c2 02 81 03 81 82").toHex());
 });
 
-test("Encoder defines a shape before its use, also if it contains itself", () => {
+test("Encoder defines a shape that contains itself before its first use", () => {
   const session = new Session();
   const term = { a: { a: { a: 1 } }, b: [{ a: 2 }] };
   for (let i = 0; i < 3; i++) assertEquals(session.pass(term), term);
@@ -211,7 +211,7 @@ test("Encoder defines a shape before its use, also if it contains itself", () =>
   assertEquals(session.encode(other).length, 3);
 });
 
-test("Encoder keeps the order of values if an object shares only the first keys with an earlier shape", () => {
+test("Encoder keeps the order of the values of an object whose first keys are those of an earlier shape", () => {
   const session = new Session();
   session.pass({ a: 1, b: 2 });
   const term = { a: { x: "inner" }, b: ["list"], c: 3, d: { a: 4, b: 5 } };
@@ -221,7 +221,7 @@ test("Encoder keeps the order of values if an object shares only the first keys 
   assertEquals(session.pass(ends), ends);
 });
 
-test("Encoder discards the shapes of a rejected term", () => {
+test("Encoder discards the shapes of a term that it rejects", () => {
   const session = new Session();
   assertEquals(session.pass({ a: 1 }), { a: 1 });
   refused({ b: { c: 1 }, f() {} }, session);
@@ -234,7 +234,7 @@ test("Encoder discards the shapes of a rejected term", () => {
   assertEquals(fresh.pass({ a: 1 }), { a: 1 });
 });
 
-test("Encoder discards all changes when a getter throws, and rethrows the error", () => {
+test("Encoder discards all changes when a getter throws", () => {
   const session = new Session();
   const bad = {
     a: 1,
@@ -246,7 +246,7 @@ test("Encoder discards all changes when a getter throws, and rethrows the error"
   assertEquals(session.pass({ a: 1, b: 2 }), { a: 1, b: 2 });
 });
 
-test("Encoder survives getters that change the value being encoded", () => {
+test("Encoder encodes correctly although getters change the value during encoding", () => {
   const session = new Session();
   const growing = new Set<unknown>();
   growing.add({
@@ -274,7 +274,7 @@ test("Encoder survives getters that change the value being encoded", () => {
   assertEquals(session.pass(array), [{ a: 1 }, undefined]);
 });
 
-test("Encoder writes out the keys of dictionaries, and does not number them", () => {
+test("Encoder sends dictionaries with their keys, and assigns no numbers to their shapes", () => {
   const session = new Session();
   const keys = (count: number) => Array.from({ length: count }, (_, i) => [`k${i}`, i] as const);
   const widest = Object.fromEntries(keys(SHAPE_KEYS_MAX));
@@ -285,7 +285,7 @@ test("Encoder writes out the keys of dictionaries, and does not number them", ()
   assertEquals(session.hex({ a: 1 }), hex('e9 0100 01 41"a" 81').toHex());
 });
 
-test("Encoder resets its shapes when all numbers are used, so that the tables of both sides stay small", () => {
+test("Encoder starts its shape table again when all numbers are used", () => {
   const session = new Session();
   const term = (i: number) => ({ ["k" + i]: i });
   for (let i = 0; i < 3 * SHAPES_MAX; i++) {
@@ -299,7 +299,7 @@ test("Encoder resets its shapes when all numbers are used, so that the tables of
   assertEquals(session.encode({ a: 1 })[0], 0xf1);
 });
 
-test("Encoder limits its shape tree when new shapes are rejected forever", () => {
+test("Encoder limits its shape tree while a peer rejects every new shape", () => {
   const session = new Session();
   session.pass(1);
   let renewals = 0;
@@ -313,7 +313,7 @@ test("Encoder limits its shape tree when new shapes are rejected forever", () =>
   assertEquals(renewals, 2);
 });
 
-test("Encoder throws if a getter sends a message", () => {
+test("Encoder throws if a getter sends a message during encoding", () => {
   const { encoder, out } = new Session();
   const bad = {
     get a() {
@@ -326,13 +326,13 @@ test("Encoder throws if a getter sends a message", () => {
   assertEquals(out.take().toHex(), "f182");
 });
 
-test("encodeTerm writes a term that is decodable by itself", () => {
+test("encodeTerm returns a term that a new Decoder can decode", () => {
   const term = { a: [{ a: 1 }, "x"], b: null };
   assertEquals(decodeTerm(encodeTerm(term)), term);
   assertEquals(encodeTerm(term), encodeTerm(term));
 });
 
-test("TermBuffer returns pieces that it does not overwrite", () => {
+test("TermBuffer returns views that later writes do not overwrite", () => {
   const out = new TermBuffer();
   const encoder = new Encoder();
   const pieces: Uint8Array[] = [];
@@ -352,7 +352,7 @@ test("TermBuffer returns pieces that it does not overwrite", () => {
   assert(out.bytes.length <= 2_000_000);
 });
 
-test("TermBuffer does not grow with the number of pieces", () => {
+test("TermBuffer keeps a small buffer for any number of pieces", () => {
   for (
     const sizes of [[10], [700], [3000], [16_000], [50_000], [200_000], [10, 16_000], [7, 60_000]]
   ) {

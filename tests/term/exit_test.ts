@@ -57,7 +57,7 @@ const ROWS: readonly (readonly [ExitReason, string])[] = [
   ["\ud800", "0b f1 e5 02000000 00d8"],
 ];
 
-test("encodeExit and decodeExit support every row of the table", () => {
+test("encodeExit and decodeExit support each row of the table of reasons", () => {
   for (const [reason, bytes] of ROWS) {
     assertEquals(encode(reason).toHex(), hex(bytes).toHex());
     const decoded = decode(hex(bytes));
@@ -76,7 +76,7 @@ test("encodeExit sends an Error with its name, stack and cause", () => {
   assertSame(decode(bytes), error);
 });
 
-test("encodeExit replaces a reason that cannot be sent with a text", () => {
+test("encodeExit replaces a reason that cannot be sent by a text", () => {
   const callback = () => {};
   const cases: readonly (readonly [unknown, unknown])[] = [
     [{ callback }, "unsendable exit reason: message.callback is a function, which cannot be sent"],
@@ -92,7 +92,7 @@ test("encodeExit replaces a reason that cannot be sent with a text", () => {
   assertEquals(error.message, "TypeError: no");
 });
 
-test("encodeExit leaves no bytes of a reason that could not be sent", () => {
+test("encodeExit writes no bytes of a reason that cannot be sent", () => {
   const out = new TermBuffer();
   const encoder = new Encoder(PIDS);
   const decoder = new Decoder(PIDS);
@@ -107,7 +107,7 @@ test("encodeExit leaves no bytes of a reason that could not be sent", () => {
   }
 });
 
-test("encodeExit truncates a long chain of links, and decodeExit rejects one", () => {
+test("encodeExit truncates a long chain of links", () => {
   const chain = (length: number): ExitReason =>
     length === 0 ? "noproc" : { linked: PID, reason: chain(length - 1) };
   assertSame(decode(encode(chain(LINKED_DEPTH_MAX))), chain(LINKED_DEPTH_MAX));
@@ -122,7 +122,7 @@ test("encodeExit truncates a long chain of links, and decodeExit rejects one", (
   assertEquals(error.message, `linked too often, at byte ${9 * LINKED_DEPTH_MAX}`);
 });
 
-test("decodeExit rejects an invalid reason, and reports its position", () => {
+test("decodeExit rejects an invalid reason with its offset", () => {
   const cases: readonly (readonly [string, string])[] = [
     ["", "an exit reason is missing, at byte 0"],
     ["0c", "invalid exit reason: 12, at byte 0"],
@@ -150,7 +150,7 @@ test("decodeExit rejects an invalid reason, and reports its position", () => {
   }
 });
 
-test("decodeExit rejects every truncation", () => {
+test("decodeExit rejects a reason that is truncated at any byte", () => {
   for (const reason of [...ROWS.map(([reason]) => reason), new Error("x", { cause: [1] })]) {
     const bytes = encode(reason);
     for (let length = 0; length < bytes.length; length++) {
@@ -160,7 +160,7 @@ test("decodeExit rejects every truncation", () => {
   }
 });
 
-test("isNormal is true only for normal exit reasons", () => {
+test("isNormal returns true for normal exit reasons", () => {
   for (const reason of ["normal", "shutdown", { shutdown: 1 }, { shutdown: undefined }]) {
     assertEquals(isNormal(reason), true);
   }

@@ -6,7 +6,7 @@ import { test } from "../kit/test.ts";
 const HOME = { node: "a@127.0.0.1:9000", creation: 3, local: true };
 const ABROAD = { ...HOME, local: false };
 
-test("Pid and Ref serialise to text in JSON, without the actor's contents", () => {
+test("Pid and Ref serialise to text in JSON", () => {
   const target: { self?: unknown } = {};
   target.self = target;
   const values = [new Pid(HOME, 42, target), new Pid(ABROAD, 42, undefined), new Ref(HOME, 7)];
@@ -14,7 +14,7 @@ test("Pid and Ref serialise to text in JSON, without the actor's contents", () =
   assertEquals(JSON.parse(JSON.stringify(values)), texts);
 });
 
-test("Pid and Ref are shown as text in a console, without the system's contents", () => {
+test("Pid and Ref are shown as text in a console", () => {
   const home = { ...HOME, system: { secret: "s3cret" } };
   const values = [new Pid(home, 42, { secret: "s3cret" }), new Ref(home, 7)];
   assertEquals(values.map((value) => inspect(value)), ["<0.42>", "#Ref<0.7>"]);

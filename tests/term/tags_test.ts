@@ -124,7 +124,7 @@ function bare(
 }
 
 for (const [name, rows] of Object.entries(ROWS)) {
-  test(`TAG.${name} is encoded and decoded as its row specifies`, () => {
+  test(`TAG.${name} is encoded and decoded as its row of the table specifies`, () => {
     for (const [value, bytes] of rows) {
       const session = new Session();
       assertEquals(session.hex(value), "f1" + hex(bytes).toHex());
@@ -142,7 +142,7 @@ function assertSameError(actual: unknown, expected: Error): void {
   assertEquals(Object.keys(actual as Error), []);
 }
 
-test("TAG.SHAPE_WIDE encodes shape numbers that are too large for SHAPE", () => {
+test("TAG.SHAPE_WIDE encodes shape numbers that do not fit into SHAPE", () => {
   const session = new Session();
   const shape = (number: number): Record<string, number> => ({ ["k" + number]: 1 });
   for (let number = 0; number < 300; number++) session.pass(shape(number));
@@ -158,7 +158,7 @@ test("TAG.SHAPE_WIDE encodes shape numbers that are too large for SHAPE", () => 
   }
 });
 
-test("TAG.OBJECT32 encodes a dictionary of more than 255 keys", () => {
+test("TAG.OBJECT32 encodes dictionaries of more than 255 keys", () => {
   const dictionary = Object.fromEntries(Array.from({ length: 256 }, (_, i) => ["k" + i, i % 64]));
   const bytes = encodeTerm(dictionary);
   assertEquals(bytes.subarray(0, 9).toHex(), "f1e80001000042" + "6b30");
@@ -166,7 +166,7 @@ test("TAG.OBJECT32 encodes a dictionary of more than 255 keys", () => {
   assertEquals(decodeTerm(bytes), dictionary);
 });
 
-test("TAG has no gaps or duplicates from 0xd4 on", () => {
+test("TAG has no gaps and no duplicates from 0xd4 on", () => {
   const numbers = Object.values(TAG).filter((tag) => tag >= 0xd4);
   assertEquals(numbers, numbers.map((_, i) => 0xd4 + i) as typeof numbers);
 });
