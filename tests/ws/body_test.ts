@@ -8,7 +8,7 @@ function head(...headers: [string, string][]): RequestHead {
   return { method: "POST", target: "/", version: "1.1", headers: [["host", "h"], ...headers] };
 }
 
-test("BodyReader reads exactly Content-Length bytes, and leaves the rest", () => {
+test("BodyReader reads exactly as many bytes as Content-Length announces", () => {
   const reader = new BodyReader(head(["content-length", "5"]), 100, new BodyBudget(100));
   assert(reader.isAwaited && reader.refusal === undefined);
   assertEquals(reader.push(bytesOf("ab")), { state: "more" });
@@ -18,7 +18,7 @@ test("BodyReader reads exactly Content-Length bytes, and leaves the rest", () =>
   assertEquals([new TextDecoder().decode(progress.body), progress.rest], ["abcde", 3]);
 });
 
-test("BodyReader returns no body without Content-Length and chunks, and an empty body for length 0", () => {
+test("BodyReader returns no body without Content-Length, and an empty body for a length of 0", () => {
   for (const given of [head(), head(["content-length", "0"])]) {
     const reader = new BodyReader(given, 0, new BodyBudget(0));
     assert(!reader.isAwaited);
@@ -56,7 +56,7 @@ test("BodyReader reads a body byte by byte in linear time, and stores it once", 
   }
 });
 
-test("BodyReader rejects a body that exceeds the memory budget, and releases the memory when it is freed", () => {
+test("BodyReader rejects a body that exceeds the memory budget", () => {
   const budget = new BodyBudget(250);
   const body = (length: number): BodyReader => {
     const reader = new BodyReader(head(["content-length", `${length}`]), 1000, budget);

@@ -91,7 +91,8 @@ const BODIES: readonly (readonly [string, string, string | number])[] = [
 ];
 
 for (const [what, text, expected] of BODIES) {
-  test(`ChunkReader reads ${what}: in one piece, byte by byte, and split anywhere`, () => {
+  const outcome = typeof expected === "number" ? `answers ${expected} to` : "reads";
+  test(`ChunkReader ${outcome} ${what}, however the bytes are split`, () => {
     const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
     assertEquals(read(bytes), expected);
     assertEquals(read(...byteByByte(bytes)), expected);
@@ -102,7 +103,7 @@ for (const [what, text, expected] of BODIES) {
   });
 }
 
-test("ChunkReader needs more input after every prefix of a valid body", () => {
+test("ChunkReader needs more input after each prefix of a valid body", () => {
   const bytes = bytesOf('4;a="b"\r\nWiki\r\n0\r\nX: y\r\n\r\n');
   for (let length = 0; length < bytes.length; length++) {
     assertEquals(read(bytes.subarray(0, length)), "more");

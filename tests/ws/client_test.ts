@@ -23,7 +23,7 @@ const QUICK = { minDelay: 5, maxDelay: 20 };
 
 const ECHO: ServeOptions = { message: (conn, data) => conn.send(data) };
 
-test("Masker masks frames of every length form, each with its own key", () => {
+test("Masker masks each frame with its own key", () => {
   const masker = new Masker({ bytes: () => hex("37 fa 21 3d 01 02 03 04"), next: () => 0 });
   assertEquals(
     toHex(masker.mask(join(hex("81 05 48 65 6c 6c 6f"), hex("8a 01 00")))),
@@ -151,14 +151,14 @@ const INVALID: readonly (readonly [title: string, answer: string, says: string])
 ];
 
 for (const [title, answer, says] of INVALID) {
-  test(`connect rejects an answer with ${title}`, async () => {
+  test(`connect rejects a response with ${title}`, async () => {
     await answering(() => answer, async (url) => {
       await assertRejects(() => connect(host, url), HandshakeError, says);
     });
   });
 }
 
-test("connect rejects when a server does not answer in time", async () => {
+test("connect rejects if the server does not answer in time", async () => {
   await answering(() => "", async (url) => {
     await assertRejects(
       () => connect(host, url, { handshakeTimeout: 30 }),
@@ -168,7 +168,7 @@ test("connect rejects when a server does not answer in time", async () => {
   });
 });
 
-test("connect rejects masked frames and extensions that were not negotiated", async () => {
+test("connect closes the connection when the server sends a masked or invalid frame", async () => {
   const frames: readonly (readonly [Uint8Array, number])[] = [
     [buildFrame({ payload: "x" }), 1002],
     [buildFrame({ payload: "x", mask: false, reserved: 4 }), 1002],
@@ -243,7 +243,7 @@ test("Client fails with a ReconnectError after the maximum number of failed atte
   await client.close();
 });
 
-test("Client stops at 401, a stop code or an invalid URL, and retries after other failures", async () => {
+test("Client does not retry after 401, a stop code or an invalid URL, but after other failures", async () => {
   for (const status of [401, 403, 404, 500] as const) {
     let refuses = false;
     let asked = 0;
@@ -303,7 +303,7 @@ test("Client waits for the time in the Retry-After header", async () => {
   assertEquals([delay.failures, delay.next(0)], [0, 250]);
 });
 
-test("Client calls functions for the URL, headers and protocols of each attempt", async () => {
+test("Client calls the functions for the URL, headers and protocols at each attempt", async () => {
   const shown: string[] = [];
   const upgrade = (request: Request): { protocol: string } => {
     const protocol = request.headers.get("sec-websocket-protocol")!;
@@ -341,7 +341,7 @@ test("Client calls functions for the URL, headers and protocols of each attempt"
   );
 });
 
-test("Client sends the URL's credentials only in a header, and rejects reserved headers", async () => {
+test("Client sends the credentials of its URL in a header", async () => {
   const shown: (string | null)[] = [];
   await serving(
     { upgrade: (request) => void shown.push(request.headers.get("authorization")) },
@@ -362,7 +362,7 @@ test("Client sends the URL's credentials only in a header, and rejects reserved 
   );
 });
 
-test("Client closes when its signal is aborted, before and after it is open", async () => {
+test("Client closes when its signal is aborted", async () => {
   const early = new AbortController();
   const going = answering(() => "", async (url) => {
     const client = connect(host, url, { signal: early.signal });
@@ -384,7 +384,7 @@ test("Client closes when its signal is aborted, before and after it is open", as
   });
 });
 
-test("Client.send buffers messages while disconnected, up to sendBufferLimit", async () => {
+test("Client.send buffers messages up to sendBufferLimit while the client is disconnected", async () => {
   const got: (string | Uint8Array)[] = [];
   const options: ServeOptions = { message: (_conn, data) => got.push(data) };
   let server = await serve(host, options);
@@ -404,7 +404,7 @@ test("Client.send buffers messages while disconnected, up to sendBufferLimit", a
   await server.stop();
 });
 
-test("Client.close ends the client while it waits to reconnect, and while it connects", async () => {
+test("Client.close ends a client that waits to reconnect", async () => {
   const server = await serve(host, ECHO);
   const client = await connect(host, server.url, {
     reconnect: { minDelay: 60_000, maxDelay: 60_000 },
@@ -416,7 +416,7 @@ test("Client.close ends the client while it waits to reconnect, and while it con
   await client.close();
 });
 
-test("Client detects a silent server, and a server that does not send its close frame", async () => {
+test("Client closes the connection of a server that is silent or sends no close frame", async () => {
   await answering(accept, async (url) => {
     let received = "";
     const options = {
@@ -454,7 +454,7 @@ test("Client supports wss, and trusts the given certificates", async () => {
   });
 });
 
-test("Client's connection is an actor if the client has a system", async () => {
+test("Client's connection is an actor if the client belongs to an actor system", async () => {
   const system = new System(HOME, host);
   await serving(ECHO, async (server) => {
     const got: unknown[] = [];
@@ -470,7 +470,7 @@ test("Client's connection is an actor if the client has a system", async () => {
   system.stop();
 });
 
-test("Delay.next doubles the delay up to its limit, and shortens each at random by up to half", () => {
+test("Delay.next doubles the delay up to its limit, and shortens it at random by up to half", () => {
   const delay = (chance: number) =>
     new Delay({ minDelay: 100, maxDelay: 350, attempts: 5 }, () => chance);
   const whole = delay(1);

@@ -23,7 +23,7 @@ const CODES: readonly (readonly [from: number, to: number, received: boolean, se
   [65535, 65535, false, false],
 ];
 
-test("isWireCode and checkCloseCode accept the codes that RFC 6455 and the IANA registry allow", () => {
+test("isWireCode and checkCloseCode accept the codes that RFC 6455 and IANA allow", () => {
   for (const [from, to, received, sent] of CODES) {
     for (let code = from; code <= to; code++) {
       assertEquals(isWireCode(code), received, `received ${code}`);
@@ -41,7 +41,7 @@ test("isWireCode and checkCloseCode accept the codes that RFC 6455 and the IANA 
   }
 });
 
-test("checkCloseCode rejects a value that is not an integer, and suggests valid codes", () => {
+test("checkCloseCode rejects a value that is not an integer with an error that names valid codes", () => {
   for (const code of [1000.5, NaN, Infinity, -1]) {
     assertThrows(() => checkCloseCode(code), CloseCodeError, "use 1000 to 1003");
   }
@@ -58,7 +58,7 @@ test("parseClose accepts every code that may be received, and rejects the others
   }
 });
 
-test("parseClose reads an empty payload as 1005, and rejects one byte", () => {
+test("parseClose reads an empty payload as 1005, and rejects a payload of one byte", () => {
   assertEquals(parseClose(hex("")), { ok: true, code: 1005, reason: "" });
   assertEquals(parseClose(hex("03")), { ok: false, rule: "closeLength" });
 });
@@ -68,7 +68,7 @@ test("parseClose rejects a reason that is not UTF-8", () => {
   assertEquals(parseClose(hex("03 e8 e2 82")), { ok: false, rule: "closeReason" });
 });
 
-test("buildClose writes code and reason, and nothing for 1005", () => {
+test("buildClose writes the code and the reason, and an empty payload for 1005", () => {
   assertEquals(toHex(buildClose(1000, "bye")), "03 e8 62 79 65");
   assertEquals(toHex(buildClose(4999, "")), "13 87");
   assertEquals(toHex(buildClose(1005, "never")), "");

@@ -47,7 +47,7 @@ function watch(system: System, conn: Connection): () => Promise<unknown> {
   };
 }
 
-test("Connection.pid is an actor, created on first use, that passes messages to info", async () => {
+test("Connection.pid creates an actor on first use that passes messages to info", async () => {
   const got: unknown[] = [];
   await serving({
     info: (conn, message) => {
@@ -66,7 +66,7 @@ test("Connection.pid is an actor, created on first use, that passes messages to 
   });
 });
 
-test("Connection has no pid on a server without actors, or after it is closed", async () => {
+test("Connection has no pid on a server without actors, or after the connection is closed", async () => {
   let conn: Connection | undefined;
   const server = await serve(host, {
     open: (each) => {
@@ -84,7 +84,7 @@ test("Connection has no pid on a server without actors, or after it is closed", 
   });
 });
 
-test("Connection handles the next message to its pid when the handler's promise has settled", async () => {
+test("Connection handles the next message to its pid after the handler's promise has settled", async () => {
   const received: string[] = [];
   const gate = Promise.withResolvers<void>();
   await serving({
@@ -118,7 +118,7 @@ const SOCKET_ENDS: readonly (readonly [string, (client: RawClient) => unknown, u
 ];
 
 for (const [name, act, expected] of SOCKET_ENDS) {
-  test(`Connection's actor ends with its socket: ${name}`, async () => {
+  test(`Connection's actor ends when its socket ends with ${name}`, async () => {
     await serving({}, async (client, conn, system) => {
       const reason = watch(system, conn);
       act(client);
@@ -128,7 +128,7 @@ for (const [name, act, expected] of SOCKET_ENDS) {
   });
 }
 
-test("Connection's actor ends when the client vanishes", async () => {
+test("Connection's actor ends when the client's connection breaks", async () => {
   await serving({}, async (client, conn, system) => {
     const reason = watch(system, conn);
     await client.abort();
@@ -153,14 +153,14 @@ test("Connection's actor ends with the error that a handler threw", async () => 
 
 /** How an actor exits, and the close code that its client receives. */
 const ACTOR_ENDS: readonly (readonly [string, unknown, number])[] = [
-  ["shutdown", "shutdown", 1001],
+  ["the reason shutdown", "shutdown", 1001],
   ["a shutdown with a reason", { shutdown: "moving" }, 1001],
   ["kill", "kill", 1011],
   ["an error", new Error("x"), 1011],
 ];
 
 for (const [name, reason, code] of ACTOR_ENDS) {
-  test(`Connection's socket is closed with ${code} when its actor is ended: ${name}`, async () => {
+  test(`Connection's socket is closed with ${code} when its actor is ended by ${name}`, async () => {
     const closes: number[] = [];
     await serving({ close: (_conn, code) => closes.push(code) }, async (client, conn, system) => {
       system.exit(conn.pid!, reason as never);
@@ -172,7 +172,7 @@ for (const [name, reason, code] of ACTOR_ENDS) {
   });
 }
 
-test("Connection's socket is closed with 1011 when info throws, and linked actors end", async () => {
+test("Connection's socket is closed with 1011 when info throws", async () => {
   await serving({
     info: () => {
       throw new Error("boom");
@@ -186,7 +186,7 @@ test("Connection's socket is closed with 1011 when info throws, and linked actor
   });
 });
 
-test("Connection ends when a linked actor exits, or receives an Exit if it traps exits", async () => {
+test("Connection ends when a linked actor exits unless it traps exits", async () => {
   const got: unknown[] = [];
   await serving({ info: (_conn, message) => got.push(message) }, async (client, conn, system) => {
     const [one, two, three] = [1, 2, 3].map(() =>

@@ -49,7 +49,7 @@ class Peer {
 
 const GET = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 
-test("serve aborts a request's signal and cancels its response when its client closes, by FIN or RST", async () => {
+test("serve aborts the request's signal when its client closes the connection", async () => {
   for (const how of ["end", "destroy", "resetAndDestroy"] as const) {
     const events: string[] = [];
     const fetch = (request: Request): Response => {
@@ -75,7 +75,7 @@ test("serve aborts a request's signal and cancels its response when its client c
   }
 });
 
-test("serve aborts the signal of a request while either hook is still running", async () => {
+test("serve aborts the request's signal while a hook is running", async () => {
   for (const first of [GET, upgradeRequest()]) {
     const aborted: unknown[] = [];
     let asked = 0;
@@ -100,7 +100,7 @@ test("serve aborts the signal of a request while either hook is still running", 
   }
 });
 
-test("serve aborts the signal of a request whose body stays incomplete, and logs nothing", async () => {
+test("serve aborts the signal of a request whose body is incomplete", async () => {
   const post = "POST / HTTP/1.1\r\nHost: h\r\n";
   const bodies = ["Content-Length: 5\r\n\r\nhe", "Transfer-Encoding: chunked\r\n\r\n5\r\nhe"];
   for (const body of bodies) {
@@ -120,7 +120,7 @@ test("serve aborts the signal of a request whose body stays incomplete, and logs
   }
 });
 
-test("serve sends the whole response to a client that reads slowly but steadily, and then closes", async () => {
+test("serve sends the whole response to a client that reads slowly but steadily", async () => {
   const size = 6_000_000;
   // The send timeout is shorter than the whole transfer, but longer than the pauses of the client.
   const limits = { sendTimeout: 1500, closeTimeout: 400, handshakeTimeout: 500 };
@@ -139,7 +139,7 @@ test("serve sends the whole response to a client that reads slowly but steadily,
   });
 });
 
-test("Connection.close sends all earlier messages and the close frame to a slow reader", async () => {
+test("Connection.close sends all earlier messages to a slow reader before the close frame", async () => {
   let conn: Connection | undefined;
   const limits = { closeTimeout: 300, sendTimeout: 1500, backpressureLimit: 64 << 20 };
   await serving({ open: (each) => void (conn = each), ...limits }, async (server) => {
@@ -164,7 +164,7 @@ test("Connection.close sends all earlier messages and the close frame to a slow 
   });
 });
 
-test("serve accepts a slow but steady upload, and rejects one that stalls or trickles", async () => {
+test("serve accepts a slow but steady upload, and rejects an upload that stalls", async () => {
   const fetch = async (request: Request): Promise<Response> => {
     let count = 0;
     for await (const part of request.body ?? []) count += part.length;
@@ -190,7 +190,7 @@ test("serve accepts a slow but steady upload, and rejects one that stalls or tri
   });
 });
 
-test("serve streams a request's body with backpressure, and fails it when its client closes", async () => {
+test("serve reads the body of a request with backpressure", async () => {
   const parts: number[] = [];
   let failure: unknown;
   let go = (): void => {};
@@ -229,7 +229,7 @@ test("serve streams a request's body with backpressure, and fails it when its cl
   });
 });
 
-test("serve may answer before it has read the body, and then keeps the connection if the body is short", async () => {
+test("serve may answer before it has read the body of a request", async () => {
   await serving({ fetch: () => new Response("no", { status: 401 }) }, async (server) => {
     const post = (length: number): string =>
       `POST / HTTP/1.1\r\nHost: h\r\nContent-Length: ${length}\r\n\r\nab`;
@@ -250,7 +250,7 @@ test("serve may answer before it has read the body, and then keeps the connectio
   });
 });
 
-test("Connection answers pings and close frames while a handler runs, and handles earlier messages", async () => {
+test("Connection answers pings and close frames while a handler runs", async () => {
   const received: string[] = [];
   let go = (): void => {};
   const gate = new Promise<void>((open) => go = open);
@@ -288,7 +288,7 @@ test("Connection answers pings and close frames while a handler runs, and handle
   });
 });
 
-test("Connection closes soon after its peer disconnects, even if a handler's promise never settles", async () => {
+test("Connection closes soon after its peer disconnects although a handler's promise never settles", async () => {
   const received: string[] = [];
   await serving({
     message: () => new Promise(() => {}),
@@ -310,7 +310,7 @@ test("Connection closes soon after its peer disconnects, even if a handler's pro
   });
 });
 
-test("serve accepts WebSockets from pages of its own host, or of the given origins", async () => {
+test("serve accepts WebSockets from pages of its own host or of the given origins", async () => {
   const rows:
     readonly (readonly [origin: string, host: string, origins: unknown, status: number])[] = [
       ["https://example.org", "example.org", undefined, 101],
@@ -339,7 +339,7 @@ test("serve accepts WebSockets from pages of its own host, or of the given origi
   }
 });
 
-test("serve limits the connections per address, and behind a proxy per forwarded address", async () => {
+test("serve limits the connections of each address, and behind a proxy of each forwarded address", async () => {
   const limits = { maxConnectionsPerAddress: 2, trustedProxies: ["127.0.0.3"] };
   const seen: string[] = [];
   await serving(
@@ -377,7 +377,7 @@ test("serve limits the connections per address, and behind a proxy per forwarded
   );
 });
 
-test("serve accepts other clients while one address uses all connections with silent sockets", async () => {
+test("serve accepts other clients while one address holds all of its connections with silent sockets", async () => {
   await serving({ maxConnections: 10, fetch: () => new Response("ok") }, async (server) => {
     const silent = Array.from({ length: 10 }, () => new Peer(server, "GET /", "127.0.0.4"));
     await new Promise((wait) => setTimeout(wait, 100));
@@ -390,7 +390,7 @@ test("serve accepts other clients while one address uses all connections with si
   });
 });
 
-test("serve reads the client's address from the PROXY protocol only for trusted proxies", async () => {
+test("serve reads the client's address from the PROXY protocol of trusted proxies", async () => {
   const two = Buffer.from("0d0a0d0a000d0a515549540a2111000c0102030405060708123400500a", "hex");
   const heads: readonly (readonly [string | Uint8Array, string])[] = [
     ["PROXY TCP4 192.0.2.1 192.0.2.9 5123 443\r\n", "192.0.2.1:5123"],
@@ -421,7 +421,7 @@ test("serve reads the client's address from the PROXY protocol only for trusted 
   });
 });
 
-test("serve handles the edge cases of HTTP identically on both runtimes", async () => {
+test("serve handles edge cases of HTTP in the same way on both runtimes", async () => {
   const fetch = async (request: Request): Promise<Response> =>
     new Response(
       `${request.method} ${request.url} ${request.headers.get("host")} ${await request.text()}`,

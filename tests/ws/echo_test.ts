@@ -28,7 +28,7 @@ test("echo sends every message back, and exits with 0 on SIGTERM and SIGINT", as
   }
 });
 
-test("echo exits with 1 for an invalid option and for a port in use", async () => {
+test("echo exits with 1 for an invalid option or a port in use", async () => {
   const listener = await host.listen(
     { hostname: "127.0.0.1", port: 0 },
     (stream) => stream.abort(),

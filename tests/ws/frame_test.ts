@@ -68,7 +68,7 @@ function joined(lines: readonly string[]): string[] {
   return all;
 }
 
-test("FrameDecoder reads every kind of frame, split at each byte", () => {
+test("FrameDecoder reads every kind of frame, split at any byte", () => {
   const scratch = new Scratch();
   for (const shape of KINDS) {
     const bytes = join(buildFrame(shape), buildFrame({ opcode: 9, payload: "end" }));
@@ -83,7 +83,7 @@ test("FrameDecoder reads every kind of frame, split at each byte", () => {
   }
 });
 
-test("FrameDecoder reads the same frames byte by byte as at once", () => {
+test("FrameDecoder reads the same frames from single bytes as from one chunk", () => {
   const bytes = join(...KINDS.map((shape) => buildFrame(shape)));
   const small = join(...KINDS.slice(0, 6).map((shape) => buildFrame(shape)));
   assertEquals(joined(decode(byteByByte(small)).lines), joined(decode([small]).lines));
@@ -134,7 +134,7 @@ const VIOLATIONS: readonly (readonly [rule: Rule, what: string, bytes: string])[
 ];
 
 for (const [rule, what, bytes] of VIOLATIONS) {
-  test(`FrameDecoder rejects ${what} as ${rule}`, () => {
+  test(`FrameDecoder rejects ${what} by the rule ${rule}`, () => {
     const before = buildFrame({ payload: "ok" });
     const lines = decode([before]).lines;
     // A length is checked when all of its bytes have arrived. Every other violation is detected at
@@ -167,7 +167,7 @@ test("FrameDecoder rejects a frame over the limit before its payload arrives", (
   assertEquals(decode([buildFrame({ payload: "x".repeat(100) })], 100).bytes, 100);
 });
 
-test("FrameDecoder does not start the next frame while its sink is paused", () => {
+test("FrameDecoder starts no frame while its sink is paused", () => {
   const scratch = new Scratch();
   const recorder = new FrameRecorder();
   const decoder = new FrameDecoder("server", 100);
@@ -186,7 +186,7 @@ test("FrameDecoder does not start the next frame while its sink is paused", () =
   assertEquals(recorder.lines.length, 4);
 });
 
-test("RULES contains only codes that may be sent, and reasons that fit into a close frame", () => {
+test("RULES contains codes that may be sent, and reasons that fit into a close frame", () => {
   for (const { code, words } of Object.values(RULES)) {
     assert([1002, 1007, 1009, 1013].includes(code));
     assert(words.length <= 123);
@@ -202,7 +202,7 @@ const LENGTHS: readonly (readonly [length: number, header: number, bytes: string
   [65536, 10, "82 7f 00 00 00 00 00 01 00 00"],
 ];
 
-test("encodeFrame and appendMessage choose the shortest header", () => {
+test("encodeFrame and appendMessage write the shortest header", () => {
   const scratch = new Scratch(80_000);
   for (const [length, header, bytes] of LENGTHS) {
     const payload = new Uint8Array(length).fill(7);
@@ -213,13 +213,13 @@ test("encodeFrame and appendMessage choose the shortest header", () => {
   }
 });
 
-test("writeHeader writes lengths over 32 bits", () => {
+test("writeHeader writes lengths of more than 32 bits", () => {
   const bytes = new Uint8Array(10);
   writeHeader(bytes, 0, 2, 0x1_2345_6789_abcd);
   assertEquals(toHex(bytes), "82 7f 00 01 23 45 67 89 ab cd");
 });
 
-test("appendMessage and encodeMessage write text with more bytes than characters", () => {
+test("appendMessage and encodeMessage write a text that has more bytes than characters", () => {
   const scratch = new Scratch();
   for (const character of ["a", "é", "€", "😀", "\ud800"]) {
     for (const count of [0, 1, 31, 32, 41, 42, 62, 63, 125, 126, 5000, 10_000, 21_000]) {
@@ -237,7 +237,7 @@ test("appendMessage and encodeMessage write text with more bytes than characters
   }
 });
 
-test("appendMessage writes nothing if there might not be enough room", () => {
+test("appendMessage writes nothing if the buffer may be too small", () => {
   const scratch = new Scratch(64);
   assertEquals(appendMessage(scratch, 0, new Uint8Array(55)), -1);
   assertEquals(appendMessage(scratch, 0, "x".repeat(19)), -1);

@@ -39,7 +39,7 @@ function verdict(text: string | Uint8Array): number | string {
   return progress.state === "refused" ? progress.refusal.status : progress.state;
 }
 
-test("HeadReader reads method, target, version and headers", () => {
+test("HeadReader reads the method, target, version and headers of a request", () => {
   assertEquals(head("GET /a?b=c HTTP/1.1\r\nHost: h:1\r\nX-Y:  v w \t\r\nEmpty:\r\n\r\n"), {
     method: "GET",
     target: "/a?b=c",
@@ -48,7 +48,7 @@ test("HeadReader reads method, target, version and headers", () => {
   });
 });
 
-test("HeadReader reads a head in any pieces, and returns where the following bytes begin", () => {
+test("HeadReader reads a head in pieces, and returns where the next bytes begin", () => {
   const request = latin1(upgradeRequest());
   const early = latin1("early");
   for (let cut = 1; cut < request.length; cut++) {
@@ -130,7 +130,8 @@ function post(headers: string): string {
 }
 
 for (const [what, text, expected] of HEADS) {
-  test(`HeadReader answers ${what} with ${expected}`, () => {
+  const outcome = expected === "head" ? "accepts" : `answers ${expected} to`;
+  test(`HeadReader ${outcome} ${what}`, () => {
     assertEquals(verdict(text), expected);
     const progress = push(...byteByByte(latin1(text)));
     assertEquals(progress.state === "refused" ? progress.refusal.status : progress.state, expected);
@@ -155,7 +156,7 @@ for (const header of ONCE) {
   });
 }
 
-test("HeadReader accepts a request at each limit, and rejects one over it", () => {
+test("HeadReader accepts a request at each limit, and rejects a request over a limit", () => {
   const line = (length: number): string => {
     const target = "/".padEnd(length - "GET  HTTP/1.0\r\n".length, "x");
     return `GET ${target} HTTP/1.0\r\n\r\n`;
@@ -170,19 +171,19 @@ test("HeadReader accepts a request at each limit, and rejects one over it", () =
   assertEquals([verdict(total(16384)), verdict(total(16385))], ["head", 431]);
 });
 
-test("HeadReader rejects an invalid byte on arrival, not when the head is complete", () => {
+test("HeadReader rejects an invalid byte when it arrives", () => {
   for (const start of ["GET / HTTP/1.1\n", "GET / HTTP/1.1\rH", "GET /\0"]) {
     assertEquals([verdict(start.slice(0, -1)), verdict(start)], ["more", 400]);
   }
 });
 
-test("HeadReader rejects an endless line without waiting for its end", () => {
+test("HeadReader rejects a line over the limit before its end", () => {
   assertEquals(verdict("x".repeat(9000)), 414);
   assertEquals(verdict("GET / HTTP/1.1\r\nX: " + "x".repeat(20_000)), 431);
   assertEquals(verdict("GET / HTTP/1.1\r\nHost: h"), "more");
 });
 
-test("checkUpgrade accepts the sample request, and tokens in any case and at any place in a list", () => {
+test("checkUpgrade accepts the sample request of RFC 6455", () => {
   assertEquals(checkUpgrade(head(upgradeRequest())), undefined);
   const headers = { Upgrade: "foo, WebSocket", Connection: "keep-alive, UPGRADE" };
   assertEquals(checkUpgrade(head(upgradeRequest(headers))), undefined);
@@ -224,14 +225,14 @@ for (const [headers, status] of UPGRADES) {
   });
 }
 
-test("checkUpgrade answers other methods with 405 and HTTP/1.0 with 400", () => {
+test("checkUpgrade answers 405 to other methods, and 400 to HTTP/1.0", () => {
   for (const method of ["POST", "HEAD", "PUT", "get"]) {
     assertEquals(checkUpgrade(head(upgradeRequest({}, `${method} / HTTP/1.1`)))?.status, 405);
   }
   assertEquals(checkUpgrade(head(upgradeRequest({}, "GET / HTTP/1.0")))?.status, 400);
 });
 
-test("wantsWebSocket is false for plain requests", () => {
+test("wantsWebSocket returns false for an ordinary request", () => {
   for (const headers of ["", "Connection: Upgrade\r\n", "Upgrade: h2c\r\n"]) {
     assertEquals(wantsWebSocket(head(`GET / HTTP/1.1\r\nHost: h\r\n${headers}\r\n`)), false);
   }
@@ -253,7 +254,7 @@ test("acceptAnswer writes the accept key, the protocol and further headers", () 
   );
 });
 
-test("offeredProtocols reads one list or several headers", () => {
+test("offeredProtocols reads a list of protocols from one or several headers", () => {
   const request = upgradeRequest({ "Sec-WebSocket-Protocol": "a, b" })
     .replace("\r\n\r\n", "\r\nsec-websocket-protocol: c\r\n\r\n");
   assertEquals(offeredProtocols(head(request)), ["a", "b", "c"]);

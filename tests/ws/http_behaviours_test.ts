@@ -75,7 +75,7 @@ test("serve behaves as the table of HTTP behaviours specifies", async () => {
   }
 });
 
-test("the runtime's own server behaves as the table specifies, with the noted exceptions", {
+test("the runtime's own server behaves as the table specifies except for the noted rows", {
   sanitizeOps: false,
   sanitizeResources: false,
 }, async () => {

@@ -39,7 +39,7 @@ test("HttpConnection copies up to 64 KiB of early input, and then stops reading"
   assertEquals([stage.resting, stage.ended], [0, 1]);
 });
 
-test("HttpConnection counts as idle only while it has no request in progress", async () => {
+test("HttpConnection is idle while it has no request in progress", async () => {
   const seen: number[] = [];
   const stage: HttpConnectionStage = new HttpConnectionStage({
     fetch: () => {
@@ -79,7 +79,7 @@ test("HttpConnection appends further input to the early input", async () => {
   stage.stream.abort();
 });
 
-test("HttpConnection continues reading in the middle of an early request", async () => {
+test("HttpConnection continues to read a request whose first part arrived early", async () => {
   const answers: ((response: Response) => void)[] = [];
   const stage = new HttpConnectionStage({
     fetch: () => new Promise((resolve) => answers.push(resolve)),
@@ -96,7 +96,7 @@ test("HttpConnection continues reading in the middle of an early request", async
   stage.stream.abort();
 });
 
-test("HttpConnection closes after its client has closed its side, in any state", async () => {
+test("HttpConnection closes after its client has ended its side", async () => {
   let answer = (_response: Response): void => {};
   const options: ServeOptions = { fetch: () => new Promise((resolve) => answer = resolve) };
   const before = new HttpConnectionStage(options);
@@ -124,7 +124,7 @@ test("HttpConnection closes after its client has closed its side, in any state",
   assert(within.stream.ended);
 });
 
-test("HttpConnection does not become idle if its server began to stop during the response", async () => {
+test("HttpConnection closes after a response if its server began to stop during the response", async () => {
   let body: ReadableStreamDefaultController<Uint8Array> | undefined;
   const stage = new HttpConnectionStage({
     fetch: () =>
@@ -138,7 +138,7 @@ test("HttpConnection does not become idle if its server began to stop during the
   assertEquals([stage.texts, stage.stream.ended, stage.resting], [[""], true, 0]);
 });
 
-test("HttpConnection sends 100 Continue over HTTP/1.1 when a hook reads a body whose client waits for it", async () => {
+test("HttpConnection sends 100 Continue when a hook reads a body for which the client waits", async () => {
   const post = "POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-Continue\r\n";
   for (
     const [request, says] of [
@@ -165,7 +165,7 @@ test("HttpConnection sends 100 Continue over HTTP/1.1 when a hook reads a body w
   }
 });
 
-test("HttpConnection.yieldPlace ends the stream within a second of a response, and aborts it later", async () => {
+test("HttpConnection.yieldPlace ends the stream in the second after a response, and aborts it later", async () => {
   for (const [ms, isCut] of [[0, false], [999, false], [1000, true]] as const) {
     const stage = new HttpConnectionStage({ fetch: () => new Response("x") });
     stage.now = 500;

@@ -24,7 +24,7 @@ function build(line: string, headers?: readonly string[], content?: RequestConte
   return request;
 }
 
-test("buildRequest returns the URL as the platform formats it", () => {
+test("buildRequest returns the same URL as the platform's Request", () => {
   const targets = [
     ..."/ /a /a/b.c?d=e/f?g //a /a//b /%7Ea /a?'b /a/../b /./a /..a /a/.b /a%2e%2E/b /%2e/a".split(
       " ",
@@ -45,7 +45,7 @@ test("buildRequest returns the URL as the platform formats it", () => {
   }
 });
 
-test("buildRequest creates an object that the platform accepts as a Request", async () => {
+test("buildRequest returns an object that the platform accepts as a Request", async () => {
   const line = "PUT /a?b=c";
   const headers = ["X-A: 1", "Cookie: a=1", "Cookie: b=2", "Content-Type: application/json"];
   const request = build(line, headers, bytesOf('{"d":1}'));
@@ -68,7 +68,7 @@ test("buildRequest creates an object that the platform accepts as a Request", as
   assertEquals(build("delete /").method, new Request("http://h/", { method: "delete" }).method);
 });
 
-test("buildRequest creates a GET request that the platform can copy, change and send", async () => {
+test("buildRequest returns a GET request that can be copied, changed and sent", async () => {
   await serving({
     fetch: (request) => new Response(request.headers.get("x-a")),
   }, async ({ port }) => {
@@ -92,7 +92,7 @@ test("buildRequest creates a GET request that the platform can copy, change and 
   });
 });
 
-test("fetch sends a request that a hook forwards, as a proxy does", async () => {
+test("fetch sends a request that a hook forwards", async () => {
   await serving({
     fetch: async (request) => new Response(`${request.method} ${await request.text()}`),
   }, async (inner) => {
@@ -112,7 +112,7 @@ test("fetch sends a request that a hook forwards, as a proxy does", async () => 
   });
 });
 
-test("hangUp aborts request.signal once, even if the property is first read afterwards", () => {
+test("hangUp aborts the request's signal once", () => {
   for (const asksBefore of [true, false]) {
     const request = build("GET /");
     const reasons: unknown[] = [];

@@ -35,7 +35,7 @@ test("serve answers plain requests with 404 if there is no fetch hook", async ()
   });
 });
 
-test("serve rejects HEAD with the Content-Length of a body, and without the body", async () => {
+test("serve answers HEAD without a hook with the Content-Length of the body, and sends no body", async () => {
   await serving({}, async (server) => {
     for (
       const request of ["HEAD / HTTP/1.1\r\nHost: h\r\n\r\n", upgradeRequest({}, "HEAD / HTTP/1.1")]
@@ -48,7 +48,7 @@ test("serve rejects HEAD with the Content-Length of a body, and without the body
   });
 });
 
-test("serve passes a request to the fetch hook, and its response to the client", async () => {
+test("serve passes a request to the fetch hook, and the hook's response to the client", async () => {
   let seen: unknown[] = [];
   await serving({
     fetch: async (request) => {
@@ -68,7 +68,7 @@ test("serve passes a request to the fetch hook, and its response to the client",
   });
 });
 
-test("serve passes the client's address to the fetch hook and the upgrade hook, with and without TLS", async () => {
+test("serve passes the client's address to the hooks with and without TLS", async () => {
   const ca = await makeAuthority(new SeededRandom(3).bytes(32));
   const leaf = await makeLeaf(ca, "a@127.0.0.1:9000", new SeededRandom(4).bytes(16));
   for (const secure of [undefined, leaf]) {
@@ -114,7 +114,7 @@ test("serve sends no body for HEAD and 204", async () => {
   });
 });
 
-test("serve streams a long body in chunks, and to HTTP/1.0 until the end of the connection", async () => {
+test("serve streams a body of unknown length in chunks", async () => {
   const pieces = Array.from({ length: 40 }, (_, i) => `${i}`.padEnd(50_000, "."));
   const body = (): ReadableStream<Uint8Array> =>
     ReadableStream.from(pieces.map((piece) => new TextEncoder().encode(piece)));
@@ -127,7 +127,7 @@ test("serve streams a long body in chunks, and to HTTP/1.0 until the end of the 
   });
 });
 
-test("serve sends the length of every body that is available at once", async () => {
+test("serve sends Content-Length for every body that is available at once", async () => {
   const bytes = new TextEncoder().encode("whole");
   const bodies = [
     "whole",
@@ -153,7 +153,7 @@ test("serve sends the length of every body that is available at once", async () 
   }
 });
 
-test("serve sends the length of a body for HEAD of HTTP/1.0 too, and none for an endless stream", async () => {
+test("serve sends Content-Length for a HEAD request of HTTP/1.0", async () => {
   let cancelled = false;
   const endless = (): ReadableStream<Uint8Array> =>
     new ReadableStream({ cancel: () => void (cancelled = true) });
@@ -168,7 +168,7 @@ test("serve sends the length of a body for HEAD of HTTP/1.0 too, and none for an
   });
 });
 
-test("serve sends each chunk of a body as it becomes available, and cancels it when its client disconnects", async () => {
+test("serve sends each chunk of a body as soon as it is available", async () => {
   let body: ReadableStreamDefaultController<Uint8Array> | undefined;
   let cancelled = false;
   const events = new ReadableStream<Uint8Array>({
@@ -194,7 +194,7 @@ test("serve sends each chunk of a body as it becomes available, and cancels it w
   });
 });
 
-test("Server.stop waits for a response in progress, and not for pending upgrades and incomplete requests", async () => {
+test("Server.stop waits for a response in progress", async () => {
   let answer = (_response: Response): void => {};
   let asked = 0;
   const options: ServeOptions = {
@@ -235,7 +235,7 @@ test("serve uses the Content-Length header of a response", async () => {
   });
 });
 
-test("serve removes headers about the connection from responses", async () => {
+test("serve removes headers of the connection from responses", async () => {
   const headers = {
     "Transfer-Encoding": "gzip",
     Connection: "keep-alive, x",
@@ -253,7 +253,7 @@ test("serve removes headers about the connection from responses", async () => {
   });
 });
 
-test("serve does not read a body faster than its client reads the response", async () => {
+test("serve reads a body as fast as its client reads the response", async () => {
   let pulled = 0;
   const body = new ReadableStream<Uint8Array>({
     pull(controller) {
@@ -279,7 +279,7 @@ test("serve does not read a body faster than its client reads the response", asy
   });
 });
 
-test("serve aborts a client that does not read its response, and cancels the body", async () => {
+test("serve aborts the connection of a client that does not read its response", async () => {
   let cancelled = false;
   const body = (): ReadableStream<Uint8Array> =>
     new ReadableStream({
@@ -334,7 +334,7 @@ const REQUESTS: readonly (readonly [string, string, number])[] = [
   ["an endless head", `GET / HTTP/1.1\r\nHost: h\r\n${"X: y\r\n".repeat(5000)}`, 431],
 ];
 
-test("serve passes the method to a hook, or answers 501", async () => {
+test("serve passes the method of a request to a hook, or answers 501", async () => {
   const methods: string[] = [];
   const fetch = ({ method }: Request): Response => {
     methods.push(method);
@@ -373,7 +373,7 @@ test("serve adds the Date header to every answer unless the hook sets it", async
   });
 });
 
-test("serve limits all request bodies to maxRequestBodiesSize, and releases their memory when they are answered", async () => {
+test("serve limits the memory of all request bodies to maxRequestBodiesSize", async () => {
   const answers: (() => void)[] = [];
   const fetch = (): Promise<Response> =>
     new Promise((answer) => answers.push(() => answer(new Response("ok"))));
@@ -404,7 +404,7 @@ for (const [what, request, status] of REQUESTS) {
   });
 }
 
-test("serve answers 500 for a hook that throws, rejects or returns no Response, and continues to run", async () => {
+test("serve answers 500 when a hook throws, rejects or returns no Response", async () => {
   const hooks = [
     () => {
       throw new Error("oops");
@@ -441,7 +441,7 @@ test("serve aborts a response whose body fails", async () => {
   });
 });
 
-test("serve sends 100 Continue when a hook reads a body whose client waits for it", async () => {
+test("serve sends 100 Continue when a hook reads a body for which the client waits", async () => {
   await serving(
     { fetch: async (request) => new Response(await request.text()) },
     async (server) => {
@@ -459,7 +459,7 @@ test("serve sends 100 Continue when a hook reads a body whose client waits for i
   );
 });
 
-test("serve answers 408 to a client that does not finish its request", async () => {
+test("serve answers 408 when a client does not finish its request in time", async () => {
   const fetch = async (request: Request): Promise<Response> => new Response(await request.text());
   await serving({ fetch, handshakeTimeout: 60, requestBodyTimeout: 60 }, async (server) => {
     for (

@@ -56,7 +56,7 @@ function open(
 
 for (const takeover of [false, true]) {
   const context = takeover ? "with" : "without";
-  test(`Connection ${context} context takeover inflates messages in pieces, interleaved with those of others`, () => {
+  test(`Connection ${context} context takeover inflates messages whose pieces alternate with those of other connections`, () => {
     const texts = ["a first text, ".repeat(40), "Grüße, 😀 ".repeat(500), ""];
     const all = [open(takeover), open(takeover)];
     for (const text of texts) {
@@ -73,7 +73,7 @@ for (const takeover of [false, true]) {
   });
 }
 
-test("Connection that closes during a compressed message does not affect the next connection", () => {
+test("Connection that closes during a compressed message does not affect later connections", () => {
   for (let i = 0; i < 40; i++) {
     const { stream, messages } = open(false);
     const bytes = packed(bytesOf("the whole of it ".repeat(20)));
@@ -86,7 +86,7 @@ test("Connection that closes during a compressed message does not affect the nex
   }
 });
 
-test("Connection returns a borrowed inflator when a message is complete, and when it is aborted", () => {
+test("Connection returns a borrowed inflator when its message is complete or aborted", () => {
   const lent = pool.lend();
   for (const ends of [true, false]) {
     pool.takeBack(lent);
@@ -103,7 +103,7 @@ test("Connection returns a borrowed inflator when a message is complete, and whe
   pool.takeBack(lent);
 });
 
-test("Connection yields to other tasks when a small input inflates to a large output", async () => {
+test("Connection yields to other tasks when a small message inflates to a large one", async () => {
   const chunk = join(
     ...Array.from(
       { length: 8 },
@@ -128,7 +128,7 @@ test("Connection yields to other tasks when a small input inflates to a large ou
   }
 });
 
-test("Connection yields to other tasks in the middle of a message that inflates to a large size", () => {
+test("Connection yields to other tasks during a message that inflates to a large size", () => {
   const { stream, messages, turns } = open(false);
   const payload = new Uint8Array(15 * MIB);
   const frame = buildFrame({ opcode: 2, payload: packed(payload), reserved: 4 });
@@ -156,7 +156,7 @@ test("Connection yields to other tasks while it handles many empty compressed me
   stream.handler.close({ kind: "closed" });
 });
 
-test("Inflator returns the same message for input in any pieces, up to the maximum length", () => {
+test("Inflator returns the same message however its input is split", () => {
   const inflator = new Inflator(true, 15, makeOutput());
   const payload = bytesOf("piece by piece ".repeat(1000));
   const bytes = packed(payload);
@@ -182,7 +182,7 @@ test("Inflator returns the same message for input in any pieces, up to the maxim
   inflator.close();
 });
 
-test("Connection accepts an incompressible message of the maximum length, and rejects a longer one", () => {
+test("Connection accepts an incompressible message of the maximum length", () => {
   const random = new SeededRandom(5);
   for (const more of [0, 1]) {
     const { stream, messages, turns } = open(false);

@@ -41,7 +41,7 @@ async function texts(client: RawClient, count: number): Promise<string[]> {
   return answersOf(client).map(({ text }) => text);
 }
 
-test("serve answers several requests on one connection, with and without bodies", async () => {
+test("serve answers several requests on one connection", async () => {
   await serving({ fetch: describe }, async (server) => {
     const client = await RawClient.connect(host, server.port);
     client.write(get("/a"));
@@ -61,7 +61,7 @@ test("serve answers several requests on one connection, with and without bodies"
   });
 });
 
-test("serve answers pipelined requests in order, and runs one at a time", async () => {
+test("serve answers pipelined requests one at a time and in order", async () => {
   let asked = 0;
   let most = 0;
   const slow = async (request: Request): Promise<Response> => {
@@ -89,7 +89,7 @@ test("serve answers pipelined requests in order, and runs one at a time", async 
   });
 });
 
-test("serve answers requests that arrive byte by byte, one after another", async () => {
+test("serve answers requests that arrive byte by byte", async () => {
   await serving({ fetch: describe }, async (server) => {
     const client = await RawClient.connect(host, server.port);
     const all = bytesOf(get("/a") + post("/b", "bb") + "\r\n" + get("/c", "Connection: close\r\n"));
@@ -102,7 +102,7 @@ test("serve answers requests that arrive byte by byte, one after another", async
   });
 });
 
-test("serve yields to other clients among a thousand pipelined requests", async () => {
+test("serve yields to other clients during a thousand pipelined requests", async () => {
   let answered = 0;
   const fetch = (request: Request): Response => {
     answered++;
@@ -124,7 +124,7 @@ test("serve yields to other clients among a thousand pipelined requests", async 
   });
 });
 
-test("serve does not parse an unread body as a request", async () => {
+test("serve does not parse the unread body of a request as the next request", async () => {
   const asked: string[] = [];
   const fetch = (request: Request): Response => {
     asked.push(new URL(request.url).pathname);
@@ -189,7 +189,7 @@ for (const [what, request, status] of LAST_REQUESTS) {
   });
 }
 
-test("serve opens a WebSocket on a connection that has carried requests, including early frames", async () => {
+test("serve opens a WebSocket on a connection that has carried requests", async () => {
   const options: ServeOptions = { fetch: describe, message: (conn, data) => conn.send(data) };
   for (const upgrade of [undefined, async () => await Promise.resolve({})]) {
     await serving(upgrade === undefined ? options : { ...options, upgrade }, async (server) => {
@@ -266,7 +266,7 @@ test("serve answers 408 to a later request that is not complete in time", async 
   );
 });
 
-test("serve does not extend the deadline of later requests for a slow client", async () => {
+test("serve gives a slow client no more time for later requests", async () => {
   await serving(
     { fetch: describe, handshakeTimeout: 1000, requestBodyTimeout: 1000, keepAliveTimeout: 60_000 },
     async (server) => {
@@ -285,7 +285,7 @@ test("serve does not extend the deadline of later requests for a slow client", a
   );
 });
 
-test("serve answers other clients while many connections send slowly, and closes the slow ones", async () => {
+test("serve answers other clients while many connections send slowly", async () => {
   const limits = {
     handshakeTimeout: 3000,
     maxConnections: 51,
@@ -355,7 +355,7 @@ test("serve answers several requests on one TLS connection", async () => {
   });
 });
 
-test("serve cancels the body of a response returned after its client has disconnected", async () => {
+test("serve cancels the body of a response whose client has disconnected", async () => {
   let answer: ((response: Response) => void) | undefined;
   let cancelled = false;
   const fetch = (): Promise<Response> => new Promise((resolve) => answer = resolve);
@@ -380,7 +380,7 @@ test("serve accepts at most maxRequestsPerConnection requests per connection", a
   });
 });
 
-test("serve counts keep-alive connections, and closes the one that is idle for longest to admit a new client", async () => {
+test("serve closes the connection that is idle for longest to accept a new client at the limit", async () => {
   let answer: ((response: Response) => void) | undefined;
   const fetch = (request: Request): Response | Promise<Response> =>
     request.url.endsWith("/slow") ? new Promise((resolve) => answer = resolve) : new Response("ok");
@@ -413,7 +413,7 @@ test("serve counts keep-alive connections, and closes the one that is idle for l
   });
 });
 
-test("Server.stop closes idle connections at once, and sends a last response on busy ones", async () => {
+test("Server.stop closes idle connections at once", async () => {
   let answer: ((response: Response) => void) | undefined;
   const server = await serve(host, {
     keepAliveTimeout: 600_000,
@@ -440,7 +440,7 @@ test("Server.stop closes idle connections at once, and sends a last response on 
   await stopped;
 });
 
-test("serve answers all complete requests of a client that has closed its side", async () => {
+test("serve answers all complete requests of a client that has ended its side", async () => {
   await serving({ fetch: describe }, async (server) => {
     const client = await RawClient.connect(host, server.port);
     client.write(get("/a") + get("/b") + "GET /c HT");
@@ -450,7 +450,7 @@ test("serve answers all complete requests of a client that has closed its side",
   });
 });
 
-test("serve delimits responses so that the client finds the next one", async () => {
+test("serve delimits each response so that the client can find the next response", async () => {
   const body = (): ReadableStream<Uint8Array> =>
     ReadableStream.from(["stre", "", "am"].map((piece) => new TextEncoder().encode(piece)));
   const length = { "Content-Length": "4" };
@@ -501,7 +501,7 @@ test("serve aborts a response whose body does not have its announced length", as
   }
 });
 
-test("serve answers 500 for a Response whose body was already read", async () => {
+test("serve answers 500 when a hook returns a Response whose body is already read", async () => {
   const read = new Response("text");
   await read.text();
   await serving({ fetch: () => read }, async (server, log) => {
@@ -515,7 +515,7 @@ test("serve answers 500 for a Response whose body was already read", async () =>
   });
 });
 
-test("serve stops reading requests from a client that does not read its responses", async () => {
+test("serve stops reading requests of a client that does not read its responses", async () => {
   let asked = 0;
   const fetch = (): Response => {
     asked++;

@@ -3,7 +3,7 @@ import { OptionError, type ServeOptions } from "../../lib/ws/options.ts";
 import { checkOptions, tickMs } from "../../lib/ws/limits.ts";
 import { test } from "../kit/test.ts";
 
-test("checkOptions fills in perMessageDeflate: no context takeover by default", () => {
+test("checkOptions turns context takeover off by default", () => {
   const whole = { takeover: false, windowBits: 15 };
   assertEquals(checkOptions({ perMessageDeflate: true }).deflate, {
     wish: { server: whole, client: whole },
@@ -21,7 +21,7 @@ test("checkOptions fills in perMessageDeflate: no context takeover by default", 
   assertEquals(checkOptions({ perMessageDeflate: false }).deflate, undefined);
 });
 
-test("checkOptions fills in the defaults, in milliseconds and bytes", () => {
+test("checkOptions returns all defaults, in milliseconds and bytes", () => {
   assertEquals(checkOptions({}), {
     port: 0,
     payloadBytesMax: 16 * 1024 * 1024,
@@ -83,7 +83,7 @@ const INVALID: readonly (readonly [Record<string, unknown>, says: string])[] = [
 ];
 
 for (const [options, says] of INVALID) {
-  test(`checkOptions rejects ${JSON.stringify(options)}, and reports what to do`, () => {
+  test(`checkOptions rejects ${JSON.stringify(options)} with an error that says what to do`, () => {
     const error = assertThrows(() => checkOptions(options as ServeOptions), OptionError, says);
     assertEquals((error as OptionError).code, "badoption");
   });
@@ -93,7 +93,7 @@ test("checkOptions accepts origins in the form that browsers send", () => {
   checkOptions({ origins: ["https://example.org", "http://127.0.0.1:8080"] });
 });
 
-test("tickMs is a quarter of the shortest enabled timeout, and ignores disabled ones", () => {
+test("tickMs returns a quarter of the shortest enabled timeout", () => {
   const tick = (options: ServeOptions): number => tickMs(checkOptions(options));
   assertEquals(tick({}), 1000);
   assertEquals(tick({ idleTimeout: 2 }), 500);

@@ -46,7 +46,7 @@ function firstOf(socket: Socket, bytes: Uint8Array): Promise<string> {
   });
 }
 
-test("serve listens on a Unix socket, for HTTP and for WebSockets", async () => {
+test("serve listens on a Unix socket for HTTP and for WebSockets", async () => {
   await inFolder(async (folder) => {
     const unix = join(folder, "server.sock");
     const options = { unix, trustedProxies: ["unix"] };
@@ -77,7 +77,7 @@ test("serve listens on a Unix socket, for HTTP and for WebSockets", async () => 
   });
 });
 
-test("serve replaces the Unix socket of a killed process, and no other file", async () => {
+test("serve replaces the Unix socket of a killed process, but no other file", async () => {
   await inFolder(async (folder) => {
     const [path, unix] = [join(folder, "a"), join(folder, "server.sock")];
     const killed = createServer();
@@ -129,7 +129,7 @@ function rawOf(pem: string): string {
   return pem.replace(/-----[^-]+-----|\s/g, "");
 }
 
-test("serve selects the certificate by the requested server name", async () => {
+test("serve selects a certificate by the server name that the client requests", async () => {
   const { leaves: [own, b, c, d] } = await make(4);
   const tls = { ...own!, hosts: { "b.example": b!, "*.C.example": c! } };
   await serving({ tls, fetch: () => new Response("ok") }, async (server) => {

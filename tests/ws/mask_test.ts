@@ -17,7 +17,7 @@ test("unmask decodes RFC 6455's example", () => {
   assertEquals(toHex(scratch.bytes.slice(3, 8)), toHex(new TextEncoder().encode("Hello")));
 });
 
-test("unmask equals a XOR per byte at every offset and length, and changes no other bytes", () => {
+test("unmask equals a XOR of each byte at every offset and length", () => {
   const random = new SeededRandom(1);
   const scratch = new Scratch(512);
   const lengths = [...Array(40).keys(), 126, 127, 128, 129, 130, 131, 144, 200, 255, 256, 301];
@@ -35,7 +35,7 @@ test("unmask equals a XOR per byte at every offset and length, and changes no ot
   }
 });
 
-test("unmask returns whether any byte is not ASCII, at any position", () => {
+test("unmask returns whether any byte is not ASCII", () => {
   const scratch = new Scratch(512);
   const key = hex("81 92 a3 b4");
   for (const length of [1, 2, 3, 4, 5, 7, 8, 31, 127, 128, 131, 150]) {
@@ -51,7 +51,7 @@ test("unmask returns whether any byte is not ASCII, at any position", () => {
   }
 });
 
-test("unmask continues a split payload with a rotated key", () => {
+test("unmask continues a split payload with the rest of the key", () => {
   const random = new SeededRandom(2);
   for (let cut = 0; cut <= 11; cut++) {
     const scratch = new Scratch(64);

@@ -54,7 +54,7 @@ const MESSAGES: readonly (readonly [string, readonly FrameShape[], readonly stri
 ];
 
 for (const [what, shapes, messages] of MESSAGES) {
-  test(`MessageReader reads ${what}, however it is split`, () => {
+  test(`MessageReader reads ${what}, however the bytes are split`, () => {
     const bytes = frames(...shapes);
     assertEquals(shown(read([bytes])), messages);
     assertEquals(shown(read(byteByByte(bytes))), messages);
@@ -76,7 +76,7 @@ test("MessageReader passes on control frames between fragments", () => {
   assertEquals(recorder.controls.map(({ opcode }) => opcode), [9, 10]);
 });
 
-test("MessageReader reassembles large messages that are split at random", () => {
+test("MessageReader joins large messages that are split at random", () => {
   const random = new SeededRandom(7);
   for (const length of [65_535, 65_536, 200_001]) {
     const binary = random.bytes(length);
@@ -95,7 +95,7 @@ test("MessageReader reassembles large messages that are split at random", () => 
   }
 });
 
-test("MessageReader returns bytes that it does not reuse", () => {
+test("MessageReader returns bytes that it does not overwrite", () => {
   const recorder = read([
     frames({ opcode: 2, payload: hex("01") }, { opcode: 2, payload: hex("02") }),
   ]);
@@ -127,7 +127,7 @@ const VIOLATIONS: readonly (readonly [Rule, string, readonly FrameShape[]])[] = 
 ];
 
 for (const [rule, what, shapes] of VIOLATIONS) {
-  test(`MessageReader rejects ${what} as ${rule}`, () => {
+  test(`MessageReader rejects ${what} by the rule ${rule}`, () => {
     for (const chunks of [[frames(...shapes)], byteByByte(frames(...shapes))]) {
       assertEquals(read(chunks, 100).failed, rule);
     }
@@ -144,14 +144,14 @@ test("MessageReader accepts messages of exactly the maximum length", () => {
   assertEquals([recorder.failed, recorder.messages.length], [undefined, 3]);
 });
 
-test("MessageReader rejects a text at its first invalid byte, not at its end", () => {
+test("MessageReader rejects a text at its first invalid byte", () => {
   const header = buildFrame({ claims: 1000, payload: "", mask: [0, 0, 0, 0] });
   const good = bytesOf("x".repeat(50));
   assertEquals(read([header, good, hex("f4")]).failed, undefined);
   assertEquals(read([header, good, hex("f4 90")]).failed, "text");
 });
 
-test("MessageReader allocates memory for received bytes, whatever length is announced", () => {
+test("MessageReader allocates memory for received bytes, not for announced lengths", () => {
   // 4000 unfinished messages that announce 16 MiB each, 62 GiB in all.
   const limit = 16 << 20;
   const start = buildFrame({ opcode: 2, claims: limit, payload: "x".repeat(100) });
@@ -167,7 +167,7 @@ test("MessageReader allocates memory for received bytes, whatever length is anno
   assertEquals(kept.length, 4000);
 });
 
-test("MessageReader returns a message before later frames of the same chunk", () => {
+test("MessageReader returns a message before it reads later frames of the same chunk", () => {
   const recorder = new MessageRecorder();
   const reader = new MessageReader(recorder, 100);
   const order: string[] = [];
@@ -188,7 +188,7 @@ function memory(): number {
   return Math.max(rss, external);
 }
 
-test("MessageReader reads a message in many fragments as fast as in few", () => {
+test("MessageReader reads a message in many fragments as fast as in few fragments", () => {
   const count = 65_536;
   const payload = new Uint8Array(64).fill(0x61);
   const frames = Array.from(

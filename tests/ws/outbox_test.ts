@@ -48,7 +48,7 @@ test('ConnectionOutbox returns "behind" over its mark, and reports once that it 
   assertEquals(out.drained(), false);
 });
 
-test("ConnectionOutbox drops whole messages that do not fit, and accepts more when there is room", () => {
+test("ConnectionOutbox drops a message that does not fit, and accepts messages again when it has room", () => {
   const { out, stream } = outlet(1000);
   assertEquals(out.frames(new Uint8Array(900)), "sent");
   assertEquals(out.frames(new Uint8Array(101)), "dropped");
@@ -60,7 +60,7 @@ test("ConnectionOutbox drops whole messages that do not fit, and accepts more wh
   assertEquals(out.frames(new Uint8Array(1000)), "sent");
 });
 
-test("ConnectionOutbox accepts a message over the limit if its queue is empty", () => {
+test("ConnectionOutbox accepts a message over the limit if the queue is empty", () => {
   const { out } = outlet(1000);
   assertEquals(out.frames(new Uint8Array(2000)), "sent");
   assertEquals(out.frames(new Uint8Array(1)), "dropped");
@@ -72,7 +72,7 @@ test("ConnectionOutbox answers every ping while its peer reads", () => {
   assertEquals(stream.sent, ["10 a", "10 b", "10 c"]);
 });
 
-test("ConnectionOutbox answers only the latest ping of a peer that does not read", () => {
+test("ConnectionOutbox answers the latest ping of a peer that does not read", () => {
   const { out, stream } = outlet();
   out.frames(new Uint8Array(BEHIND_BYTES + 1));
   const before = stream.writes.length;
@@ -105,7 +105,7 @@ function mark(name: string, length: number): Uint8Array {
   return encodeMessage(name + "-".repeat(length - 2 - name.length));
 }
 
-test("ConnectionOutbox keeps the latest message of each slot, and sends it when its queue is empty", () => {
+test("ConnectionOutbox keeps the latest message of each slot until its queue is empty", () => {
   const { out, stream } = outlet(300, "latest");
   assertEquals(out.frames(mark("first", 100)), "sent");
   assertEquals(out.frames(mark("a1", 100), LATEST, "a"), "sent");
@@ -117,7 +117,7 @@ test("ConnectionOutbox keeps the latest message of each slot, and sends it when 
   assertEquals(names(stream), ["first", "a1", "a3", "xxxx"]);
 });
 
-test("ConnectionOutbox does not send a kept message after a newer one of its slot", () => {
+test("ConnectionOutbox does not send a kept message after a newer message of its slot", () => {
   const { out, stream } = outlet(300, "latest");
   out.frames(mark("first", 200));
   assertEquals(out.frames(mark("old", 120)), "held");
@@ -127,7 +127,7 @@ test("ConnectionOutbox does not send a kept message after a newer one of its slo
   assertEquals(names(stream), ["first", "new"]);
 });
 
-test("ConnectionOutbox limits the number of kept messages, and drops the oldest slot", () => {
+test("ConnectionOutbox drops the oldest slot over the maximum number of kept messages", () => {
   const { out, stream } = outlet(300, "latest");
   out.frames(mark("first", 290));
   for (const slot of ["a", "b", "c"]) out.frames(mark(slot, 110), LATEST, slot);

@@ -67,7 +67,7 @@ test("Rooms.join and Rooms.leave update the counts of rooms and members", () => 
   assertEquals([rooms.count, rooms.of(a).size, rooms.members("r").size], [0, 0, 0]);
 });
 
-test("Rooms.broadcast passes every member the same bytes, once per turn", () => {
+test("Rooms.broadcast passes the same bytes to every member once per turn", () => {
   const stage = new Stage();
   const [a, b] = stage.members(2);
   stage.rooms.broadcast("r", "one");
@@ -79,7 +79,7 @@ test("Rooms.broadcast passes every member the same bytes, once per turn", () => 
   assertEquals(a!.handed.length, 1);
 });
 
-test("Rooms schedules one flush per turn, for any number of broadcasts", () => {
+test("Rooms schedules one flush per turn for any number of broadcasts", () => {
   const stage = new Stage();
   stage.members(1);
   stage.members(1, "s");
@@ -90,7 +90,7 @@ test("Rooms schedules one flush per turn, for any number of broadcasts", () => {
   assertEquals(stage.tasks.length, 1);
 });
 
-test("Rooms.broadcast does not change bytes passed to members in an earlier turn", () => {
+test("Rooms.broadcast does not change bytes that it has passed to members before", () => {
   const stage = new Stage();
   const [a] = stage.members(1);
   stage.rooms.broadcast("r", "one");
@@ -121,7 +121,7 @@ test("Rooms.broadcast reaches no member of another room", () => {
   assertEquals(a!.got, []);
 });
 
-test("Rooms.broadcastFrom skips the sender, also in a batch with other messages", () => {
+test("Rooms.broadcastFrom skips its sender in a batch with other messages", () => {
   const stage = new Stage();
   const [a, b, c] = stage.members(3);
   stage.rooms.broadcastFrom(a!, "r", "1 from a");
@@ -147,7 +147,7 @@ test("Rooms.broadcastFrom accepts a sender that is not a member", () => {
   assertEquals(a!.got, ["x"]);
 });
 
-test("Rooms.broadcastFrom skips the sender of a message larger than a batch", () => {
+test("Rooms.broadcastFrom skips its sender for a message that is larger than a batch", () => {
   const stage = new Stage();
   const [a, b] = stage.members(2);
   const large = "x".repeat(100_000);
@@ -159,7 +159,7 @@ test("Rooms.broadcastFrom skips the sender of a message larger than a batch", ()
   assertEquals(b!.got, ["before", large, "after"]);
 });
 
-test("Rooms.join delivers no earlier broadcasts to the new member", () => {
+test("Rooms.join delivers no earlier broadcast to the new member", () => {
   const stage = new Stage();
   const [a] = stage.members(1);
   const late = new Listener();
@@ -170,7 +170,7 @@ test("Rooms.join delivers no earlier broadcasts to the new member", () => {
   assertEquals([a!.got, late.got], [["before", "after"], ["after"]]);
 });
 
-test("Rooms.leave delivers earlier broadcasts to the leaving member, and no later ones", () => {
+test("Rooms.leave delivers all earlier broadcasts to the leaving member", () => {
   for (const leave of ["leave", "leaveAll"] as const) {
     const stage = new Stage();
     const [a, b] = stage.members(2);
@@ -183,7 +183,7 @@ test("Rooms.leave delivers earlier broadcasts to the leaving member, and no late
   }
 });
 
-test("Rooms.settle delivers the pending broadcasts of a member's rooms only", () => {
+test("Rooms.settle delivers the pending broadcasts of the member's rooms", () => {
   const stage = new Stage();
   const [a] = stage.members(1);
   const [b] = stage.members(1, "s");
@@ -196,7 +196,7 @@ test("Rooms.settle delivers the pending broadcasts of a member's rooms only", ()
   assertEquals(a!.got, ["x"]);
 });
 
-test("Rooms keeps the order of broadcasts for every member, with any operations in a turn", () => {
+test("Rooms keeps the order of broadcasts for every member, whatever happens in a turn", () => {
   const random = new SeededRandom(11);
   for (let round = 0; round < 300; round++) {
     const stage = new Stage();
@@ -245,7 +245,7 @@ test("Rooms keeps the order of broadcasts for every member, with any operations 
   }
 });
 
-test("Rooms starts a new batch when one is full, and loses no message", () => {
+test("Rooms starts a new batch when a batch is full", () => {
   const stage = new Stage();
   const [a] = stage.members(1);
   const messages = Array.from({ length: 200 }, (_, i) => `${i} ${"x".repeat(1000)}`);
@@ -266,7 +266,7 @@ function relay(broadcast: Relay["broadcast"], changes: string[] = []): Relay {
   };
 }
 
-test("Rooms notifies the relay when the first member joins a room and when the last leaves, and only then", async () => {
+test("Rooms notifies the relay when the first member joins a room and when the last member leaves", async () => {
   const { rooms } = new Stage();
   const changes: string[] = [];
   rooms.relay = relay(() => {}, changes);
@@ -283,7 +283,7 @@ test("Rooms notifies the relay when the first member joins a room and when the l
   assertEquals(await rooms.announced(), { missing: ["late"] });
 });
 
-test("Rooms passes broadcasts to the relay with or without local members, but not messages from the relay", () => {
+test("Rooms passes local broadcasts to the relay, but not those that come from the relay", () => {
   const stage = new Stage();
   const [a] = stage.members(1);
   const relayed: [string, RoomMessage][] = [];
@@ -297,7 +297,7 @@ test("Rooms passes broadcasts to the relay with or without local members, but no
   assertEquals(a!.got, ["1", "4"]);
 });
 
-test("Rooms.deliver sends text as text frames, small and large, and other bytes as binary", () => {
+test("Rooms.deliver sends text as text frames, and other bytes as binary frames", () => {
   const stage = new Stage();
   const [a] = stage.members(1);
   const large = "é".repeat(50_000);
@@ -323,7 +323,7 @@ const NAMES: readonly (readonly [name: string, ok: boolean])[] = [
   ["a\udc00b", false],
 ];
 
-test("Rooms rejects room names that are empty, too long or not strings", () => {
+test("Rooms rejects the name of a room that is empty, too long or not a string", () => {
   for (const [name, ok] of NAMES) {
     const { rooms } = new Stage();
     const member = new Listener();
@@ -341,7 +341,7 @@ test("Rooms rejects room names that are empty, too long or not strings", () => {
   }
 });
 
-test("Rooms rejects data that is neither text nor bytes, with and without members", () => {
+test("Rooms.broadcast rejects data that is neither text nor bytes", () => {
   const { rooms } = new Stage();
   const received: unknown[] = [];
   rooms.relay = relay((_room, data) => received.push(data));
@@ -354,7 +354,7 @@ test("Rooms rejects data that is neither text nor bytes, with and without member
   assertEquals(received, []);
 });
 
-test("Rooms.join rejects one room over the limit, and changes nothing", () => {
+test("Rooms.join rejects a room over the limit", () => {
   const { rooms } = new Stage(2);
   const member = new Listener();
   rooms.join("a", member);

@@ -68,7 +68,7 @@ class Client {
   }
 }
 
-test("serve echoes text and binary of every length form to the runtime's own client", async () => {
+test("serve echoes text and binary messages of every length form", async () => {
   await serving(ECHO, async (server) => {
     const client = await Client.open(server.url);
     const messages: (string | Uint8Array<ArrayBuffer>)[] = [
@@ -91,7 +91,7 @@ test("serve echoes text and binary of every length form to the runtime's own cli
   });
 });
 
-test("serve calls open, message in order of arrival, and close with the peer's code and reason", async () => {
+test("serve calls open, message and close in the order of events", async () => {
   const received: string[] = [];
   await serving({
     open: (conn) => received.push(`open ${conn.id} ${conn.state}`),
@@ -108,7 +108,7 @@ test("serve calls open, message in order of arrival, and close with the peer's c
   });
 });
 
-test("serve calls close with 1006 when the client vanishes, and continues to run", async () => {
+test("serve calls close with 1006 when the client's connection breaks", async () => {
   const codes: number[] = [];
   await serving({ ...ECHO, close: (_conn, code) => codes.push(code) }, async (server) => {
     const client = await RawClient.open(host, server.port);
@@ -121,7 +121,7 @@ test("serve calls close with 1006 when the client vanishes, and continues to run
   });
 });
 
-test("serve closes with 1011 when a handler throws, and other connections are unaffected", async () => {
+test("serve closes a connection with 1011 when its handler throws", async () => {
   await serving({
     message: (conn, data) => {
       if (data === "bad") throw new Error("oops");
@@ -162,7 +162,7 @@ const HOSTILE_FRAMES:
   ];
 
 for (const [what, frames, code] of HOSTILE_FRAMES) {
-  test(`serve closes with ${code} for ${what}`, async () => {
+  test(`serve closes with ${code} after ${what}`, async () => {
     await serving({ ...ECHO, maxPayloadLength: 1000 }, async (server) => {
       const client = await RawClient.open(host, server.port);
       for (const frame of frames) client.send(frame);
@@ -185,7 +185,7 @@ test("serve accepts a request and frames that arrive byte by byte", async () => 
   });
 });
 
-test("serve reads frames that arrive in one chunk with the request", async () => {
+test("serve reads frames that arrive in the same chunk as the request", async () => {
   for (const upgrade of [undefined, () => ({}), () => Promise.resolve({})]) {
     const options = upgrade === undefined ? ECHO : { ...ECHO, upgrade };
     await serving(options, async (server) => {
@@ -200,7 +200,7 @@ test("serve reads frames that arrive in one chunk with the request", async () =>
   }
 });
 
-test("serve rejects an invalid upgrade request with its status", async () => {
+test("serve rejects an invalid upgrade request with the right status", async () => {
   await serving(ECHO, async (server) => {
     const requests: [string, number][] = [
       [upgradeRequest({ "Sec-WebSocket-Version": "8" }), 426],
@@ -259,7 +259,7 @@ test("serve rejects with the Response of the upgrade hook", async () => {
   });
 });
 
-test("serve answers 500 for an upgrade hook that fails or returns invalid values", async () => {
+test("serve answers 500 when the upgrade hook fails or returns invalid values", async () => {
   const hooks: ServeOptions["upgrade"][] = [
     () => {
       throw new Error("oops");
@@ -297,7 +297,7 @@ test("serve opens no WebSocket if the upgrade hook answers too late", async () =
   });
 });
 
-test("serve accepts pages of the named origins only, and clients without an origin", async () => {
+test("serve accepts pages of the given origins, and clients without an origin", async () => {
   await serving({ ...ECHO, origins: ["https://good.example"] }, async (server) => {
     const grid: [string | undefined, number][] = [
       ["https://good.example", 101],
@@ -315,7 +315,7 @@ test("serve accepts pages of the named origins only, and clients without an orig
   });
 });
 
-test("serve answers 503 over maxConnections, and accepts connections again when a client disconnects", async () => {
+test("serve answers 503 over maxConnections until a client disconnects", async () => {
   await serving({ ...ECHO, maxConnections: 2 }, async (server) => {
     const first = await RawClient.open(host, server.port);
     await RawClient.open(host, server.port);
@@ -333,7 +333,7 @@ test("serve answers 503 over maxConnections, and accepts connections again when 
   });
 });
 
-test("serve accepts the next client even if rejected clients are still connected", async () => {
+test("serve accepts a client at the limit while rejected clients are still connected", async () => {
   await serving({ ...ECHO, maxConnections: 2 }, async (server) => {
     const first = await RawClient.open(host, server.port);
     await RawClient.open(host, server.port);
@@ -357,7 +357,7 @@ test("serve accepts the next client even if rejected clients are still connected
   });
 });
 
-test("serve joins connections to rooms, and Rooms.broadcast reaches them", async () => {
+test("serve lets connections join rooms, and Rooms.broadcast reaches them", async () => {
   const rooms = new Rooms(host);
   await serving({
     rooms,
@@ -381,7 +381,7 @@ test("serve joins connections to rooms, and Rooms.broadcast reaches them", async
   });
 });
 
-test("serve keeps the order of broadcasts and sends of one turn on the wire", async () => {
+test("serve keeps the order of broadcasts and messages of one turn", async () => {
   const rooms = new Rooms(host);
   await serving({
     rooms,
@@ -405,7 +405,7 @@ test("serve keeps the order of broadcasts and sends of one turn on the wire", as
   });
 });
 
-test("serve can share rooms between servers", async () => {
+test("serve may share rooms with another server", async () => {
   const shared = new Rooms(host);
   const options: ServeOptions = { rooms: shared, open: (conn) => conn.join("r") };
   await serving(options, async (one) => {
@@ -420,7 +420,7 @@ test("serve can share rooms between servers", async () => {
   });
 });
 
-test("serve stops reading from a client while its handler runs, and loses no message", async () => {
+test("serve stops reading from a client while its handler runs", async () => {
   let release = (): void => {};
   const gate = new Promise<void>((resolve) => release = resolve);
   let handled = 0;
@@ -444,7 +444,7 @@ test("serve stops reading from a client while its handler runs, and loses no mes
   });
 });
 
-test("serve closes a slow reader at its limit with 1013, and delays no other client", async () => {
+test("serve closes a slow reader at its limit with 1013", async () => {
   const codes: string[] = [];
   await serving({
     open: (conn) => conn.join("r"),
@@ -473,7 +473,7 @@ test("serve closes a slow reader at its limit with 1013, and delays no other cli
   });
 });
 
-test("serve closes the connection of a slow reader with 1013, which the reader receives when it continues", async () => {
+test("serve sends a slow reader the close code 1013, which it receives when it continues to read", async () => {
   let conn: Connection | undefined;
   await serving({
     open: (each) => {
@@ -491,7 +491,7 @@ test("serve closes the connection of a slow reader with 1013, which the reader r
   });
 });
 
-test("serve drops messages for a slow reader by policy, and calls drain when it has caught up", async () => {
+test("serve with the policy drop drops messages for a slow reader, and later calls drain", async () => {
   let drained = 0;
   let conn: Connection | undefined;
   await serving({
@@ -547,7 +547,7 @@ test("serve aborts a client that does not answer the close frame", async () => {
   });
 });
 
-test("Server.stop closes all connections with 1001, waits for them, and rejects new connections", async () => {
+test("Server.stop closes all connections with 1001, and rejects new connections", async () => {
   const codes: string[] = [];
   const server = await serve(host, { ...ECHO, close: (_conn, code) => codes.push(`${code}`) });
   const clients = [await Client.open(server.url), await Client.open(server.url)];
@@ -565,7 +565,7 @@ test("Server.stop closes all connections with 1001, waits for them, and rejects 
   await assertRejects(() => RawClient.connect(host, server.port));
 });
 
-test("Server.stop sends earlier messages, and then the close frame", async () => {
+test("Server.stop sends earlier messages before the close frame", async () => {
   const server = await serve(host, { open: (conn) => conn.join("r") });
   const client = await RawClient.open(host, server.port);
   server.rooms.broadcast("r", "last words");
@@ -575,7 +575,7 @@ test("Server.stop sends earlier messages, and then the close frame", async () =>
   await stopped;
 });
 
-test("Server.stop sends close frames in batches, oldest first, and starts its timeout after the last", async () => {
+test("Server.stop sends close frames in batches, oldest connections first", async () => {
   const server = await serve(host);
   const clients: RawClient[] = [];
   for (let i = 0; i < 5; i++) clients.push(await RawClient.open(host, server.port));
@@ -668,7 +668,7 @@ test("serve supports wss and https with a certificate", async () => {
   });
 });
 
-test("serve supports TLS 1.2 and 1.3, also after a reload, and nothing older", async () => {
+test("serve supports TLS 1.2 and 1.3, and no older version", async () => {
   const random = new SeededRandom(12);
   const ca = await makeAuthority(random.bytes(32));
   const leaf = await makeLeaf(ca, "a@127.0.0.1:9000", random.bytes(16));
@@ -697,14 +697,14 @@ test("serve supports TLS 1.2 and 1.3, also after a reload, and nothing older", a
   });
 });
 
-test("serve rejects with a message if an option is invalid or the port is unavailable", async () => {
+test("serve rejects an invalid option or an unavailable port with a message", async () => {
   await assertRejects(() => serve(host, { port: -1 }), OptionError, "option port");
   await using server = await serve(host);
   const error = await assertRejects(() => serve(host, { port: server.port }), ListenError);
   assertEquals((error as ListenError).code, "EADDRINUSE");
 });
 
-test("Server.reload presents the new certificate to later clients, and keeps open connections", async () => {
+test("Server.reload sends the new certificate to later clients, and keeps open connections", async () => {
   const random = new SeededRandom(11);
   const made = await Promise.all([1, 2].map(async () => {
     const ca = await makeAuthority(random.bytes(32));

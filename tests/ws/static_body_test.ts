@@ -19,7 +19,7 @@ const BODIES: readonly (readonly [name: string, () => Response, Uint8Array<Array
   ["json", () => Response.json({ a: 1 }), new TextEncoder().encode('{"a":1}')],
 ];
 
-test("serve sends an available body with its length, and no body for HEAD", async () => {
+test("serve sends an available body with its length", async () => {
   await serving({
     fetch: (request) => BODIES.find(([name]) => request.url.endsWith(name))![1](),
   }, async ({ port }) => {
@@ -35,7 +35,7 @@ test("serve sends an available body with its length, and no body for HEAD", asyn
   });
 });
 
-test("serve answers 500 for a response that was already sent, or whose body a hook has read", async () => {
+test("serve answers 500 for a response that is already sent or read", async () => {
   const once = new Response("once");
   await serving({
     fetch: async (request) => {
@@ -60,7 +60,7 @@ test("serve answers 500 for a response that was already sent, or whose body a ho
   });
 });
 
-test("takeStaticBody returns a string or bytes once, and rejects all other bodies", async () => {
+test("takeStaticBody returns a string or bytes once, and undefined for other bodies", async () => {
   const seen = async (response: Response): Promise<string | undefined> => {
     void response.headers;
     const body = await takeStaticBody(response);
@@ -81,7 +81,7 @@ test("takeStaticBody returns a string or bytes once, and rejects all other bodie
   assertEquals(isRead(twice), true);
 });
 
-test("takeStaticBody does not read a stream, wherever it comes from", async () => {
+test("takeStaticBody does not read a stream", async () => {
   await serving({ fetch: () => new Response("x".repeat(5000)) }, async ({ port }) => {
     let pulls = 0;
     const endless = (): ReadableStream =>
@@ -117,7 +117,7 @@ test("takeStaticBody does not read a stream, wherever it comes from", async () =
   });
 });
 
-test("takeStaticBody needs no stream on either runtime", () => {
+test("takeStaticBody finds the body of a Response on this runtime", () => {
   // Fails if a later version of a runtime no longer provides what takeStaticBody uses. Responses
   // are then still correct, but cost more.
   const response = new Response("a");

@@ -111,20 +111,20 @@ test("Connection receives and sends text and binary messages", () => {
   assertEquals(stage.sent, ["1 hi", "2 \u0001\u0002"]);
 });
 
-test("Connection reads frames that arrived with the request, after open", () => {
+test("Connection reads frames that arrived with the request after open", () => {
   const early = join(buildFrame({ payload: "a" }), buildFrame({ payload: "b" }).subarray(0, 3));
   const stage = new Stage({}, {}, early);
   stage.stream.handler.data(buildFrame({ payload: "b" }).subarray(3));
   assertEquals(stage.received, ["open", "message a", "message b"]);
 });
 
-test("Connection answers pings with pongs, and does not answer pongs", () => {
+test("Connection answers a ping with a pong, and ignores pongs", () => {
   const stage = new Stage();
   stage.receive({ opcode: 9, payload: "x" }, { opcode: 9 }, { opcode: 10, payload: "y" });
   assertEquals(stage.sent, ["10 x", "10"]);
 });
 
-test("Connection.ping sends a ping, and rejects a payload that is too long", () => {
+test("Connection.ping rejects a payload that is too long", () => {
   const stage = new Stage();
   assertEquals([stage.conn.ping(), stage.conn.ping("é")], ["sent", "sent"]);
   assertEquals(stage.sent, ["9", "9 é"]);
@@ -154,7 +154,7 @@ const CLOSES: readonly (readonly [what: string, Uint8Array, answer: string, rece
 ];
 
 for (const [what, payload, answer, received] of CLOSES) {
-  test(`Connection answers a close with ${what} and closes`, () => {
+  test(`Connection answers a close with ${what}, and closes`, () => {
     const stage = new Stage();
     stage.receive({ opcode: 8, payload }, { payload: "never read" }, { opcode: 3 });
     assertEquals(stage.sent, [answer, "end"]);
@@ -181,7 +181,7 @@ test("Connection.close sends one close frame, and waits for the peer's answer", 
   assertEquals(stage.received, ["open", "close 4000 enough"]);
 });
 
-test("Connection.close throws for codes that must not be sent, and stays open", () => {
+test("Connection.close throws for a code that must not be sent, and leaves the connection open", () => {
   const stage = new Stage();
   for (const code of [0, 1005, 1006, 1010, 1015, 2000, 5000]) {
     assertThrows(() => stage.conn.close(code), CloseCodeError);
@@ -189,7 +189,7 @@ test("Connection.close throws for codes that must not be sent, and stays open", 
   assertEquals(stage.conn.state, "open");
 });
 
-test("Connection aborts a peer that does not answer the close by the deadline", () => {
+test("Connection aborts a peer that does not answer the close frame by the deadline", () => {
   const stage = new Stage();
   stage.conn.close();
   stage.conn.tick(CLOSE_MS - 1);
@@ -198,7 +198,7 @@ test("Connection aborts a peer that does not answer the close by the deadline", 
   assertEquals(stage.received, ["open", "close 1006"]);
 });
 
-test("Connection aborts the stream if the peer does not close it after its close frame, and reports the peer's close code", () => {
+test("Connection aborts the stream if the peer does not close it after the close frames", () => {
   const stage = new Stage();
   stage.receive({ opcode: 8, payload: closePayload(1000, "bye") });
   stage.conn.tick(CLOSE_MS);
@@ -207,7 +207,7 @@ test("Connection aborts the stream if the peer does not close it after its close
 
 for (const [rule, { code, words }] of Object.entries(RULES)) {
   if (rule !== "opcode" && rule !== "text" && rule !== "tooBig") continue;
-  test(`Connection closes with ${code} for ${rule}, and ignores later input`, () => {
+  test(`Connection closes with ${code} after a violation of the rule ${rule}, and ignores later input`, () => {
     const stage = new Stage();
     const broken = {
       opcode: { opcode: 3 },
@@ -239,7 +239,7 @@ test("Connection reports 1006 when the peer ends without a close frame", () => {
   assertEquals(stage.received, ["open", "close 1006"]);
 });
 
-test("Connection handles only pings while a handler's promise is pending, and keeps the order", async () => {
+test("Connection handles nothing but pings while a handler's promise is pending", async () => {
   const [first, second] = [deferred(), deferred()];
   const gates = [first, second];
   const stage = new Stage({ message: () => gates.shift()?.promise });
@@ -255,7 +255,7 @@ test("Connection handles only pings while a handler's promise is pending, and ke
   assertEquals(stage.sent, ["10"]);
 });
 
-test("Connection handles no message before the promise of open settles", async () => {
+test("Connection handles no message before the promise of open has settled", async () => {
   const gate = deferred();
   const stage = new Stage({ open: () => gate.promise }, {}, buildFrame({ payload: "early" }));
   assertEquals([stage.received, stage.stream.isPaused], [["open"], false]);
@@ -264,7 +264,7 @@ test("Connection handles no message before the promise of open settles", async (
   assertEquals([stage.received, stage.stream.isPaused], [["open", "message early"], false]);
 });
 
-test("Connection that closes while a handler runs still receives the peer's answer", async () => {
+test("Connection that closes during a handler receives the peer's answer", async () => {
   const stage = new Stage({ message: () => new Promise(() => {}) });
   stage.receive({ payload: "1" }, { payload: "2" });
   stage.conn.close(1001);
@@ -276,7 +276,7 @@ test("Connection that closes while a handler runs still receives the peer's answ
   assertEquals(stage.received, ["open", "message 1", "close 1000"]);
 });
 
-test("Connection closes with 1011 when a handler throws or rejects, and logs the error", async () => {
+test("Connection closes with 1011 when a handler throws or rejects", async () => {
   for (const how of ["throws", "rejects"] as const) {
     for (const name of ["open", "message", "drain"] as const) {
       const handler = (): unknown => {
@@ -302,7 +302,7 @@ test("Connection closes with 1011 when a handler throws or rejects, and logs the
   }
 });
 
-test("Connection is removed even if its close handler throws or rejects", async () => {
+test("Connection is removed although its close handler throws or rejects", async () => {
   for (
     const close of [() => Promise.reject(new Error("a")), () => {
       throw new Error("a");
@@ -315,7 +315,7 @@ test("Connection is removed even if its close handler throws or rejects", async 
   }
 });
 
-test("Connection sends broadcasts before any later send, ping or close", () => {
+test("Connection sends a broadcast before any later message, ping or close", () => {
   const stage = new Stage();
   const { conn, rooms } = stage;
   conn.join("r");
@@ -331,7 +331,7 @@ test("Connection sends broadcasts before any later send, ping or close", () => {
   assertEquals([conn.rooms.size, rooms.count], [0, 0]);
 });
 
-test("Connection leaves its rooms when it is closed, and joins none afterwards", () => {
+test("Connection leaves its rooms when it is closed, and can join no more rooms", () => {
   const stage = new Stage();
   stage.conn.join("r");
   stage.conn.join("s");
@@ -343,7 +343,7 @@ test("Connection leaves its rooms when it is closed, and joins none afterwards",
   assertEquals(stage.rooms.count, 0);
 });
 
-test("Connection over backpressureLimit sends 1013 after the queued messages, and is aborted at a deadline", () => {
+test("Connection over backpressureLimit sends 1013 after the queued messages", () => {
   const stage = new Stage();
   stage.conn.join("r");
   assertEquals(stage.conn.send("x".repeat(99_000)), "behind");
@@ -361,7 +361,7 @@ test("Connection over backpressureLimit sends 1013 after the queued messages, an
   assertEquals(stage.received, ["open", "close 1013 over backpressureLimit"]);
 });
 
-test("Connection over backpressureLimit drops messages by policy, and calls drain afterwards", () => {
+test("Connection over backpressureLimit drops messages with the policy drop, and later calls drain", () => {
   const stage = new Stage({}, { backpressure: { bytesMax: 100_000, policy: "drop" } });
   stage.conn.join("r");
   stage.conn.send("x".repeat(99_000));
@@ -377,7 +377,7 @@ test("Connection over backpressureLimit drops messages by policy, and calls drai
   assertEquals(stage.received, ["open", "drain"]);
 });
 
-test("Connection applies the room's limits to room messages, and its own limits to others", () => {
+test("Connection applies the limits of a room to the messages of the room", () => {
   const stage = new Stage();
   for (const room of ["drop", "latest"] as const) {
     stage.rooms.limit(room, { backpressureLimit: 500, backpressurePolicy: room });
@@ -402,7 +402,7 @@ test("Connection applies the room's limits to room messages, and its own limits 
   assertEquals(stage.stream.frames.length, 5);
 });
 
-test("Connection pings at half the idle timeout and is aborted at the full timeout", () => {
+test("Connection sends a ping after half the idle timeout, and is aborted after the full timeout", () => {
   const stage = new Stage({}, { silence: SILENCE, tickMs: 1000 });
   for (let now = 1000; now < 20_000; now += 1000) stage.conn.tick(now);
   assertEquals(stage.sent, ["9"]);
@@ -419,7 +419,7 @@ test("Connection counts any traffic as a sign that its peer is alive", () => {
   assertEquals(stage.conn.state, "open");
 });
 
-test("Connection detects whether its peer is alive while a handler runs", async () => {
+test("Connection detects a dead peer while a handler runs", async () => {
   const gate = deferred();
   const stage = new Stage({ message: () => gate.promise }, { silence: SILENCE, tickMs: 1000 });
   stage.receive({ payload: "work" });
@@ -435,7 +435,7 @@ test("Connection detects whether its peer is alive while a handler runs", async 
   assertEquals(stage.received.at(-1), "close 1006 idle timeout");
 });
 
-test("Connection allows each handler to use the connection it receives", () => {
+test("Connection allows each handler to use the connection that it receives", () => {
   const seen: Connection[] = [];
   const stage = new Stage({ open: (conn) => seen.push(conn), close: (conn) => seen.push(conn) });
   stage.stream.abort();
@@ -443,7 +443,7 @@ test("Connection allows each handler to use the connection it receives", () => {
   assertEquals(stage.conn.remoteAddress, { hostname: "192.0.2.1", port: 4711 });
 });
 
-test("Connection handles many small messages in one chunk as fast with promises as without", async () => {
+test("Connection handles many small messages of one chunk as fast with promises as without", async () => {
   const count = 20_000;
   let handled = 0;
   const stage = new Stage({
@@ -503,7 +503,7 @@ test("Connection yields to other tasks while it reads a large message", () => {
   assertEquals([count, length, stage.stream.isPaused], [3, 16 << 20, false]);
 });
 
-test("Connection that holds the most incomplete data is closed with 1013 when the shared limit is exceeded", () => {
+test("Connection with the most incomplete data is closed with 1013 over the shared limit", () => {
   const incomplete = new ReceiveBudget(1_500);
   const begin = (length: number) => ({ opcode: 2, fin: false, payload: new Uint8Array(length) });
   const more = (length: number, fin = true) => ({
