@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { Call } from "../../lib/actor/call.ts";
+import { describe } from "../../lib/actor/describe.ts";
 import {
   type ActorExitError,
   ArgumentError,
@@ -93,7 +94,7 @@ test("call rejects with NoProcError when there is no such actor", async () => {
 });
 
 for (const reason of ["normal", "kill", { my: "reason" }, new Error("a crash")]) {
-  test(`call rejects with CallExitError when the callee exits: ${String(reason)}`, async () => {
+  test(`call rejects with CallExitError when the callee exits with ${describe(reason)}`, async () => {
     const system = new ManualSystem();
     const { pid } = server(system);
     const seen = [outcome(system.call(pid, 1)), outcome(system.call(pid, 2))];

@@ -5,7 +5,7 @@ import { comesBack, heapBytes } from "../kit/heap.ts";
 import { test } from "../kit/test.ts";
 
 for (const seed of [1, 2, 3]) {
-  test(`Mailbox behaves like an array, seed ${seed}`, () => {
+  test(`Mailbox behaves like an array for random operations with seed ${seed}`, () => {
     const random = new SeededRandom(seed);
     const mailbox = new Mailbox();
     let model: number[] = [];

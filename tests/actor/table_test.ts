@@ -5,7 +5,7 @@ import { comesBack, heapBytes } from "../kit/heap.ts";
 import { test } from "../kit/test.ts";
 
 for (const seed of [1, 2, 3]) {
-  test(`Table behaves like a map, seed ${seed}`, () => {
+  test(`Table behaves like a Map for random operations with seed ${seed}`, () => {
     const random = new SeededRandom(seed);
     const table = new Table<{ id: number }>();
     const map = new Map<number, { id: number }>();

@@ -60,7 +60,7 @@ test("Wheel fires every timer exactly at its due time, in order", () => {
 });
 
 for (const seed of [1, 2, 3, 4]) {
-  test(`Wheel behaves like a sorted list, seed ${seed}`, () => {
+  test(`Wheel behaves like a sorted list for random operations with seed ${seed}`, () => {
     const random = new SeededRandom(seed);
     const fired: Probe[] = [];
     const pending = new Set<Probe>();

@@ -115,7 +115,7 @@ test("decodeConfig rejects a truncated config with the name of the truncated fie
   }
 });
 
-test("decodeConfig: rejects wrong lengths, invalid text and numbers that are too large", () => {
+test("decodeConfig rejects wrong lengths, invalid text and numbers that are too large", () => {
   const rows: [string, ConfigFault | "", number][] = [
     // The first count is four billion children; the second is one too high.
     ["00 03000000 0500000000000000 ffffffff" + WORKER, "short", 13],

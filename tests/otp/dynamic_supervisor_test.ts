@@ -99,7 +99,7 @@ test("DynamicSupervisor.stop reports the reason of a child that exits at the sam
   assertEquals(family.received.map(({ child, reason }) => [child, reason]), [["a", "bad"]]);
 });
 
-test("DynamicSupervisor: ends with the given reason while a restart never settles", async () => {
+test("DynamicSupervisor ends with the given reason while a restart never settles", async () => {
   const family = new Family();
   const pool = await start(family);
   const child = family.child("a");
@@ -252,7 +252,7 @@ test("DynamicSupervisor ignores exit signals of actors that are neither its pare
   family.system.stop();
 });
 
-test("DynamicSupervisor: starts and stops ten thousand children in linear time", async () => {
+test("DynamicSupervisor starts and stops ten thousand children in linear time", async () => {
   const family = new Family();
   const pool = await start(family);
   const nameless = { start: (self: Self) => self.spawnLink(() => () => {}) };

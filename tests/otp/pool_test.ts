@@ -149,7 +149,7 @@ test("pool emits the progress of a job that runs on another node", async () => {
 });
 
 for (const onNodeDown of ["retry", "fail"] as const) {
-  test(`pool: applies onNodeDown ${onNodeDown} to the jobs of a killed node`, async () => {
+  test(`pool applies onNodeDown ${onNodeDown} to the jobs of a killed node`, async () => {
     for (let seed = 1; seed <= 5; seed++) {
       await simulate({ seed }, async (sim) => {
         const a = await sim.start("a");
@@ -269,7 +269,7 @@ test("pool ends when the actor that started it exits", async () => {
   });
 });
 
-test("pool: ends when its supervisor stops it", async () => {
+test("pool ends when its supervisor stops it", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const node = await sim.start("a");
     const kind = pool({ name: "kind", worker: () => 1 });
@@ -337,7 +337,7 @@ test("pool removes a job from the store that is cancelled before it is stored", 
   });
 });
 
-test("pool: rejects invalid options", () => {
+test("pool rejects invalid options", () => {
   const bad = [
     { name: "" },
     { worker: 7 },

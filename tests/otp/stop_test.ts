@@ -239,7 +239,7 @@ test("Node.stop rejects spawns from other nodes", async () => {
   });
 });
 
-test("Node.stop: ends thousands of actors in portions", async () => {
+test("Node.stop ends thousands of actors in portions", async () => {
   await withNode(async ({ node, parts }) => {
     let ended = 0;
     for (let i = 0; i < 5_000; i++) {

@@ -207,7 +207,7 @@ test("Supervisor.start: a failed start does not end the calling actor", async ()
   family.system.stop();
 });
 
-test("Supervisor.start: rejects invalid options and children", async () => {
+test("Supervisor.start rejects invalid options and children", async () => {
   const family = new Family();
   const a = family.child("a");
   const refused: [object, string][] = [

@@ -73,7 +73,7 @@ test("task.await rejects with the error of its task without ending another actor
   family.system.stop();
 });
 
-test("task.await: rejects with the exit reason of its task", async () => {
+test("task.await rejects with the exit reason of its task", async () => {
   const family = new Family();
   const leaving = task.async(family.outside, (self) => self.exit("done"));
   const later = task.async(family.outside, async (self) => {
@@ -231,7 +231,7 @@ test("task.map rejects with the first failure, and cancels the other tasks", asy
   }
 });
 
-test("task.map: closes the iterable after a failure", async () => {
+test("task.map closes the iterable after a failure", async () => {
   const family = new Family();
   let given = 0;
   const items = function* (): Generator<number> {

@@ -83,7 +83,7 @@ const INVALID: readonly (readonly [Record<string, unknown>, says: string])[] = [
 ];
 
 for (const [options, says] of INVALID) {
-  test(`checkOptions rejects ${JSON.stringify(options)} with an error that says what to do`, () => {
+  test(`checkOptions rejects ${JSON.stringify(options)} with an error that contains the remedy`, () => {
     const error = assertThrows(() => checkOptions(options as ServeOptions), OptionError, says);
     assertEquals((error as OptionError).code, "badoption");
   });
