@@ -742,7 +742,10 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     this.#end(readableReason(reason), { message: this.#last });
   }
 
-  /** Ends the actor because a call has failed whose promise the actor never awaited. */
+  /**
+   * Ends the actor because an operation, such as a call, has failed whose promise the actor never
+   * awaited.
+   */
   forgot(reason: ExitReason): void {
     this.#end(reason, { message: this.#last, unhandled: true });
   }

@@ -8,8 +8,8 @@
 const LIBRARY: string = new URL("..", import.meta.url).pathname;
 
 /**
- * Returns the line of the program that called into this library. If the stack does not contain that
- * line, returns the nearest known line.
+ * Returns the line of the program that called into this library, or "an unknown location" if the
+ * stack does not contain that line.
  */
 export function callSite(): string {
   const frames = (new Error().stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));

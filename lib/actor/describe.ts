@@ -10,8 +10,8 @@ import { Pid, Ref } from "../term/pid.ts";
 export const DESCRIBED_LENGTH_MAX = 2_000;
 
 /**
- * Maximum number of members of a list, an object, a map or a set that are shown. Further members
- * are only counted.
+ * Maximum number of members of a list or an object that are shown. Further members are only
+ * counted.
  */
 const MEMBERS_MAX = 20;
 

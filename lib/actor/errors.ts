@@ -8,7 +8,7 @@ import { describe } from "./describe.ts";
 import type { Pid } from "../term/pid.ts";
 
 /**
- * Invalid argument, for example a negative timeout or a mailbox of size zero.
+ * Invalid argument, for example a timeout above 24 days or a mailbox of size zero.
  *
  * @example
  * ```ts

@@ -60,7 +60,10 @@ export interface Restarting {
   readonly pid: Pid | undefined;
   /** The reason why the child exited or could not be started. */
   readonly reason: ExitReason;
-  /** Number of restarts within the supervisor's `period`, including this one. */
+  /**
+   * Number of restarts within the supervisor's `period`, or within the `period` of the child's own
+   * restart limit, including this one.
+   */
   readonly restarts: number;
   /** What the supervisor does next, as text. */
   readonly next: string;
@@ -99,7 +102,10 @@ export interface SystemEvents {
     readonly message: unknown;
     readonly error?: Error | undefined;
   };
-  /** A mailbox has grown past its warning length or, if it is bounded, has dropped a message. */
+  /**
+   * A mailbox has grown past its warning length, or has dropped a message, because it is bounded or
+   * has reached its limit for messages from other nodes.
+   */
   mailbox: { readonly pid: Pid; readonly length: number; readonly dropped: boolean };
 }
 

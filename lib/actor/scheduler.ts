@@ -31,7 +31,7 @@ export interface Runnable {
 export interface Probe {
   /** Calls a handler with a message, and returns the handler's result. */
   handle(actor: Runnable, handler: (message: never) => unknown, message: unknown): unknown;
-  /** Called when an actor that waited in `receive` takes a message. */
+  /** Called when an actor takes a message with `receive`. */
   taken(actor: Runnable, message: unknown): void;
   /** Called when an actor is about to send a message. */
   sending(actor: Runnable): void;
@@ -41,7 +41,7 @@ export interface Probe {
   sent(message: unknown): void;
 }
 
-/** Measures how long handlers run, with two clock reads per 64 messages. */
+/** Measures how long handlers run, with two clock reads for each turn of at most 64 messages. */
 export interface TurnTimer {
   /** Returns the current time in milliseconds. */
   now(): number;
@@ -61,8 +61,8 @@ export class Scheduler {
    */
   probe: Probe | undefined = undefined;
   /**
-   * Called with the object whose turn is running, when the clock is read: at most once per 64
-   * messages.
+   * Called with the object whose turn is running, when the clock is read: usually once per 64
+   * messages, more often if messages take long.
    */
   sampled: ((runnable: Runnable, now: number) => void) | undefined = undefined;
   /** Called when no actor is ready, and before the scheduler yields to I/O. */
