@@ -882,7 +882,7 @@ export function conform(
   withWorld: (body: (world: World) => Promise<void>) => Promise<void>,
 ): void {
   for (const [subject, plays] of Object.entries(SUITE)) {
-    test(`${subject} behave as specified, ${where}`, async () => {
+    test(`${subject} behave as specified ${where}`, async () => {
       await withWorld(async ({ system, nodes: [near, far] }) => {
         const sides: (readonly [string, string])[] = near === far
           ? [[near, far]]

@@ -163,7 +163,7 @@ test("the exit of an actor with few links is delivered before the rest of an exi
   assert(!system.signals.isBehind, "a stopped system has ended everything");
 });
 
-test("a pending call of an actor with thousands of timers rejects before a Down of its exit arrives", async () => {
+test("a call of an actor with thousands of timers rejects before the Down of the actor arrives", async () => {
   const system = new ManualSystem();
   const [target, watcher] = [system.puppet(), system.puppet()];
   watcher.self.monitor(target.pid);

@@ -93,9 +93,9 @@ for (const reason of REASONS) {
         : received === "normal"
         ? "continues"
         : `ends with ${name(received)}`;
-      const effect = state === "alive"
-        ? `${effectOf(reason, trap)} an actor that ${traps}`
-        : `has no effect on ${other}`;
+      const [effect, receiver] = state === "alive"
+        ? [effectOf(reason, trap), `an actor that ${traps}`]
+        : ["has no effect on", other];
 
       test(`link to ${other}: an actor that ${traps} ${outcome}`, async () => {
         const system = new Ends();
@@ -122,7 +122,7 @@ for (const reason of REASONS) {
         system.stop();
       });
 
-      test(`exit with ${name(reason)} ${effect}`, async () => {
+      test(`exit with ${name(reason)} ${effect} ${receiver}`, async () => {
         const system = new Ends();
         const target = await targetOf(system, state);
         if (state === "alive") target.self.trapExit = trap;

@@ -506,7 +506,7 @@ test("Global: an actor that two nodes register under one name keeps the name wit
   });
 });
 
-test("Global: names that are unregistered while their long list is sent are not known to the other node", async () => {
+test("Global: a name that is unregistered while the list of names is sent is not found on the other node", async () => {
   await withCluster(2, async (testCluster, a, b) => {
     const pid = idle(a!);
     const names = Array.from({ length: 700 }, (_, i) => `${i} ${"é".repeat(120)}`);

@@ -2,7 +2,7 @@ import { conform, prepareStage } from "../actor/conformance.ts";
 import { MemoryNetwork } from "../kit/memory_host.ts";
 import { untilWhole, withNodes } from "../kit/mesh.ts";
 
-conform("both actors on one node", async (body) => {
+conform("between actors of one node", async (body) => {
   await withNodes(async (start) => {
     const node = await start("alone", { logLevel: "silent" });
     prepareStage(node);
@@ -10,7 +10,7 @@ conform("both actors on one node", async (body) => {
   });
 });
 
-conform("on two nodes of a network in memory", async (body) => {
+conform("between two nodes of a network in memory", async (body) => {
   await withNodes(async (start) => {
     const network = new MemoryNetwork();
     const near = await start("near", { logLevel: "silent" }, network.host());

@@ -11,7 +11,7 @@ const searchFrom = (text: string) => {
   return result.search;
 };
 
-test("searchFrom rejects invalid input with the position of the error", () => {
+test("searchFrom reports the position of an error in its input", () => {
   const fault = (text: string) => {
     const result = readSearch(text);
     return result.ok ? null : [result.fault.position, result.fault.reason.split(",")[0]];

@@ -116,7 +116,7 @@ const SHUTDOWNS: readonly [Stopping, number | "brutalKill", string, number][] = 
 ];
 
 for (const [manner, shutdown, reason, ms] of SHUTDOWNS) {
-  test(`Supervisor.stop: a remote child with shutdown ${shutdown} that ${REACTIONS[manner]} ends before earlier children`, async () => {
+  test(`Supervisor.stop stops a remote child with shutdown ${shutdown} that ${REACTIONS[manner]} before the children started earlier`, async () => {
     await withRemoteWorkers(async (world) => {
       const a = await world.node("a");
       const b = await world.node("b", [a]);
@@ -516,7 +516,7 @@ test("Supervisor with onNodeDown wait does not start a waiting child that was te
 
 for (const manner of ["atOnce", "ignores"] as const) {
   const subject = manner === "ignores" ? "a child that traps exits" : "a child";
-  test(`Supervisor with onNodeDown failover runs ${subject} on another node, and kills the first copy`, async () => {
+  test(`Supervisor with onNodeDown failover runs ${subject} on another node, and kills the child on the lost node when it returns`, async () => {
     await withRemoteWorkers(async (world) => {
       const a = await world.node("a", [], false);
       const b = await world.node("b", [a]);
@@ -939,7 +939,7 @@ test("Supervisor.body runs a supervisor on another node as a child", async () =>
 for (const kind of [Supervisor, DynamicSupervisor]) {
   for (const manner of ["atOnce", "ignores"] as const) {
     const subject = manner === "ignores" ? "a child that traps exits" : "a child";
-    test(`${kind.name} stops ${subject} if its session was lost and re-established unnoticed`, async () => {
+    test(`${kind.name} stops ${subject} whose session was lost and re-established while the supervisor was busy`, async () => {
       await withRemoteWorkers(async (world) => {
         const a = await world.node("a");
         const b = await world.node("b", [a]);

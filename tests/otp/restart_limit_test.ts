@@ -34,7 +34,7 @@ test("ChildSpec rejects an invalid restartLimit", () => {
 });
 
 for (const strategy of STRATEGIES) {
-  test(`restartLimit: a child that exceeds its limit is stopped without its siblings under ${strategy}`, async () => {
+  test(`restartLimit: a child that exceeds its limit is stopped while its siblings continue under ${strategy}`, async () => {
     const family = makeFamily();
     const children = [
       family.child("a"),

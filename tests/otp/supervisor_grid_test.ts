@@ -131,7 +131,7 @@ for (const [shutdown, row] of STOPS) {
       return { family, tree };
     };
 
-    test(`Supervisor.stop with shutdown ${shutdown} stops a child that ${REACTIONS[stopping]} after later children`, async () => {
+    test(`Supervisor.stop stops a child with shutdown ${shutdown} that ${REACTIONS[stopping]} before the children started earlier`, async () => {
       const { family, tree } = await prepare();
       const stopped = tree.stop();
       await expectEnd(family, outcome, "c", "a");
@@ -142,7 +142,7 @@ for (const [shutdown, row] of STOPS) {
       family.system.stop();
     });
 
-    test(`Supervisor.terminateChild with shutdown ${shutdown} stops a child that ${REACTIONS[stopping]}`, async () => {
+    test(`Supervisor.terminateChild stops a child with shutdown ${shutdown} that ${REACTIONS[stopping]}`, async () => {
       const { family, tree } = await prepare();
       const terminated = tree.terminateChild("b");
       await expectEnd(family, outcome);

@@ -20,7 +20,7 @@ export async function untilMet(near: TestNode, far: NodeProcess): Promise<void> 
 }
 
 for (const other of OTHERS) {
-  conform(`on two processes (${runtime}, ${other})`, async (body) => {
+  conform(`between two processes (${runtime}, ${other})`, async (body) => {
     await withMesh(async (startHere) => {
       await withNodes(async (startThere) => {
         const near = await startHere("near", { logLevel: "info" });

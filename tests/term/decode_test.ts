@@ -48,7 +48,7 @@ test("Decoder reads strings at every position of a long term", () => {
   assertEquals(session.pass(term), term);
 });
 
-test("Decoder rejects truncated bytes with an offset within the bytes", () => {
+test("Decoder reports an offset within the bytes when the bytes are truncated", () => {
   const random = new SeededRandom(2);
   for (let i = 0; i < 300; i++) {
     const bytes = new Session().encode(randomTerm(random, 3));
@@ -59,7 +59,7 @@ test("Decoder rejects truncated bytes with an offset within the bytes", () => {
   }
 });
 
-test("Decoder rejects an invalid value with its offset", () => {
+test("Decoder reports the offset of an invalid value", () => {
   const cases: readonly (readonly [string, string, number])[] = [
     ["", "no version", 0],
     ["80", "no version", 0],

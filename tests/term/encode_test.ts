@@ -32,7 +32,7 @@ function nested(depth: number, innermost: unknown = 1): unknown {
   return value;
 }
 
-test("Encoder rejects a value that cannot be sent with the path of the value", () => {
+test("Encoder reports the path of a value that cannot be sent", () => {
   const cases: readonly (readonly [unknown, string])[] = [
     [() => {}, "message is a function, which cannot be sent"],
     [Symbol("s"), "message is a symbol, which cannot be sent"],
@@ -61,7 +61,7 @@ test("Encoder rejects a value that cannot be sent with the path of the value", (
   }
 });
 
-test("Encoder rejects a cycle with the path of the cycle", () => {
+test("Encoder reports the path of a cycle", () => {
   const self: Record<string, unknown> = { a: [] };
   self["self"] = self;
   assertEquals(
@@ -92,7 +92,7 @@ test("Encoder rejects very deep nesting without a stack overflow", () => {
   assertEquals(refused(nested(100_000)).code, "system_limit");
 });
 
-test("Encoder rejects with the path of the whole message if the invalid value disappears", () => {
+test("Encoder reports the path of the whole message if the invalid value disappears", () => {
   const fresh = {
     get deep() {
       return nested(100_000);

@@ -122,7 +122,7 @@ test("encodeExit truncates a long chain of links", () => {
   assertEquals(error.message, `linked too often, at byte ${9 * LINKED_DEPTH_MAX}`);
 });
 
-test("decodeExit rejects an invalid reason with its offset", () => {
+test("decodeExit reports the offset of an invalid reason", () => {
   const cases: readonly (readonly [string, string])[] = [
     ["", "an exit reason is missing, at byte 0"],
     ["0c", "invalid exit reason: 12, at byte 0"],

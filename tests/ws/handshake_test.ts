@@ -131,7 +131,7 @@ function post(headers: string): string {
 
 for (const [what, text, expected] of HEADS) {
   const outcome = expected === "head" ? "accepts" : `answers ${expected} to`;
-  test(`HeadReader ${outcome} ${what}`, () => {
+  test(`HeadReader ${outcome} a head with ${what}`, () => {
     assertEquals(verdict(text), expected);
     const progress = push(...byteByByte(latin1(text)));
     assertEquals(progress.state === "refused" ? progress.refusal.status : progress.state, expected);
@@ -148,7 +148,7 @@ const ONCE = [
 ];
 
 for (const header of ONCE) {
-  test(`HeadReader rejects ${header.split(":")[0]} twice`, () => {
+  test(`HeadReader rejects a head that contains ${header.split(":")[0]} twice`, () => {
     const first = header.startsWith("Host") ? "" : "Host: h\r\n";
     const lines = `${first}${header}\r\n${header.replace(/^\w/, (letter) => letter.toLowerCase())}`;
     assertEquals(verdict(`GET / HTTP/1.1\r\n${first}${header}\r\n\r\n`), "head");
@@ -216,7 +216,7 @@ const UPGRADES: readonly (readonly [Record<string, string | undefined>, number])
 ];
 
 for (const [headers, status] of UPGRADES) {
-  test(`checkUpgrade answers ${JSON.stringify(headers)} with ${status}`, () => {
+  test(`checkUpgrade answers ${status} to a request with the headers ${JSON.stringify(headers)}`, () => {
     const request = head(upgradeRequest(headers));
     assertEquals(wantsWebSocket(request), true);
     const refusal = checkUpgrade(request);
