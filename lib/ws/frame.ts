@@ -105,7 +105,7 @@ export class FrameDecoder {
   #control: Uint8Array | undefined;
   #dead = false;
 
-  // The fields of the frame that is being read:
+  // The following fields describe the frame that is being read.
   #fin = false;
   #opcode = 0;
   #key = 0;
