@@ -14,13 +14,11 @@ import { writeFileSync } from "node:fs";
 import { cpus, loadavg, release, totalmem } from "node:os";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "@std/cli/parse-args";
-import { givenArguments } from "../scripts/command_arguments.ts";
-import { refuse } from "./command_line.ts";
+import { readOptions, refuse } from "./command_line.ts";
 import { Others } from "./cpu.ts";
 import { isTiny } from "./kit.ts";
 import { bun, deno, version } from "./peers/programs.ts";
-import { say } from "./peers/rounds.ts";
+import { namesIn, say } from "./peers/rounds.ts";
 
 /** A table of `RECORD.md`, which a program of this folder prints. */
 interface Table {
@@ -30,6 +28,8 @@ interface Table {
   readonly args: readonly string[];
   /** Arguments of the program with `--quick`. */
   readonly quick: readonly string[];
+  /** Runs the program on Bun instead of Deno. Other programs start both runtimes themselves. */
+  readonly onBun?: boolean;
   /** Maximum time in minutes, after which the program is ended. */
   readonly minutes: number;
   /** Whether the program can run at a tiny size, in a second or two. */
@@ -122,6 +122,15 @@ const TABLES: readonly Table[] = [
     minutes: 5,
   },
   {
+    name: "cores-bun",
+    title: "Two workers of `cores` against one, on Bun",
+    program: "cores/capacity.ts",
+    args: ["--seconds", "5"],
+    quick: ["--seconds", "1"],
+    minutes: 5,
+    onBun: true,
+  },
+  {
     name: "mesher",
     title: "One node of Mesher beside a plain handler that inserts each event by itself",
     program: "mesher/run.ts",
@@ -146,8 +155,9 @@ Usage: deno task bench:all [options]
 
 All of them take up to three hours; each ends by itself and has a limit:
 ${
-  TABLES.map(({ name, minutes, program }) => {
-    return `  ${name.padEnd(9)} ${`${minutes} min`.padStart(6)}   bench/${program}`;
+  TABLES.map(({ name, minutes, program, onBun }) => {
+    const file = `bench/${program}${onBun ? ", on Bun" : ""}`;
+    return `  ${name.padEnd(9)} ${`${minutes} min`.padStart(6)}   ${file}`;
   }).join("\n")
 }
 
@@ -158,21 +168,13 @@ the machine: what others use is part of the result.
 /** Time in milliseconds between the two signals that end a program, SIGTERM and SIGKILL. */
 const END_MS = 5_000;
 
-const options = parseArgs(givenArguments(), {
-  string: ["only", "out"],
-  boolean: ["quick", "help"],
-  unknown: (arg) => refuse("bench:all", `no such option: ${arg} (--help shows them)`),
+const given = readOptions("bench:all", HELP, {
+  values: { only: undefined, out: undefined },
+  flags: ["quick"],
 });
-if (options.help) {
-  process.stdout.write(HELP);
-  process.exit(0);
-}
-const wanted = options.only === undefined ? NAMES : options.only.split(",");
-const stranger = wanted.find((name) => !NAMES.includes(name));
-if (stranger !== undefined) {
-  refuse("bench:all", `--only has ${JSON.stringify(stranger)}: use ${NAMES.join(", ")}`);
-}
-if (options.out === "") refuse("bench:all", "--out needs the name of a file");
+const wanted = namesIn("bench:all", given.value("only"), NAMES);
+const out = given.value("out");
+const isQuick = given.has("quick");
 
 /** Returns the machine and the versions, as lines of a list. */
 function machine(): string[] {
@@ -207,12 +209,24 @@ function commit(): string | undefined {
   }
 }
 
+/** Writes the tables so far to the file, if one is given. Exits if it cannot be written. */
+function write(): void {
+  if (out === undefined) return;
+  try {
+    writeFileSync(out, `${parts.join("\n\n")}\n`);
+  } catch (error) {
+    refuse("bench:all", `--out: ${(error as Error).message}`);
+  }
+}
+
 /** Runs the program of a table. Resolves to the program's output and, if it failed, the reason. */
-function run(file: string, args: readonly string[], minutes: number): Promise<{
+function run({ program, onBun, minutes }: Table, args: readonly string[]): Promise<{
   readonly text: string;
   readonly failure: string | undefined;
 }> {
-  const child = spawn(deno, ["run", "-A", "-q", file, ...args], {
+  const file = fileURLToPath(new URL(program, import.meta.url));
+  const [command, ...flags] = onBun ? [bun] : [deno, "run", "-A", "-q"];
+  const child = spawn(command!, [...flags, file, ...args], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   let isLate = false;
@@ -247,26 +261,26 @@ function run(file: string, args: readonly string[], minutes: number): Promise<{
 
 const tables = TABLES.filter(({ name, tiny }) => wanted.includes(name) && (!isTiny() || tiny));
 const parts = ["# Measured", machine().join("\n")];
+write();
 let failures = 0;
 for (const [index, table] of tables.entries()) {
-  const { name, title, program, minutes } = table;
-  const args = isTiny() ? [] : options.quick ? table.quick : table.args;
+  const { name, title, program, minutes, onBun } = table;
+  const args = isTiny() ? [] : isQuick ? table.quick : table.args;
   say(`${name}, ${index + 1} of ${tables.length}, at most ${minutes} minutes`);
   const others = new Others();
-  const file = fileURLToPath(new URL(program, import.meta.url));
-  const { text, failure } = await run(file, args, minutes);
+  const { text, failure } = await run(table, args);
   const use = `others used ${Math.round(others.use() * 100)} % of the cores`;
   if (failure !== undefined) failures++;
-  const command = ["deno run -A", `bench/${program}`, ...args].join(" ");
+  const command = [onBun ? "bun" : "deno run -A", `bench/${program}`, ...args].join(" ");
   parts.push(
     `## ${title}`,
     `\`${command}\`, ${use}${failure === undefined ? "" : `. **It ${failure}.**`}`,
     text,
   );
-  if (options.out !== undefined) writeFileSync(options.out, `${parts.join("\n\n")}\n`);
+  write();
   if (process.exitCode === 130) break;
 }
-if (options.out === undefined) process.stdout.write(`${parts.join("\n\n")}\n`);
+if (out === undefined) process.stdout.write(`${parts.join("\n\n")}\n`);
 if (failures > 0) {
   say(`${failures} of ${tables.length} tables failed`);
   process.exit(1);

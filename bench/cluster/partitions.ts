@@ -8,9 +8,12 @@
  *
  * @module
  */
+import { readOptions } from "../command_line.ts";
 import type { Lease } from "../../lib/cluster/lease.ts";
 import type { SingletonOptions } from "../../lib/cluster/singleton_definition.ts";
 import { simulate, type Simulation } from "../../lib/simulate.ts";
+
+readOptions("partitions", "deno run -A bench/cluster/partitions.ts, without options", {});
 
 const SEEDS = 5;
 const NAMES = ["a", "b", "c"];

@@ -15,12 +15,18 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { parseArgs } from "node:util";
+import { readOptions } from "../command_line.ts";
 import { startApp } from "../../mesher/app.ts";
 import { readConfig } from "../../mesher/config.ts";
 import { openStorage } from "../../mesher/storage/open.ts";
 import { startPostgres } from "../../tests/mesher/postgres.ts";
 import { fill } from "./fill.ts";
+
+const HELP = `deno run -A bench/mesher/million.ts [options]
+
+  --events N   number of events in the database (1000000)
+  --postgres   a PostgreSQL server, which is started, instead of SQLite
+  --help       this text`;
 
 const DAY_MS = 86_400_000;
 const TICK_MS = 5;
@@ -153,20 +159,18 @@ function pause(ms: number): Promise<void> {
 }
 
 if (import.meta.main) {
-  const { values } = parseArgs({
-    options: {
-      events: { type: "string", default: "1000000" },
-      postgres: { type: "boolean", default: false },
-    },
+  const given = readOptions("million", HELP, {
+    values: { events: "1000000" },
+    flags: ["postgres"],
   });
   let database: string | undefined;
-  if (values.postgres) {
+  if (given.has("postgres")) {
     process.env["MESHER_TEST_FSYNC"] = "on";
     const cluster = await startPostgres();
     if (typeof cluster === "string") throw new Error(cluster);
     database = (await cluster.newDatabase()).url;
   }
-  const rows = await measureMany(Number(values.events), database);
+  const rows = await measureMany(given.integer("events", 100, 1e8), database);
   console.log(
     "operation".padEnd(40),
     "took".padStart(9),

@@ -9,7 +9,10 @@
  * @module
  */
 import process from "node:process";
+import { readOptions } from "../command_line.ts";
 import { Node } from "../../lib/node.ts";
+
+readOptions("scrape", "deno run -A bench/observe/scrape.ts, without options", {});
 
 const SCRAPES = 20;
 

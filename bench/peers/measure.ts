@@ -130,7 +130,10 @@ export async function reportIdle(
 export async function runNamed(runs: Readonly<Record<string, () => Promise<void>>>): Promise<void> {
   const name = process.argv[2] ?? "";
   const run = runs[name];
-  if (run === undefined) throw new Error(`no such run: ${name}`);
+  if (run === undefined) {
+    process.stderr.write(`no such run: ${name || "none given"}: use ${Object.keys(runs).join(", ")}\n`);
+    process.exit(2);
+  }
   await run();
   process.exit(0);
 }

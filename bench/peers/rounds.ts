@@ -6,8 +6,7 @@
  */
 import { availableParallelism, cpus } from "node:os";
 import process from "node:process";
-import { parseArgs } from "@std/cli/parse-args";
-import { givenArguments } from "../../scripts/command_arguments.ts";
+import { readOptions, refuse } from "../command_line.ts";
 import { Others } from "../cpu.ts";
 import { calm } from "./calm.ts";
 import { median, timesOf } from "../spread.ts";
@@ -37,40 +36,36 @@ export function readWanted<Run extends string>(
   runs: readonly Run[],
   flags: readonly string[] = [],
 ): Wanted<Run> {
-  const fail = (words: string): never => {
-    process.stderr.write(`${task}: ${words}\n`);
-    process.exit(1);
-  };
-  const options = parseArgs(givenArguments(), {
-    string: ["rounds", "only", "calm"],
-    boolean: ["json", "help", ...flags],
-    default: { rounds: "5", only: runs.join(","), calm: "0" },
-    unknown: (arg) => fail(`no such option: ${arg} (--help shows them)`),
-  }) as Record<string, unknown>;
-  if (options["help"]) {
-    process.stdout.write(help);
-    process.exit(0);
-  }
-  const number = (name: string, least: number, most: number): number => {
-    const text = String(options[name]);
-    const value = /^\d{1,4}$/.test(text) ? Number(text) : NaN;
-    if (value >= least && value <= most) return value;
-    return fail(`--${name} is ${JSON.stringify(text)}: use ${least} to ${most}`);
-  };
-  const rounds = number("rounds", 1, 999);
-  const calmSeconds = number("calm", 0, 9999);
-  const wanted = String(options["only"]).split(",");
-  const stranger = wanted.find((name) => !(runs as readonly string[]).includes(name));
-  if (stranger !== undefined) {
-    fail(`--only has ${JSON.stringify(stranger)}: use ${runs.join(", ")}`);
-  }
+  const given = readOptions(task, help, {
+    values: { rounds: "5", only: undefined, calm: "0" },
+    flags: ["json", ...flags],
+  });
+  const rounds = given.integer("rounds", 1, 999);
+  const calmSeconds = given.number("calm", 0, 3600);
+  const wanted = namesIn(task, given.value("only"), runs);
   return {
     rounds,
     runs: runs.filter((run) => wanted.includes(run)),
     calmSeconds,
-    json: options["json"] === true,
-    flags: new Set(flags.filter((flag) => options[flag] === true)),
+    json: given.has("json"),
+    flags: new Set(flags.filter((flag) => given.has(flag))),
   };
+}
+
+/**
+ * Returns the names in a list with commas, or all names if it is undefined. Exits if one is unknown.
+ */
+export function namesIn(
+  task: string,
+  list: string | undefined,
+  names: readonly string[],
+): readonly string[] {
+  const wanted = list?.split(",").map((name) => name.trim()) ?? names;
+  const unknown = wanted.find((name) => !names.includes(name));
+  if (unknown !== undefined) {
+    refuse(task, `--only has ${JSON.stringify(unknown)}: use ${names.join(", ")}`);
+  }
+  return wanted;
 }
 
 /** A measured program. */
@@ -122,7 +117,8 @@ export async function makeRounds<Who extends Contender, Run extends string>(
 export function printResults(rounds: number, who: Iterable<Contender>, table: string): void {
   const titles = [...who].map(({ title }) => title).join(", ");
   const machine = `${cpus()[0]?.model.trim()}, ${availableParallelism()} cores`;
-  print(`Medians of ${rounds} rounds on ${machine}: ${titles}.\n\n${table.trimEnd()}`);
+  const count = rounds === 1 ? "One round, a first look," : `Medians of ${rounds} rounds`;
+  print(`${count} on ${machine}: ${titles}.\n\n${table.trimEnd()}`);
 }
 
 /** Prints a line of progress. */

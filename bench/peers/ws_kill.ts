@@ -15,16 +15,16 @@ import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
 import { Socket } from "../../lib/client/socket.ts";
 import { freePorts } from "../../scripts/cluster/ports.ts";
-import { readCommandLine } from "../command_line.ts";
+import { readCommandLine, refuse } from "../command_line.ts";
 import { startServer } from "./processes.ts";
 import { install, temporaryFolder } from "./packages.ts";
-import { path, version } from "./programs.ts";
+import { bun, deno, path, version } from "./programs.ts";
 import { say } from "./rounds.ts";
 
 const HELP = `deno run -A bench/peers/ws_kill.ts [options]
 
-  --rounds N    rounds (3)
-  --seconds N   duration of each (6)
+  --rounds N    rounds (3; at most 50)
+  --seconds N   duration of each (6; 3 to 60)
   --only TEXT   only runs with TEXT in their name: Firn, Deno · Firn, Bun · socket.io + Redis
   --help        this text`;
 
@@ -123,16 +123,19 @@ const hasSocketIo = version("redis-server", "--version") !== undefined &&
   version("node", "--version") !== undefined &&
   install(folder, PACKAGES).length === PACKAGES.length;
 if (!hasSocketIo) say("socket.io is left out: it needs redis-server, Node and its packages.");
-const deno = ["deno", "run", "-A", "-q", "--no-lock"];
+const onDeno = [deno, "run", "-A", "-q", "--no-lock"];
+const runs = ["Firn, Deno", "Firn, Bun", "socket.io + Redis, Node"].filter(options.wants);
+if (runs.length === 0) refuse("ws_kill", "no run has each --only in its name (--help)");
 console.log("| system | sent | lost | received twice | out of order | recovered |");
 console.log("|---|--:|--:|--:|--:|---|");
-for (let round = 0; round < options.rounds; round++) {
-  for (const name of ["Firn, Deno", "Firn, Bun", "socket.io + Redis, Node"]) {
-    if (!options.wants(name) || name.startsWith("socket") && !hasSocketIo) continue;
+for (let round = 1; round <= options.rounds; round++) {
+  for (const name of runs) {
+    if (name.startsWith("socket") && !hasSocketIo) continue;
+    say(`round ${round} of ${options.rounds}: ${name}`);
     const { count, received, isRecovered } = await measure((add) =>
       name.startsWith("socket")
         ? socketIo(folder, options.seconds, add)
-        : firn(name.endsWith("Bun") ? ["bun"] : deno, options.seconds, add)
+        : firn(name.endsWith("Bun") ? [bun] : onDeno, options.seconds, add)
     );
     const lost = count - new Set(received).size;
     const twice = received.length - new Set(received).size;

@@ -19,9 +19,7 @@
  */
 import { spawnSync } from "node:child_process";
 import process from "node:process";
-import { parseArgs } from "@std/cli/parse-args";
-import { refuse } from "../command_line.ts";
-import { givenArguments } from "../../scripts/command_arguments.ts";
+import { readOptions, refuse } from "../command_line.ts";
 import { collect, longestTurn } from "./turns.ts";
 import { EVENTS } from "./event_list.ts";
 
@@ -32,21 +30,17 @@ const HELP = `deno run -A bench/scale/events.ts [options]
   --turns       prints the longest turns of each event
   --help        this text`;
 
-const options = parseArgs(givenArguments(), {
-  boolean: ["help", "turns", "here"],
-  string: ["only", "count"],
-  unknown: (word) => refuse("bench/scale/events.ts", `no such option: ${word} (--help lists them)`),
+const given = readOptions("bench/scale/events.ts", HELP, {
+  values: { only: undefined, count: "100000" },
+  flags: ["turns", "here"],
 });
-if (options.help) {
-  console.log(HELP);
-  process.exit(0);
-}
-const count = Number(options.count ?? 100_000);
-const only = options.only ?? "";
+const count = given.integer("count", 1, Infinity);
+const only = given.value("only") ?? "";
+const events = EVENTS.filter(({ name }) => name.includes(only));
+if (events.length === 0) refuse("bench/scale/events.ts", `no event has ${only} in its name (--help)`);
 
-for (const event of EVENTS) {
-  if (!event.name.includes(only)) continue;
-  if (!options.here) {
+for (const event of events) {
+  if (!given.has("here")) {
     const args = process.argv.slice(1).filter((word) => word !== "--here");
     const name = ["--here", "--only", event.name, "--count", `${count}`];
     const flags = (globalThis as { Deno?: { args: string[] } }).Deno === undefined ? [] : [
@@ -54,7 +48,7 @@ for (const event of EVENTS) {
       "-A",
       ...(process.env["V8_FLAGS"] ? [`--v8-flags=${process.env["V8_FLAGS"]}`] : []),
     ];
-    const turns = options.turns ? ["--turns"] : [];
+    const turns = given.has("turns") ? ["--turns"] : [];
     spawnSync(process.execPath, [...flags, args[0]!, ...name, ...turns], { stdio: "inherit" });
     continue;
   }
@@ -66,7 +60,7 @@ for (const event of EVENTS) {
     `${event.name}: longest turn ${result.longest.toFixed(1)} ms, all ${
       result.total.toFixed(0)
     } ms in ${result.turns} turns` +
-      (options.turns ? ` (${result.worst.map((ms) => ms.toFixed(1)).join(" ")})` : ""),
+      (given.has("turns") ? ` (${result.worst.map((ms) => ms.toFixed(1)).join(" ")})` : ""),
   );
   process.exit(0);
 }

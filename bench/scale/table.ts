@@ -12,9 +12,7 @@
  * @module
  */
 import process from "node:process";
-import { parseArgs } from "@std/cli/parse-args";
-import { refuse } from "../command_line.ts";
-import { givenArguments } from "../../scripts/command_arguments.ts";
+import { readOptions, refuse } from "../command_line.ts";
 import { type Cost, type Growth, rows } from "./rows.ts";
 
 const HELP = `deno run -A bench/scale/table.ts [options]
@@ -24,17 +22,14 @@ const HELP = `deno run -A bench/scale/table.ts [options]
   --tiny        smallest sizes, only to show that it runs
   --help        this text`;
 
-const options = parseArgs(givenArguments(), {
-  boolean: ["help", "tiny"],
-  string: ["only", "most"],
-  unknown: (word) => refuse("bench/scale/table.ts", `no such option: ${word} (--help lists them)`),
+const given = readOptions("bench/scale/table.ts", HELP, {
+  values: { only: undefined, most: undefined },
+  flags: ["tiny"],
 });
-if (options.help) {
-  console.log(HELP);
-  process.exit(0);
-}
-const only = options.only ?? "";
-const most = Number(options.most ?? Infinity);
+const only = given.value("only") ?? "";
+const most = given.value("most") === undefined ? Infinity : given.integer("most", 1, Infinity);
+const groups = rows(given.has("tiny")).filter(({ name }) => name.includes(only));
+if (groups.length === 0) refuse("bench/scale/table.ts", `no group has ${only} in its name (--help)`);
 const EXPONENTS: Readonly<Record<Growth, number>> = { constant: 0, n: 1, "n²": 2 };
 
 interface Measured extends Cost {
@@ -54,9 +49,9 @@ function cell(cost: Measured | undefined): string {
   return cost.blocked === undefined ? `${value}` : `${value} (${cost.blocked.toFixed(0)})`;
 }
 
-for (const row of rows(options.tiny)) {
-  if (!row.name.includes(only)) continue;
+for (const row of groups) {
   const sizes = row.sizes.filter((size) => size <= most);
+  if (sizes.length === 0) continue;
   const found = new Map<string, Measured[]>();
   for (const size of sizes) {
     console.error(`${new Date().toISOString().slice(11, 19)} ${row.name}: ${size}`);

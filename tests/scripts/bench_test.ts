@@ -75,6 +75,27 @@ test("deno bench -P runs the benches that need the network", {
   assertMatch(text, /by pid .*\d (ns|µs|ms) \|/);
 });
 
+test("bench:all exits before it measures if an option is mistyped or its file cannot be written", {
+  ignore: deno === undefined || runtime === "bun",
+}, async () => {
+  const all = (...args: string[]) =>
+    run(deno!, ["run", "-A", "--no-check", "bench/all.ts", ...args]);
+  const [mistyped, valued, unknown, unwritable] = await Promise.all([
+    all("--onyl", "ws"),
+    all("--quick=true"),
+    all("--only", "codec,wss"),
+    all("--only", "codec", "--out", join(root, "no", "such", "folder.md")),
+  ]);
+  assertEquals(mistyped, {
+    status: 2,
+    text: "bench:all: no such option: --onyl (--help shows them)\n",
+  });
+  assertEquals(valued, { status: 2, text: "bench:all: --quick takes no value\n" });
+  assertStringIncludes(unknown.text, 'bench:all: --only has "wss": use actors, ');
+  assertEquals(unwritable.status, 2);
+  assertStringIncludes(unwritable.text, "bench:all: --out: ENOENT");
+});
+
 test("bun runs a bench file", { ignore: bun === undefined }, async () => {
   const { status, text } = await run(bun!, [ONE], { FIRN_BENCH: "tiny" });
   assertEquals(status, 0, text);
