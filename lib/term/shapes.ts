@@ -121,6 +121,9 @@ export class ShapeTree {
   }
 }
 
+/** Creates an object of a shape. Calls `read` for the value of each key, in order. */
+export type CreateObject = (read: (depth: number) => unknown, depth: number) => object;
+
 /** The keys of one shape at the receiver. */
 export interface Shape {
   readonly keys: readonly string[];
@@ -129,6 +132,10 @@ export interface Shape {
    * the property instead of assigning it.
    */
   readonly inherited: boolean;
+  /** Number of objects that were decoded before {@linkcode create} was set. */
+  objects: number;
+  /** A compiled function that creates the objects; `undefined` if the shape is not frequent. */
+  create: CreateObject | undefined;
 }
 
 /** Returns the shape with these keys, or `undefined` if these keys cannot be a shape. */
@@ -139,7 +146,23 @@ export function shapeOf(keys: readonly string[]): Shape | undefined {
   // Keys that were read from an object can be assigned faster than the decoded strings.
   const own = Object.keys(sample);
   if (own.length < keys.length) return undefined;
-  return { keys: own, inherited: own.some((key) => key in Object.prototype) };
+  const inherited = own.some((key) => key in Object.prototype);
+  return { keys: own, inherited, objects: 0, create: undefined };
+}
+
+/**
+ * Compiles a function that creates objects with these keys by an object literal, which both
+ * runtimes execute faster than assignments in a loop. The keys become string literals, and must not
+ * be inherited: `__proto__` would set the prototype. Returns `undefined` if the process was started
+ * without permission to compile source text.
+ */
+export function compileShape(keys: readonly string[]): CreateObject | undefined {
+  const properties = keys.map((key) => `${JSON.stringify(key)}:read(depth)`);
+  try {
+    return new Function("read", "depth", `return {${properties.join(",")}}`) as CreateObject;
+  } catch {
+    return undefined;
+  }
 }
 
 /**

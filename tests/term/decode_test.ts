@@ -37,6 +37,68 @@ test("Decoder returns strings of any length with characters of any width", () =>
   }
 });
 
+test("Decoder creates objects of frequent shapes with exactly the keys that were sent", () => {
+  const keys = [
+    "plain",
+    "",
+    'quote"quote',
+    "back\\slash\\",
+    "line\nbreak\u2028\u2029",
+    "\ud800",
+    'x":0};globalThis.wasCompiled=1;return{"y',
+    "\\u0041",
+    "${1}`",
+    "*/ //",
+    "if",
+    "\u{1f600}",
+  ];
+  const session = new Session();
+  for (let i = 0; i < 200; i++) {
+    const term = Object.fromEntries(keys.map((key, at) => [key, i % 3 === 0 ? { i, at } : at]));
+    const back = session.pass(term);
+    assertSame(back, term, `object ${i}`);
+    assertEquals(Object.keys(back as object), keys);
+    // A key that broke the source text would only prevent that its own shape is compiled.
+    for (const key of keys) assertSame(session.pass({ [key]: i }), { [key]: i }, key);
+    for (const name of ["__proto__", "constructor", "toString"]) {
+      const hostile = Object.defineProperty({ own: i }, name, {
+        value: { polluted: i },
+        enumerable: true,
+        writable: true,
+        configurable: true,
+      });
+      const decoded = session.pass(hostile) as object;
+      assertEquals(Object.getPrototypeOf(decoded), Object.prototype);
+      assertEquals(Object.getOwnPropertyDescriptor(decoded, name)?.value, { polluted: i });
+    }
+  }
+  assert(!("wasCompiled" in globalThis));
+  assert(!("polluted" in Object.prototype));
+});
+
+test("Decoder rejects truncations and deep nesting of frequent shapes", () => {
+  const session = new Session();
+  const decoder = new Decoder(PIDS);
+  const nested = (depth: number): unknown => depth === 0 ? 0 : { next: nested(depth - 1), depth };
+  for (let i = 0; i < 100; i++) decoder.decode(session.encode(nested(3)));
+  const bytes = session.encode(nested(3));
+  assertSame(decoder.decode(bytes), nested(3));
+  for (let length = 0; length < bytes.length; length++) {
+    assertThrows(() => decoder.decode(bytes, 0, length), ProtocolError);
+  }
+  // One object with its first key open, again and again: deeper than any term may be.
+  const open = bytes.subarray(0, 1);
+  const deep = new Uint8Array(DEPTH_MAX * 2).fill(open[0]!);
+  assertThrows(() => decoder.decode(deep), ProtocolError, `deeper than ${DEPTH_MAX}`);
+  assertSame(decoder.decode(bytes), nested(3));
+});
+
+test("Decoder compiles a limited number of shapes, and decodes objects of all others too", () => {
+  const session = new Session();
+  const terms = Array.from({ length: 400 }, (_, i) => ({ [`key${i}`]: i, [`other${i}`]: "text" }));
+  for (let i = 0; i < 70; i++) for (const term of terms) assertSame(session.pass(term), term);
+});
+
 test("Decoder reads strings at every position of a long term", () => {
   const term = Array.from({ length: 5000 }, (_, i) => ({
     id: `event number ${i}`,
