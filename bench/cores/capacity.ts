@@ -6,7 +6,9 @@
  * cores it uses a part of them, so messages per second cannot be compared. Instead, the CPU time of
  * the workers per message is compared at the same load, in turns: two cores carry 2 × (CPU time
  * with one worker) / (CPU time with two workers) times the load of one. In `echo`, each socket has
- * one message in flight; in `room`, all sockets are members of one room that spans the workers.
+ * one message in flight; in the rooms, all sockets are members of one room that spans the workers.
+ * "two apart" are two servers that do not know each other, each with half of the members and with a
+ * publisher of its own: what two processes cost without messages between them.
  *
  *     deno run -A bench/cores/capacity.ts        bun bench/cores/capacity.ts
  *
@@ -32,38 +34,57 @@ Needs gcc.`;
 
 const LOADS: readonly Load[] = [
   { name: "echo", args: ["mode=echo", "members=400", "bytes=64"] },
-  { name: "room", args: ["members=1000", "bytes=64", "rate=150000"] },
+  ...[[1000, 150_000], [400, 60_000], [400, 200_000]].map(([members, rate]) => ({
+    name: `room of ${members}, ${rate!.toLocaleString("en")} deliveries/s`,
+    args: [`members=${members}`, "bytes=64", `rate=${rate}`],
+  })),
 ];
 
 const options = readCommandLine("capacity", HELP, { rounds: 1, seconds: 5, secondsMin: 0.1 });
 const stops: (() => Promise<void>)[] = [];
 
-/** Returns `count` workers of `cores`, which listen on ports chosen by the system. */
-function workers(count: number, name: string, beside?: string): Server {
+/** Returns a server of groups of workers of `cores`, each group with a port of its own. */
+function workers(name: string, counts: readonly number[], beside?: string): Server {
   return {
     name,
     ...beside === undefined ? {} : { beside },
     async start() {
       const worker = fileURLToPath(new URL("worker.ts", import.meta.url));
-      const group = await cores(worker, { count, signals: false });
-      stops.push(() => group.stop());
-      const pids = group.workers().flatMap(({ pid }) => pid === undefined ? [] : [pid]);
-      return { args: [`port=${group.port}`], pids };
+      const groups = [];
+      for (const count of counts) {
+        const group = await cores(worker, { count, signals: false });
+        stops.push(() => group.stop());
+        groups.push(group);
+      }
+      const [first, second] = groups.map(({ port }) => port);
+      const pids = groups.flatMap((group) => group.workers()).flatMap(({ pid }) => pid ?? []);
+      return {
+        args: [`port=${first}`, ...second === undefined ? [] : [`second=${second}`]],
+        pids,
+      };
     },
   };
 }
 
-const [one, two] = [workers(1, "one worker"), workers(2, "two workers", "one worker")];
+const one = workers("one worker", [1]);
+const two = workers("two workers", [2], one.name);
+const apart = workers("two apart", [1, 1], one.name);
+const servers = [one, two, apart];
 try {
   const folder = temporaryFolder("cores");
-  const turns = await takeTurns("capacity", folder, [one, two], LOADS, options);
-  printTurns("capacity", turns, [one, two], "CPU seconds of the workers for a million messages.");
+  const turns = await takeTurns("capacity", folder, servers, LOADS, options);
+  printTurns("capacity", turns, servers, "CPU seconds of the workers for a million messages.");
   for (const [load, by] of turns) {
-    const costs = [two, one].map((server) =>
-      (by.get(server) ?? []).map(({ cpuPerMillion }) => cpuPerMillion)
+    const costs = (server: Server) =>
+      (by.get(server) ?? []).map(({ cpuPerMillion }) => cpuPerMillion);
+    const [times, most] = [two, apart].map((server) => {
+      return (2 / median(ratios(costs(server), costs(one)))).toFixed(2);
+    });
+    const client = median([...by.values()].flat().map(({ client }) => client)).toFixed(2);
+    console.log(
+      `${load.name}: two cores carry ${times} times the load, two servers apart ${most}; ` +
+        `the client used ${client} cores`,
     );
-    const times = 2 / median(ratios(costs[0]!, costs[1]!));
-    console.log(`${load.name}: two cores carry ${times.toFixed(2)} times the load`);
   }
 } finally {
   await Promise.all(stops.map((stop) => stop()));

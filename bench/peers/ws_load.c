@@ -1,11 +1,13 @@
 /*
  * A load client with many connections, for Linux: one thread, epoll, payloads are not parsed.
  *
- *   ws_load port=N members=N bytes=N [mode=room|echo|http] [burst=N] [rate=N] [pid=N]... [pub=N] [sio=1]
+ *   ws_load port=N members=N bytes=N [mode=room|echo|http] [burst=N] [rate=N] [pid=N]... [pub=N]
+ *           [second=N] [sio=1]
  *
  * room: `members` sockets that only receive (/sub) and one that publishes (/pub): `burst` messages in
  *       one write, so that they arrive in one turn, at `rate` deliveries per second. The publisher uses
- *       the port `pub` of another node, if given.
+ *       the port `pub` of another node, if given. With `second`, the port of another server, each server
+ *       has every other member and a publisher of its own, which publishes the same messages.
  * echo: `members` sockets (/echo), each with one message in flight.
  * http: `members` connections, each with one GET of / in flight. `bytes` is ignored.
  *
@@ -48,7 +50,7 @@ typedef struct {
   int carried, room;
 } Conn;
 
-static int port, pub, members = 200, bytes = 64, burst = 1, echo = 0, http = 0, sio = 0;
+static int port, pub, second, publishers = 1, members = 200, bytes = 64, burst = 1, echo = 0, http = 0, sio = 0;
 static int pids[PIDS_MAX], pid_count;
 static double rate = 20000;
 static uint64_t delivered, until; /* `until`: echoes and requests are repeated before it */
@@ -238,6 +240,7 @@ static void read_options(int count, char **options) {
     else if (!strcmp(name, "burst")) burst = atoi(value);
     else if (!strcmp(name, "rate")) rate = atof(value);
     else if (!strcmp(name, "pub")) pub = atoi(value);
+    else if (!strcmp(name, "second")) second = atoi(value), publishers = 2;
     else if (!strcmp(name, "pid") && pid_count < PIDS_MAX) pids[pid_count++] = atoi(value);
     else if (!strcmp(name, "sio")) sio = atoi(value);
     else if (!strcmp(name, "mode")) echo = !strcmp(value, "echo"), http = !strcmp(value, "http");
@@ -300,7 +303,7 @@ static void load(double seconds) {
     if (room) {
       uint64_t due;
       while ((due = start + (uint64_t)(published * publish_ns)) <= now && due < until) {
-        publish(&conns[all - 1], due, burst);
+        for (int i = members; i < all; i++) publish(&conns[i], due, burst);
         published++;
       }
       if (due < until) {
@@ -345,12 +348,13 @@ int main(int count, char **options) {
   read_options(count, options);
   input = malloc(READ_BYTES);
   make_message();
-  all = echo || http ? members : members + 1;
+  all = echo || http ? members : members + publishers;
   ep = epoll_create1(0);
   conns = calloc(all, sizeof *conns);
   for (int i = 0; i < all; i++) {
     int listens = echo || i < members;
-    open_conn(&conns[i], listens || !pub ? port : pub, echo ? "/echo" : listens ? "/sub" : "/pub", listens);
+    int to = second && i % 2 ? second : listens || !pub ? port : pub;
+    open_conn(&conns[i], to, echo ? "/echo" : listens ? "/sub" : "/pub", listens);
     add_input(conns[i].fd, (uint32_t)i);
   }
   usleep(300000);
