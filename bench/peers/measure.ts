@@ -131,7 +131,9 @@ export async function runNamed(runs: Readonly<Record<string, () => Promise<void>
   const name = process.argv[2] ?? "";
   const run = runs[name];
   if (run === undefined) {
-    process.stderr.write(`no such run: ${name || "none given"}: use ${Object.keys(runs).join(", ")}\n`);
+    process.stderr.write(
+      `no such run: ${name || "none given"}: use ${Object.keys(runs).join(", ")}\n`,
+    );
     process.exit(2);
   }
   await run();

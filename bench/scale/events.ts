@@ -37,7 +37,9 @@ const given = readOptions("bench/scale/events.ts", HELP, {
 const count = given.integer("count", 1, Infinity);
 const only = given.value("only") ?? "";
 const events = EVENTS.filter(({ name }) => name.includes(only));
-if (events.length === 0) refuse("bench/scale/events.ts", `no event has ${only} in its name (--help)`);
+if (events.length === 0) {
+  refuse("bench/scale/events.ts", `no event has ${only} in its name (--help)`);
+}
 
 for (const event of events) {
   if (!given.has("here")) {

@@ -29,7 +29,9 @@ const given = readOptions("bench/scale/table.ts", HELP, {
 const only = given.value("only") ?? "";
 const most = given.value("most") === undefined ? Infinity : given.integer("most", 1, Infinity);
 const groups = rows(given.has("tiny")).filter(({ name }) => name.includes(only));
-if (groups.length === 0) refuse("bench/scale/table.ts", `no group has ${only} in its name (--help)`);
+if (groups.length === 0) {
+  refuse("bench/scale/table.ts", `no group has ${only} in its name (--help)`);
+}
 const EXPONENTS: Readonly<Record<Growth, number>> = { constant: 0, n: 1, "n²": 2 };
 
 interface Measured extends Cost {
