@@ -62,7 +62,7 @@ export async function identify(
         const frame = (tag: number, body: Uint8Array): boolean => {
           late.cancel();
           answer(self.name, tag, body, found, fail);
-          leave(host, stream);
+          leave(host, stream, () => signal.removeEventListener("abort", abort));
           return false;
         };
         if (!reader.push(bytes, { frame })) stream.abort();
@@ -97,13 +97,17 @@ function answer(
   fail(new Error(reject?.words ?? "it did not answer as a node does"));
 }
 
-function leave(host: Host, stream: Stream): void {
+/** Sends the REJECT, and calls `closed` when the stream is closed. */
+function leave(host: Host, stream: Stream, closed: () => void): void {
   const timer = host.clock.after(CLOSE_MS, () => stream.abort());
   stream.handler = {
     data() {},
     drain() {},
     end: () => stream.abort(),
-    close: () => timer.cancel(),
+    close: () => {
+      timer.cancel();
+      closed();
+    },
   };
   stream.write(encodeFrame(TAG.REJECT, encodeReject("duplicate", "it asked for the name only")));
   stream.end();

@@ -6,7 +6,11 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { NodeNameError } from "../../lib/mesh/name.ts";
+import { SERVER_NAME } from "../../lib/mesh/certificate.ts";
+import { identify } from "../../lib/mesh/identify.ts";
+import { NodeNameError, parseName } from "../../lib/mesh/name.ts";
+import { makeHost } from "../kit/host.ts";
+import { testKeys } from "../kit/keys.ts";
 import { freePort, type TestNode, untilWhole, warnings, withNodes } from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";
 
@@ -37,6 +41,29 @@ test("Node.start joins the other seeds if one is its own address or has no liste
     assertEquals(b.lines.filter(({ level }) => level === "warn").length, 1);
     assert(warnings(b)[0]!.includes(`no node found by seed 127.0.0.1:${none}`), warnings(b)[0]);
     assertEquals(warnings(a), []);
+  });
+});
+
+test("identify removes its listener from the signal when the connection is closed", async () => {
+  await withNodes(async (start) => {
+    const a = await start("a");
+    const { authority, proofKey } = await testKeys();
+    const self = { name: "b@127.0.0.1:1", creation: 1, proofKey, exposed: [] };
+    const tls = { ca: authority.pem, serverName: SERVER_NAME };
+    const { signal } = new AbortController();
+    let listeners = 0;
+    const { addEventListener, removeEventListener } = EventTarget.prototype;
+    signal.addEventListener = (...args: Parameters<typeof addEventListener>) => {
+      listeners++;
+      addEventListener.apply(signal, args);
+    };
+    signal.removeEventListener = (...args: Parameters<typeof removeEventListener>) => {
+      listeners--;
+      removeEventListener.apply(signal, args);
+    };
+    const { hostname, port } = parseName(a.name)!;
+    assertEquals(await identify(makeHost(), self, tls, hostname, port, signal), a.name);
+    await until("the listeners are removed", () => listeners === 0);
   });
 });
 
