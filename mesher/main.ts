@@ -18,8 +18,9 @@ import { type Config, ConfigError, HELP, readCommand, readConfig } from "./confi
 import { firstLoginNotice, keepSecrets, removeFirstLogin } from "./first_login.ts";
 import { say as sayPlainly, sayOf } from "./log.ts";
 
-/** The exit statuses of the program. */
+/** Exit status of the program after a failure. */
 const FAILED = 1;
+/** Exit status of the program if a setting is invalid. */
 const INVALID_SETTINGS = 2;
 
 /**

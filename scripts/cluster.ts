@@ -34,8 +34,9 @@ const MS_MAX = 30_000;
 /** Resolves when the user or a signal ends the demo. */
 type Quit = PromiseWithResolvers<void>;
 
-/** Exit statuses. */
+/** Exit status of the program if the demo fails. */
 const FAILED = 1;
+/** Exit status of the program if an option is invalid. */
 const MISUSED = 2;
 
 /** Starts the nodes, and waits until all are connected. */

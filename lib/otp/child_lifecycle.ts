@@ -42,8 +42,8 @@ export class ChildLifecycle {
   readonly #parent: Pid<never> | undefined;
   readonly #running = new Map<Pid, Child>();
   /**
-   * The reason of an exit signal that must end the supervisor. Set if it arrived during a wait for
-   * a start function or in a pause.
+   * The reason of an exit signal that must end the supervisor. Set if the signal arrived while the
+   * supervisor waited for a start function, or paused.
    */
   order: ExitReason | undefined = undefined;
   /** Returns the number of restarts within the supervisor's period, for reports. */

@@ -294,8 +294,8 @@ class Scrubber {
     const scrubbed = Object.fromEntries(
       Object.entries(object).map(([name, value]) => [name, this.#pair(name, value)]),
     );
-    // The object may itself be a named value, such as a form's field, a header or a variable.
-    // `{name: "password", value: …}`.
+    // The object may itself be a named value, such as a form's field, a header or a variable. An
+    // example is `{name: "password", value: …}`.
     const name = object["name"] ?? object["key"] ?? object["field"];
     if (typeof name === "string" && Object.hasOwn(scrubbed, "value")) {
       scrubbed["value"] = this.#pair(name, scrubbed["value"]!);
