@@ -19,7 +19,7 @@ const HEX = /([._~-]|\/)(?=[0-9a-f]*\d)[0-9a-f]{6,64}(?=[._~/-]|$)/gi;
 
 /** Returns `module` or the file of a frame in canonical form. */
 export function placeOf({ module, file }: Pick<Frame, "module" | "file">): string {
-  if (module !== null) return classOf(module);
+  if (module !== null) return classOf(module.replace(/@v\d[^/]*/g, ""));
   if (file === null) return "";
   // A path that consists only of words contains nothing that differs between builds.
   if (/^[a-z][a-z._-]*(?:\/[a-z._-]+)*$/.test(file)) return file;
@@ -28,6 +28,11 @@ export function placeOf({ module, file }: Pick<Frame, "module" | "file">): strin
     .replace(/^[a-z][a-z0-9+.-]*:\/\/[^/]*/i, "")
     .replace(/[?#].*$/s, "")
     .replace(/^[a-z]:(?=\/)/i, "")
+    // Removes the layer of a module, and `./` (webpack).
+    .replace(/^\/*(?:\([\w-]+\)\/)?\.?\/(?=\w)/, "/")
+    // Removes the folder in which a package manager is installed (Rust, Go, Python).
+    .replace(/^.*\/\.?cargo\/registry\/src\/[^/]+(\/[\w-]*?)-\d[^/]*(?=\/)/, "/cargo$1")
+    .replace(/^.*(?=\/pkg\/mod\/|\/(?:site|dist)-packages\/)/, "")
     // Replaces the id of a build (Next.js).
     .replace(/(\/_next\/(?:static|data)\/)(?!chunks\/|css\/|media\/)[^/]+/, "$1<build>")
     // Replaces versions in the names of folders, such as releases/20260131120000, v1.2.3 and
@@ -80,6 +85,7 @@ export function functionOf(frame: Pick<Frame, "function" | "module" | "file">): 
   if (frame.function !== null && /^[A-Za-z_]{3,8}$/.test(frame.function)) return frame.function;
   const name = (frame.function ?? "")
     .replace(/^async\*? /, "")
+    .replace(/ \[as [^\]]*\]$/, "")
     // Replaces the numbers of Ruby's blocks and template methods.
     .replace(/^(?:block|rescue|ensure)(?: \(\d+ levels\))? in /, "block in ")
     .replace(/_{2,3}\d+_\d+$/, "")
@@ -97,19 +103,36 @@ export function functionOf(frame: Pick<Frame, "function" | "module" | "file">): 
     // Removes the hash of a symbol (Rust).
     .replace(/::h[0-9a-f]{16}$/, "")
     .replace(/17h[0-9a-f]{16}E?$/, "")
+    .replace(/\[[0-9a-f]{12,16}\]/g, "")
     // Removes the location from the name of a closure or an anonymous class (PHP).
     .replace(/\{closure:.*\}/, "{closure}")
     .replace(/@anonymous.*$/s, "@anonymous");
   if (/^(?:\?|<?anonymous>?|<unknown>)$/.test(name)) return "";
-  // Minified names such as t, n or e differ between builds.
-  if (name.length <= 2 && isBundle(frame)) return "";
-  return classOf(name)
+  return classOf(isMinifiable(name) && isBundle(frame) ? withoutMinified(name) : name)
     // Replaces the numbers of closures, and the type arguments of generic functions (Go).
     .replace(/\.(?:func|gowrap)\d+(?:\.\d+)*/g, ".func<n>")
     .replace(/\[(?:\.\.\.|go\.shape\.[^\]]*)\]/g, "[…]")
     // Replaces the numbers of local functions (C#) and closures (F#).
     .replace(/\|\d+_\d+$/, "|<n>")
     .replace(/@\d+(?:-\d+)*$/, "@<n>");
+}
+
+/** Returns whether a function's name may contain names that a minifier has chosen. */
+function isMinifiable(name: string): boolean {
+  return /^(?:new )?[\w$]+(?:\.[\w$<>]+)*$/.test(name) &&
+    /(?:^|[ .])(?:[\w$]{1,3}|Object)(?=\.|$)/.test(name);
+}
+
+/**
+ * Removes the names that a minifier has chosen, such as `t`, `$e` or `a12`, from the name of a
+ * function. They differ between builds. `Object` is the receiver of a function of a module.
+ */
+function withoutMinified(name: string): string {
+  const parts = name.replace(/^new /, "").split(".")
+    .filter((part) =>
+      part !== "Object" && !/^(?:[\w$]{1,2}|(?=\w*\d)[a-zA-Z_$][\w$]{2})$/.test(part)
+    );
+  return parts.join(".");
 }
 
 /**
@@ -120,6 +143,8 @@ function classOf(name: string): string {
   if (/^[A-Za-z_.]*$/.test(name)) return name;
   return name
     .replace(/\$\$Lambda.*$/s, "$$$$Lambda")
+    .replace(/\/(?:0x)?[0-9a-f]{6,16}$/, "")
+    .replace(/^Script\d+$/, "Script<n>")
     .replace(/(\$\$(?:EnhancerBy|FastClassBy)\w*?\$\$)[0-9a-f]+/gi, "$1<hash>")
     .replace(
       /(\$\$_?(?:javassist|jvst|weld\w*|hibernate\w*)(?:_seam)?_?)[0-9a-f]*(?:_[0-9a-f]+)*/gi,

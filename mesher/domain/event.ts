@@ -69,6 +69,8 @@ export interface Exception {
   readonly mechanism?: string;
   /** Whether the type names the mechanism and not the failure, for example SIGSEGV. */
   readonly synthetic?: true;
+  /** Whether it is a group of exceptions, whose members are in the same list. */
+  readonly group?: true;
   /**
    * The frames of the stack, outermost call first. The last frame threw the exception, as in
    * Sentry.

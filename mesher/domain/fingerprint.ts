@@ -80,13 +80,17 @@ function ownBasisOf(event: MesherEvent): readonly [Grounds, string] {
   const { exceptions } = event;
   const message = normalise(event.template ?? event.message);
   if (exceptions.length === 0) return ["message", JSON.stringify(["message", message])];
-  const parts = exceptions.map((exception) => partsOf(exception, message));
+  const parts = exceptions.map((exception) =>
+    partsOf(exception, message, isSynthetic(exception, event))
+  );
   const grounds = parts.some(({ frames }) => frames.length > 0) ? "frames" : "exception";
-  // The exceptions of an exception group are compared without repetitions, because their number may
-  // vary.
   const texts = parts.map((part) => JSON.stringify(part));
   const chain = texts.filter((text, i) => text !== texts[i - 1]);
-  return [grounds, `["${grounds}",${chain.join(",")}]`];
+  // The exceptions of an exception group are compared as a set, because their number and their
+  // order may vary.
+  const isGroup = exceptions.some((exception) => exception.group);
+  const compared = isGroup ? [...new Set(chain)].sort() : chain;
+  return [grounds, `["${grounds}",${compared.join(",")}]`];
 }
 
 /** The parts that identify an exception. */
@@ -97,8 +101,17 @@ interface Parts {
   readonly value?: string;
 }
 
-function partsOf(exception: Exception, message: string): Parts {
-  const { type, synthetic } = exception;
+/**
+ * Returns whether the type and the value of an exception name the mechanism that caught it, and not
+ * the failure. SDKs of JavaScript also mark messages and thrown values that are not errors as
+ * synthetic; their values name the failure.
+ */
+function isSynthetic({ synthetic, type }: Exception, { platform }: MesherEvent): boolean {
+  return synthetic === true && type !== "" && platform !== "javascript" && platform !== "node";
+}
+
+function partsOf(exception: Exception, message: string, synthetic: boolean): Parts {
+  const { type } = exception;
   // An exception without a type is the stack of a plain message, so the message is used instead.
   const name = synthetic && exception.frames.length > 0 ? "" : type || message;
   const counted = countedFrames(exception);
@@ -193,11 +206,12 @@ export function titleOf(event: MesherEvent): string {
   return cut(line, TITLE_CHARS_MAX) || "Untitled";
 }
 
-function namedBy({ exceptions, message }: MesherEvent): string {
+function namedBy(event: MesherEvent): string {
+  const { exceptions, message } = event;
   const thrown = exceptions.at(-1);
   if (thrown === undefined || thrown.type === "") return message || (thrown?.value ?? "");
-  const crashed = thrown.synthetic ? culpritFrame(thrown)?.function : undefined;
-  if (crashed) return crashed;
+  const crashed = isSynthetic(thrown, event) ? culpritFrame(thrown) : undefined;
+  if (crashed?.function && functionOf(crashed) !== "") return crashed.function;
   return thrown.value === "" ? thrown.type : `${thrown.type}: ${thrown.value}`;
 }
 

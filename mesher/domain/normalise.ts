@@ -109,7 +109,7 @@ const RULES: readonly Rule[] = [
   [DIGIT, /\b(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|[smhd])){1,8}(?!\w)/g, "<duration>"],
   [DIGIT, /\b(?=\w*\d[a-z_]+\d)\w{6,}\b/g, "<id>"],
   [DIGIT, /(?<![\w.>])-(?=\d)/g, ""],
-  [DIGIT, /\b\d+\.\d+\.\d+-[0-9a-z][0-9a-z.-]*/g, "<n>"],
+  [DIGIT, /(?<![\d.])\d+\.\d+\.\d+-[0-9a-z][0-9a-z.-]*/g, "<n>"],
   [DIGIT, /\d+(?:[.,]\d+)*(?:e[+-]?\d+|(?:st|nd|rd|th)\b)?/g, "<n>"],
   // Shortens lists of values and of rows, because their lengths differ: `in (1, 2, 3)`, `values (1,
   // 2), (3, 4)`.

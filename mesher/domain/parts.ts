@@ -170,6 +170,7 @@ function exceptionFrom(raw: Raw): Exception {
     ...present({
       mechanism: textOf(mechanism?.["type"]),
       synthetic: (mechanism?.["synthetic"] ?? raw["synthetic"]) === true ? true as const : null,
+      group: mechanism?.["is_exception_group"] === true ? true as const : null,
     }),
     frames: framesFrom(Array.isArray(stack) ? stack : objectOf(stack)?.["frames"]),
   };

@@ -36,6 +36,7 @@ const MESSAGES_SAME: Texts = [
     "undefined is not an object (evaluating 't.size')",
   ],
   ["a.load is not a function", "o.load is not a function"],
+  ["v1.2.3-beta.1 is unsupported", "v2.0.0 is unsupported"],
 ];
 
 const MESSAGES_DIFFERENT: Texts = [
@@ -48,6 +49,13 @@ const MESSAGES_DIFFERENT: Texts = [
 ];
 
 const FILES_SAME: Texts = [
+  ["webpack-internal:///(rsc)/./src/a.tsx", "webpack://shop/src/a.tsx"],
+  [
+    "/home/ci/.cargo/registry/src/index.crates.io-6f17d22bba15001f/serde-1.0.200/src/de.rs",
+    "/usr/local/cargo/registry/src/github.com-1ecc6299db9ec823/serde-1.0.201/src/de.rs",
+  ],
+  ["/root/go/pkg/mod/x.ex/y@v1.2.3/a.go", "/home/ada/go/pkg/mod/x.ex/y@v1.3.0/a.go"],
+  ["/opt/v1/lib/python3.11/site-packages/x/a.py", "/srv/lib64/python3.12/site-packages/x/a.py"],
   ["/assets/vendor.react-BxK2mPq7.js", "/assets/vendor.react-C9aLw0zR.js"],
   ["/_nuxt/BmWJk2vA.js", "/_nuxt/Dp0ZyT4q.js"],
   ["https://a.ex/main-QX3ZTR7P.js", "https://a.ex/main-ABCDEF12.js"],
@@ -70,6 +78,8 @@ const FILES_DIFFERENT: Texts = [
 ];
 
 const FUNCTIONS_SAME: Texts = [
+  ["app[1d3c5b7a9e8f0a1b]::run", "app[aaaac5b7a9e8f0a1]::run"],
+  ["Cart.add [as onClick]", "Cart.add"],
   ["main.(*Server).Run.func1", "main.(*Server).Run.func2.1"],
   ["Map[...]", "Map[go.shape.int_0]"],
   ["block in run", "block (2 levels) in run"],
@@ -88,6 +98,11 @@ const FUNCTIONS_SAME: Texts = [
 ];
 
 const CLASSES_SAME: Texts = [
+  [
+    "java.lang.invoke.LambdaForm$MH/0x0000000800c1",
+    "java.lang.invoke.LambdaForm$MH/0x0000000801aa",
+  ],
+  ["x.example/y@v1.2.3", "x.example/y@v1.2.4"],
   ["com.ex.S$ByteBuddy$aB3dEf9h", "com.ex.S$ByteBuddy$Zx8yWv1u"],
   ["com.ex.S$HibernateProxy$aB3dEf9h", "com.ex.S$HibernateProxy$Zx8yWv1u"],
   ["jdk.proxy2.$Proxy87", "jdk.proxy3.$Proxy112"],
@@ -103,6 +118,37 @@ const CLASSES_DIFFERENT: Texts = [
 const thrown = (...frames: object[]): SentryEvent => ({
   exception: {
     values: [{ type: "E", value: "v", stacktrace: { frames } }],
+  },
+});
+
+const inBundle = (name: string) =>
+  thrown({ filename: "/assets/index-B7xKq9Zf.js", function: name, in_app: true });
+const MINIFIED_SAME: Texts = [
+  ["Object.t", "Object.e"],
+  ["new Qt", "new Rn"],
+  ["ea.render", "tn.render"],
+  ["$t", "a12"],
+];
+const MINIFIED_DIFFERENT: Texts = [["ea.render", "ea.update"], ["Cart.add", "Shop.add"]];
+
+/** Members of a group of exceptions, with these types. */
+const members = (...types: string[]): SentryEvent => ({
+  exception: {
+    values: [
+      ...types.map((type) => ({ type, value: "v" })),
+      { type: "ExceptionGroup", value: "g", mechanism: { is_exception_group: true } },
+    ],
+  },
+});
+/** An exception as SDKs of JavaScript send values that are not errors. */
+const thrownValue = (value: string, type?: string): SentryEvent => ({
+  platform: "node",
+  ...(type === undefined ? { message: value } : {}),
+  exception: {
+    values: [{
+      ...{ type, value, mechanism: { type: "generic", synthetic: true } },
+      stacktrace: { frames: [{ filename: "a.js", function: "?", in_app: true }] },
+    }],
   },
 });
 
@@ -134,6 +180,23 @@ export const MORE_PAIRS: readonly Pair[] = [
   ...pairs("function", true, FUNCTIONS_SAME, inFunction),
   ...pairs("class", true, CLASSES_SAME, inClass),
   ...pairs("class", false, CLASSES_DIFFERENT, inClass),
+  ...pairs("minified", true, MINIFIED_SAME, inBundle),
+  ...pairs("minified", false, MINIFIED_DIFFERENT, inBundle),
+  {
+    name: "a group in another order",
+    isSame: true,
+    a: members("A", "B", "A"),
+    b: members("B", "A"),
+  },
+  { name: "another member", isSame: false, a: members("A", "B"), b: members("A", "C") },
+  {
+    name: "messages with a stack",
+    ...{ isSame: false, a: thrownValue("disk is full"), b: thrownValue("no network") },
+  },
+  {
+    name: "thrown texts",
+    ...{ isSame: false, a: thrownValue("no key", "Error"), b: thrownValue("no door", "Error") },
+  },
   { name: "a group of equal exceptions", isSame: true, a: group(2), b: group(3) },
   {
     name: "native code of another library",

@@ -42,3 +42,19 @@ test("groupingOf titles a crash with its function if its type is synthetic", () 
   const { title, culprit } = groupingOf(event);
   assertEquals([title, culprit], ["crash_here", "crash_here"]);
 });
+
+test("groupingOf titles a thrown value of JavaScript with the value, and never with a `?`", () => {
+  const title = (platform: string, name: string): string =>
+    groupingOf(eventOf({
+      platform,
+      exception: {
+        values: [{
+          ...{ type: "Error", value: "no key", mechanism: { synthetic: true } },
+          stacktrace: { frames: [{ function: name }] },
+        }],
+      },
+    })).title;
+  assertEquals(title("node", "onClick"), "Error: no key");
+  assertEquals(title("native", "?"), "Error: no key");
+  assertEquals(title("native", "crash_here"), "crash_here");
+});
