@@ -167,7 +167,7 @@ test("titleProblems reports a banned phrase in the title of a test, but not else
   assertEquals(find('f("refuses", 1);'), []);
 });
 
-test("conditionProblems reports an `until` whose description does not say what it waits for", () => {
+test("conditionProblems reports an `until` whose description names no condition", () => {
   const find = (text: string) => conditionProblems([sourceOf("tests/x_test.ts", "")], () => text);
   assertEquals(find('f();\nawait until("it came", () => true);'), [
     'tests/x_test.ts:2: "it came" does not name what is awaited',

@@ -396,7 +396,7 @@ for (const [what, wait] of LOOPS) {
   });
 }
 
-test("self.signal is aborted when the actor exits, after the rest of its cleanup", async () => {
+test("self.signal is aborted after the rest of the actor's cleanup when the actor exits", async () => {
   const system = new ManualSystem();
   const other = system.puppet({ trap: true });
   const { self, pid, got } = system.puppet({ name: "it" });
@@ -478,7 +478,7 @@ test("ownedBy ends the owned actor when its owner exits", async () => {
   assertEquals(system.size, 0);
 });
 
-test("stop ends every actor, and actors that are spawned after it do not start", async () => {
+test("System.stop ends every actor, and an actor that is spawned later does not start", async () => {
   const system = new ManualSystem();
   const reasons: unknown[] = [];
   system.events.on("exit", ({ reason }) => {

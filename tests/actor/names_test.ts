@@ -65,7 +65,7 @@ test("Names.unregister frees a name, and returns whether the name was registered
   system.stop();
 });
 
-test("call waits without a time limit if the timeout is Infinity, and rejects an invalid timeout", () => {
+test("Names removes the names of an exited actor before other actors are notified", () => {
   const system = new ManualSystem();
   const [one, two] = [system.puppet(), system.puppet()];
   one.self.register("it");

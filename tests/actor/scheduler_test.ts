@@ -16,7 +16,7 @@ async function microtasks(): Promise<void> {
   for (let i = 0; i < 200; i++) await Promise.resolve();
 }
 
-test("Scheduler runs actors in order, and appends one that is scheduled again", async () => {
+test("Scheduler runs actors in order, and appends an actor that is scheduled again", async () => {
   const clock = new ManualClock();
   const scheduler = new Scheduler(clock, () => {});
   const log: string[] = [];

@@ -277,7 +277,7 @@ test("Wheel.advance fires at most the given number of timers, and continues in o
   assertEquals([fired.length, wheel.size], [9, 0]);
 });
 
-test("Wheel.advance fires timers in the same order in portions as all at once", () => {
+test("Wheel.advance fires timers in the same order whether or not it is called in portions", () => {
   for (let seed = 1; seed <= 50; seed++) {
     const orders = [Infinity, 1, 3].map((most) => {
       const random = new SeededRandom(seed);

@@ -343,7 +343,7 @@ test("Channels.track rejects metadata with bigints or cycles with the code badpa
   assertEquals(node.channels.presence("present"), {});
 });
 
-test("Channels.broadcast rejects a value that cannot be sent with a code", async () => {
+test("Channels.broadcast rejects with a code for a value that cannot be sent", async () => {
   await withTwo({ channels: [room()] }, async ([a]) => {
     const cyclic: Record<string, unknown> = {};
     cyclic["self"] = cyclic;

@@ -56,7 +56,7 @@ test("channel with history acknowledges a message after the other node has store
   });
 });
 
-test("channel with history replaces a copying node that does not acknowledge by another node", async () => {
+test("channel with history chooses another node for its copy if a node does not acknowledge", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const [node] = await withChannels(sim, log, log, log);
     const topics = Array.from({ length: 20 }, (_, i) => `log:${i}`);

@@ -202,7 +202,7 @@ test("Global: conflicts are decided correctly while the stamps of thousands of n
   });
 });
 
-test("Groups: the members of a lost node disappear at once, and are removed in portions", async () => {
+test("Groups: the members of a lost node are no longer found, and are removed in portions", async () => {
   await withPair(async (a, b) => {
     const member = idle(b);
     const most = 6_000;
@@ -234,7 +234,7 @@ test("Groups: the members of a lost node disappear at once, and are removed in p
   });
 });
 
-test("Groups: an actor that exits is in no group at once, and its memberships are removed in portions", async () => {
+test("Groups: an actor that exits is no longer found, and its memberships are removed in portions", async () => {
   await withPair(async (a, b) => {
     const member = idle(a);
     for (let i = 0; i < COUNT; i++) a.groups.join(DEFAULT_SCOPE, `g${i}`, member);

@@ -245,7 +245,7 @@ test("readEnvelope reads random and mutated envelopes, or reports an error", () 
   assert(read > 0 && events > 0, `${read} read with ${events} events`);
 });
 
-test("readEnvelope finds a prefix of the events in a truncated envelope", () => {
+test("readEnvelope returns the first events of a truncated envelope", () => {
   rounds(EVENTS / 20, (random) => {
     const bytes = envelope(random);
     const whole = readEnvelope(bytes);

@@ -91,7 +91,7 @@ test("HttpConnection answers all valid requests in order, however the requests a
   });
 });
 
-test("HttpConnection gives the same answers to damaged requests, however the requests are split", async () => {
+test("HttpConnection answers damaged requests in the same way, however the requests are split", async () => {
   await roundsInTurn(ROUNDS, async (random) => {
     const sent = Array.from({ length: 1 + random.below(4) }, (_, i) => {
       // Skips HEAD, because the responses can only be parsed if the methods of the requests are

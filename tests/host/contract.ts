@@ -294,7 +294,7 @@ export async function hostContract(makeHost: () => Host): Promise<void> {
       }
     });
 
-    test(`Stream.abort (${name}) closes both sides once, and this side with the kind "aborted"`, async () => {
+    test(`Stream.abort (${name}) closes this side with the kind "aborted", and then the other side`, async () => {
       const both = await pair(makeHost(), way);
       both.near.stream.write(utf8("x"));
       await until("the first byte has arrived", () => both.far.text === "x");

@@ -22,7 +22,7 @@ test("Unproven.add returns the oldest connection of a client that has more than 
   assertEquals([...unproven].length, 5);
 });
 
-test("Unproven.add returns the oldest connection of the client with most connections if all places are taken", () => {
+test("Unproven.add returns the oldest connection of the client with the most if all places are taken", () => {
   const unproven = new Unproven<string>(8);
   flood(unproven, "192.0.2.1", 4);
   flood(unproven, "192.0.2.2", 3);

@@ -224,7 +224,7 @@ test("giveBackRate returns unused events to the window that granted them", () =>
   });
 });
 
-test("isSampled keeps the requested share of events, and decides the same for an event each time", () => {
+test("isSampled keeps the requested share of events, and always returns the same for an event", () => {
   const ids = Array.from({ length: 20_000 }, (_, i) => idFrom(i, new Uint8Array(10).fill(i % 7)));
   for (const rate of [0.01, 0.25, 0.9]) {
     const kept = ids.filter((id) => isSampled(id, rate));

@@ -319,7 +319,7 @@ test("Failed logins are counted by the address of the connection if no proxy is 
   });
 });
 
-test("clientOf returns the address that the last trusted proxy received the request from", () => {
+test("clientOf returns the last forwarded address that is not a trusted proxy", () => {
   const ours = rangesFrom(["10.0.0.0/8", "2001:db8:1::/48"]) as AddressRange[];
   const grid: [remote: string, forwarded: string | null, client: string][] = [
     ["203.0.113.9", null, "203.0.113.9"],

@@ -23,9 +23,9 @@ else {
     }
   };
 
-  test("Body fields accept any value, or reject it with a documented status, on PostgreSQL", () =>
+  test("Body fields on PostgreSQL accept any value, or reject it with a documented status", () =>
     onPostgres((stage) => tryBodies(stage, isOwnHalf)));
 
-  test("Query fields accept any text, or reject it with a documented status, on PostgreSQL", () =>
+  test("Query fields on PostgreSQL accept any text, or reject it with a documented status", () =>
     onPostgres((stage) => tryQueries(stage, isOwnHalf)));
 }

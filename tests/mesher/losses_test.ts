@@ -33,7 +33,7 @@ test("mergeLosses keeps the earliest time and the largest count of one loss", ()
   assertEquals(mergeLosses([]), []);
 });
 
-test("mergeLosses adds the count of a loss to a report without a count", () => {
+test("mergeLosses combines reports of a loss that have a count with reports that have none", () => {
   const known = loss("a", 1, 1_000, 64);
   assertEquals(mergeLosses([[loss("a", null, 900, null)], [known]]), [{ ...known, at: 900 }]);
   assertEquals(mergeLosses([[known], [loss("a", null, 900_000, null)]]), [
@@ -45,7 +45,7 @@ test("mergeLosses adds the count of a loss to a report without a count", () => {
   ]);
 });
 
-test("mergeLosses returns as many losses as one node keeps", () => {
+test("mergeLosses returns at most as many losses as one node keeps", () => {
   const many = Array.from({ length: 3 * LOSSES_MAX }, (_, i) => loss(`n${i}`, i, i, 1));
   const all = mergeLosses([many]);
   assertEquals([all.length, all[0]!.node], [LOSSES_MAX, `n${3 * LOSSES_MAX - 1}`]);

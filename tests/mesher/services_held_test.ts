@@ -17,7 +17,7 @@ test("ceilingOf rounds up to a power of two of at least 16, and returns 0 for 0"
   for (const [held, ceiling] of grid) assertEquals(ceilingOf(held!), ceiling);
 });
 
-test("Held accepts events within its ceiling at once, and raises the ceiling once for all others", async () => {
+test("Held raises its ceiling once for all events that wait above it", async () => {
   let held = 0;
   const received: Holding[] = [];
   let observed = (): void => {};

@@ -236,7 +236,7 @@ test("Ingest answers 503 while the buffer is full", async () => {
   );
 });
 
-test("Live sends each client the events that match its filter, and issues and alerts", async () => {
+test("Live sends a client issues, alerts and the events that match its filter", async () => {
   await onStage(async ({ app, sender, user, first }) => {
     const all = await watch(app.url, first);
     const some = await watch(app.url, first);

@@ -147,7 +147,7 @@ test("service.start rejects with the exit reason of a service that exits during 
   }
 });
 
-test("service handles messages that arrive during an async init in order after init", async () => {
+test("service handles messages that arrive during an async init after init, in order", async () => {
   const family = new Family();
   let ready = (_first: number): void => {};
   interface Slow {

@@ -35,7 +35,7 @@ test("sqliteStore saves and removes only if the version matches, and keeps its d
   }
 });
 
-test("sqliteStore gives each save of a batch its own result", async () => {
+test("sqliteStore resolves each save of a batch with its own result", async () => {
   const broken = sqliteStore("/no/such/folder/state.sqlite");
   await assertRejects(() => Promise.resolve(broken.save("a", new Uint8Array(1), 1, undefined)));
   await using store = sqliteStore(":memory:");

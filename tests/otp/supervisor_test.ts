@@ -411,7 +411,7 @@ test("Supervisor ignores exit signals of actors that are neither its parent nor 
   family.system.stop();
 });
 
-test("Supervisor.stop stops the children in reverse order with any reason", async () => {
+test("Supervisor.stop stops the children in reverse order, whatever the reason", async () => {
   for (const reason of [undefined, "normal", "shutdown", { shutdown: 1 }, BOOM, "kill"]) {
     const family = new Family();
     const tree = await family.supervise({ children: [family.child("a"), family.child("b")] });

@@ -92,7 +92,7 @@ test("Encoder rejects very deep nesting without a stack overflow", () => {
   assertEquals(refused(nested(100_000)).code, "system_limit");
 });
 
-test("Encoder reports the path of the whole message if the invalid value disappears", () => {
+test("Encoder reports the path of the whole message if it cannot find the invalid value again", () => {
   const fresh = {
     get deep() {
       return nested(100_000);
@@ -102,7 +102,7 @@ test("Encoder reports the path of the whole message if the invalid value disappe
   assertEquals([error.path, error.code], ["message", "system_limit"]);
 });
 
-test("Encoder sends a value twice that occurs twice", () => {
+test("Encoder encodes each occurrence of a value", () => {
   const one = { a: 1 };
   const [left, right] = new Session().pass([one, one]) as [object, object];
   assertEquals([left, right], [one, one]);
@@ -285,7 +285,7 @@ test("Encoder sends dictionaries with their keys, and assigns no numbers to thei
   assertEquals(session.hex({ a: 1 }), hex('e9 0100 01 41"a" 81').toHex());
 });
 
-test("Encoder starts its shape table again when all numbers are used", () => {
+test("Encoder resets its shape table when all numbers are used", () => {
   const session = new Session();
   const term = (i: number) => ({ ["k" + i]: i });
   for (let i = 0; i < 3 * SHAPES_MAX; i++) {

@@ -186,7 +186,7 @@ test("Connection's socket is closed with 1011 when info throws", async () => {
   });
 });
 
-test("Connection ends when a linked actor exits unless it traps exits", async () => {
+test("Connection that does not trap exits ends when a linked actor exits", async () => {
   const got: unknown[] = [];
   await serving({ info: (_conn, message) => got.push(message) }, async (client, conn, system) => {
     const [one, two, three] = [1, 2, 3].map(() =>

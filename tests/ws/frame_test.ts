@@ -90,7 +90,7 @@ test("FrameDecoder reads the same frames from single bytes as from one chunk", (
   assertEquals(decode([bytes]).lines.filter((line) => line.startsWith("fail")), []);
 });
 
-test("FrameDecoder reads a server's frames as a client", () => {
+test("FrameDecoder of a client reads the frames of a server", () => {
   const bytes = join(encodeMessage("Hello"), encodeFrame(9, bytesOf("p")));
   assertEquals(decode([bytes], 100, "client").lines, [
     "begin 1 fin 5",

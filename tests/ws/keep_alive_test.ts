@@ -266,7 +266,7 @@ test("serve answers 408 to a later request that is not complete in time", async 
   );
 });
 
-test("serve gives a slow client no more time for later requests", async () => {
+test("serve does not extend the deadline of later requests for a slow client", async () => {
   await serving(
     { fetch: describe, handshakeTimeout: 1000, requestBodyTimeout: 1000, keepAliveTimeout: 60_000 },
     async (server) => {
@@ -380,7 +380,7 @@ test("serve accepts at most maxRequestsPerConnection requests per connection", a
   });
 });
 
-test("serve closes the connection that is idle for longest to accept a new client at the limit", async () => {
+test("serve closes the longest idle connection to accept a new client at the limit", async () => {
   let answer: ((response: Response) => void) | undefined;
   const fetch = (request: Request): Response | Promise<Response> =>
     request.url.endsWith("/slow") ? new Promise((resolve) => answer = resolve) : new Response("ok");
