@@ -852,10 +852,8 @@ export class Node {
    * ```
    */
   leave(options: LeaveOptions = {}): Promise<void> {
-    // Distributes the reconnections of channel clients over the time until the next batch.
-    this.#channelHub?.spread(Math.max(SPREAD_MS, options.batchInterval ?? 0));
     return this.#parts.system.tracked(() =>
-      this.#left ??= leave(this.#parts, this.#parts.servers, options)
+      this.#left ??= this.#leave(options)
         .then((left) => {
           this.#left = undefined;
           return this.stop({ timeout: left });
@@ -864,6 +862,13 @@ export class Node {
           throw error;
         })
     );
+  }
+
+  async #leave(options: LeaveOptions): Promise<number> {
+    const hub = this.#channelHub;
+    // Distributes the reconnections of channel clients over the time until the next batch.
+    if (hub !== undefined) await hub.spread(Math.max(SPREAD_MS, options.batchInterval ?? 0));
+    return await leave(this.#parts, this.#parts.servers, options);
   }
 
   /**

@@ -21,6 +21,7 @@
 import { timingSafeEqual } from "node:crypto";
 import { Buffer } from "node:buffer";
 import { utf8 } from "../base/bytes.ts";
+import { inPortions } from "../base/portions.ts";
 import type { Pid } from "../term/pid.ts";
 import type { Backpressure } from "../ws/backpressure.ts";
 import { EventStream } from "../ws/event_stream.ts";
@@ -86,6 +87,8 @@ export interface SessionPorts {
   newSecret(): string;
   now(): number;
   after(ms: number, task: () => void): { cancel(): void };
+  /** Runs a task after pending I/O and timers have been handled. */
+  yieldToIo(task: () => void): void;
   failed(what: string, error: unknown): void;
 }
 
@@ -164,14 +167,15 @@ export class EventSessions {
   }
 
   #check(): void {
-    const now = this.#ports.now();
-    for (const session of [...this.#sessions.values()]) {
-      if (now - session.usedAt >= IDLE_MS) session.close(GOING_AWAY, "no heartbeat");
+    const ports = this.#ports;
+    inPortions(this.#sessions.values(), (task) => ports.yieldToIo(task), (session) => {
+      if (ports.now() - session.usedAt >= IDLE_MS) session.close(GOING_AWAY, "no heartbeat");
       else session.stream.beat();
-    }
-    this.#beat = this.#sessions.size === 0
-      ? undefined
-      : this.#ports.after(BEAT_MS, () => this.#check());
+    }, () => {
+      this.#beat = this.#sessions.size === 0
+        ? undefined
+        : ports.after(BEAT_MS, () => this.#check());
+    });
   }
 }
 

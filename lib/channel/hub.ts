@@ -22,6 +22,7 @@ import { GroupChange } from "../cluster/changes.ts";
 import type { GroupTable } from "../cluster/groups.ts";
 import { bucketOf, type RelayLink } from "../cluster/relay_link.ts";
 import type { Log } from "../base/log.ts";
+import { inPortions } from "../base/portions.ts";
 import { Down } from "../actor/exit.ts";
 import type { Pid, Ref } from "../term/pid.ts";
 import { Rooms, type TurnEnd } from "../ws/rooms.ts";
@@ -167,6 +168,7 @@ export class Hub {
       newSecret: () => system.uuid(),
       now: () => this.now(),
       after: (ms, task) => this.after(ms, task),
+      yieldToIo: (task) => system.yieldToIo(task),
       failed: (what, error) => this.failed(what, error),
     });
     const pid = system.spawn(undefined, undefined, (self: Self<unknown>) => {
@@ -407,13 +409,16 @@ export class Hub {
 
   /**
    * Sends each client a delay from 0 to `ms` milliseconds. When its connection is closed, the
-   * client reconnects after this delay. The delays are evenly distributed.
+   * client reconnects after this delay. The delays are evenly distributed. Resolves when all were
+   * sent.
    */
-  spread(ms: number): void {
+  spread(ms: number): Promise<void> {
     let count = 0;
-    for (const connection of this.#connections) {
-      connection.notify(PHOENIX_TOPIC, "firn_reconnect", { after: reconnectTime(count++, ms) });
-    }
+    return new Promise((over) =>
+      inPortions(this.#connections, (task) => this.system.yieldToIo(task), (connection) => {
+        connection.notify(PHOENIX_TOPIC, "firn_reconnect", { after: reconnectTime(count++, ms) });
+      }, over)
+    );
   }
 
   /**

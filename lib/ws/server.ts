@@ -12,6 +12,7 @@
  *
  * @module
  */
+import { inPortions } from "../base/portions.ts";
 import { ReceiveBudget } from "../base/receive_budget.ts";
 import { place } from "../host/connect_error.ts";
 import type { Host, Listener, ListenerReport, ServerTls } from "../host/host.ts";
@@ -165,6 +166,8 @@ class WebSocketServer<Data> implements Server {
   /** Whether the server aborts new connections. */
   #refuses = false;
   #sweep: { cancel(): void } | undefined;
+  /** Whether the last tick has not reached all connections yet. */
+  #isTicking = false;
   /** The promise of the first `stop`. */
   #stopped: Promise<void> | undefined;
   /** Called when the last connection has closed. */
@@ -371,14 +374,23 @@ class WebSocketServer<Data> implements Server {
   }
 
   #tick(): void {
-    const now = this.#host.clock.now();
-    for (const arrival of this.#arrivals) arrival.tick(now);
-    for (const connection of this.#connections) connection.tick(now);
+    if (this.#isTicking) return;
+    this.#isTicking = true;
+    const { clock } = this.#host;
+    this.#inPortions(this.#all(), (each) => each.tick(clock.now()), () => this.#isTicking = false);
   }
 
   #abort(): void {
-    for (const arrival of this.#arrivals) arrival.abort();
-    for (const connection of this.#connections) connection.abort();
+    this.#inPortions(this.#all(), (each) => each.abort());
+  }
+
+  *#all(): Generator<HttpConnection<Data> | WebSocketConnection<Data>> {
+    yield* this.#arrivals;
+    yield* this.#connections;
+  }
+
+  #inPortions<T>(items: Iterable<T>, each: (item: T) => void, over?: () => void): void {
+    inPortions(items, (task) => this.#host.yieldToIo(task), each, over);
   }
 
   async #stop({
@@ -392,13 +404,15 @@ class WebSocketServer<Data> implements Server {
     this.#refuses = true;
     const closed = this.#listener!.close();
     if (this.#options.reusePort) await this.#awaitOpening();
-    for (const arrival of this.#arrivals) arrival.dismiss();
+    await new Promise<void>((over) =>
+      this.#inPortions(this.#arrivals, (arrival) => arrival.dismiss(), over)
+    );
     // Waits until the broadcasts of this turn were sent, including those of channels.
     await new Promise<void>((sent) => this.#host.atFlush(sent));
     const left: Closeable[] = [...this.#connections, ...this.#ports?.responses?.() ?? []];
     let timer = NO_TIMER;
     const batch = (): void => {
-      for (const connection of left.splice(0, batchSize)) connection.close(code, reason);
+      this.#inPortions(left.splice(0, batchSize), (each) => each.close(code, reason));
       timer = left.length > 0
         ? this.#host.clock.after(batchInterval, batch)
         : this.#host.clock.after(timeout, () => this.#abort());

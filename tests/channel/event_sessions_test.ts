@@ -28,6 +28,7 @@ function make() {
       next = { at: now + ms, task };
       return { cancel: () => next = undefined };
     },
+    yieldToIo: (task) => task(),
     failed: () => {},
   };
   const advance = (ms: number): void => {
