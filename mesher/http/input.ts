@@ -4,18 +4,11 @@
  *
  * @module
  */
-import { Readable, type Transform } from "node:stream";
-import {
-  createBrotliDecompress,
-  createGunzip,
-  createInflate,
-  createInflateRaw,
-  createZstdDecompress,
-} from "node:zlib";
 import { concat } from "../domain/bytes.ts";
 import { jsonFrom } from "../domain/json_text.ts";
 import { type Search, searchFrom } from "../domain/search.ts";
 import { HttpError } from "./http_error.ts";
+import { inflated, isEncoding } from "./inflate.ts";
 import type { Field, Fields, Values } from "./route.ts";
 
 /** Maximum number of bytes of the JSON body of a route other than ingest. */
@@ -26,23 +19,8 @@ const TEXT_CHARS_MAX = 1_024;
 /** Default maximum number of entries of a list. */
 const LIST_MAX = 100;
 
-/** Content encodings of bodies, and their decoders for a body with this first byte. */
-const DECODERS: Readonly<Record<string, (first: number) => Transform>> = {
-  gzip: () => createGunzip(),
-  "x-gzip": () => createGunzip(),
-  // zlib's header, which some clients omit, has a first byte with these low bits.
-  deflate: (first) => (first & 0x0f) === 8 ? createInflate() : createInflateRaw(),
-  br: () => createBrotliDecompress(),
-  zstd: () => createZstdDecompress(),
-};
 /** Maximum number of encodings that may be applied to a body one after another. */
 const ENCODINGS_MAX = 3;
-
-/**
- * Number of compressed bytes that are inflated at once. One byte may inflate to a thousand bytes,
- * and decoders return the whole output of a chunk before they read the next.
- */
-const INFLATED_BYTES = 4_096;
 
 /**
  * Returns the bytes of a body, inflated if they are compressed. Throws `status` if there are more
@@ -87,7 +65,7 @@ export async function* readChunks(
 function encodingsOf({ headers }: Request): readonly string[] {
   const encodings = (headers.get("content-encoding") ?? "").toLowerCase().split(",")
     .map((one) => one.trim()).filter((one) => one !== "" && one !== "identity");
-  if (!encodings.every((one) => Object.hasOwn(DECODERS, one))) {
+  if (!encodings.every(isEncoding)) {
     throw new HttpError(415, "content-encoding must be gzip, deflate, br, zstd or identity");
   }
   if (encodings.length > ENCODINGS_MAX) {
@@ -110,51 +88,6 @@ async function* limited(
     length += chunk.length;
     if (length > max) throw new HttpError(status, "payload too large");
     yield chunk;
-  }
-}
-
-async function* inflated(
-  sent: AsyncGenerator<Uint8Array>,
-  encoding: string,
-): AsyncGenerator<Uint8Array> {
-  let first = await sent.next();
-  while (!first.done && first.value.length === 0) first = await sent.next();
-  if (first.done) throw new HttpError(400, `the body is not valid ${encoding}`);
-  const decoder = DECODERS[encoding]!(first.value[0]!);
-  const source = Readable.from(inSlices(first.value, sent));
-  // The error of the body's source. It is rethrown if a limit was exceeded; any other error means
-  // that the data is invalid.
-  let fault: unknown;
-  source.on("error", (error) => decoder.destroy(fault = error));
-  source.pipe(decoder);
-  let isEmpty = true;
-  try {
-    for await (const chunk of decoder) {
-      isEmpty = false;
-      yield chunk as Uint8Array;
-    }
-  } catch (error) {
-    if (error instanceof HttpError) throw error;
-    if (fault instanceof HttpError) throw fault;
-    isEmpty = true;
-  } finally {
-    source.destroy();
-    decoder.destroy();
-  }
-  if (isEmpty) throw new HttpError(400, `the body is not valid ${encoding}`);
-}
-
-async function* inSlices(
-  first: Uint8Array,
-  others: AsyncIterable<Uint8Array>,
-): AsyncGenerator<Uint8Array> {
-  yield* slicesOf(first);
-  for await (const chunk of others) yield* slicesOf(chunk);
-}
-
-function* slicesOf(chunk: Uint8Array): Generator<Uint8Array> {
-  for (let at = 0; at < chunk.length; at += INFLATED_BYTES) {
-    yield chunk.subarray(at, at + INFLATED_BYTES);
   }
 }
 
