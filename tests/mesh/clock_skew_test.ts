@@ -16,7 +16,7 @@ test("ClockSkew.step reports when the clock is set, but not the normal passage o
   assertEquals(clocks.step(4_000, 9_000), 7_000 - HOUR_MS);
 });
 
-test("ClockSkew.compare reports a skew, its change and its end once each", () => {
+test("ClockSkew.compare reports the beginning, each change and the end of a skew once", () => {
   const clocks = new ClockSkew();
   assertEquals(clocks.compare("b", SKEW_MS - 1, 0), undefined);
   assertEquals(clocks.compare("b", SKEW_MS, 0), SKEW_MS);

@@ -49,7 +49,7 @@ const WEAK: readonly string[] = [
   "\u043f\u0430\u0440\u043e\u043b\u044c".repeat(10),
 ];
 
-test("checkCookie accepts strong cookies everywhere, and weak ones only on loopback", () => {
+test("checkCookie accepts strong cookies everywhere, and weak cookies only on loopback", () => {
   for (const cookie of STRONG) {
     checkCookie(cookie, false);
     checkCookie(cookie, true);
@@ -57,7 +57,7 @@ test("checkCookie accepts strong cookies everywhere, and weak ones only on loopb
   for (const cookie of WEAK) checkCookie(cookie, true);
 });
 
-test("checkCookie rejects a weak cookie beyond loopback, and does not repeat it in the error", () => {
+test("checkCookie rejects a weak cookie beyond loopback, without the cookie in the error", () => {
   for (const cookie of WEAK) {
     const error = assertThrows(() => checkCookie(cookie, false), CookieError, "too easy to guess");
     assertEquals(error.code, "badcookie");

@@ -42,7 +42,7 @@ test("startFrame leaves space for the body", () => {
   assertEquals(frame.toHex(), "040000001e010203");
 });
 
-test("FrameReader reads many frames from one chunk and skips those of length 0", () => {
+test("FrameReader reads many frames from one chunk, and skips frames of length 0", () => {
   const collector = new Collector();
   assert(new FrameReader(100).push(STREAM, collector));
   assertEquals(collector.hex, FRAMES);

@@ -306,7 +306,7 @@ test("HandshakeIo's owner is not called for an unauthenticated initiator", async
   });
 });
 
-test("HandshakeIo does not open a session if aborted while its owner decides", async () => {
+test("HandshakeIo opens no session if it is aborted while the owner decides", async () => {
   await accepting(async (fixture) => {
     fixture.record.onDecide = () => fixture.io.abort();
     fixture.far.write(await proving(fixture.far));
@@ -368,7 +368,7 @@ test("HandshakeIo.abort closes the connection of a failed handshake at once", as
   });
 });
 
-test("HandshakeIo reports its end exactly once for any failure", async () => {
+test("HandshakeIo reports every failure exactly once", async () => {
   const ways: readonly ((fixture: Fixture) => void)[] = [
     ({ far }) => far.stream.end(),
     ({ far }) => far.stream.abort(),

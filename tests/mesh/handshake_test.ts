@@ -320,7 +320,7 @@ test("Initiator and Responder detect every changed bit that has an effect", () =
   }
 });
 
-test("Initiator rejects a node other than the one it dialed", () => {
+test("Initiator rejects a node other than the dialed node", () => {
   assertRefused(run(sides({ expected: "gamma@h:3" })), "initiator", "wrongnode");
   assertRefused(run(sides({ expected: "Beta@h:2" })), "initiator", "wrongnode");
   const step = run(sides({ responder: { name: "x\ny" } })).initiator;

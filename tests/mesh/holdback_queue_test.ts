@@ -76,7 +76,7 @@ test("HoldbackQueue rejects a message if the held bytes for all receivers exceed
   assert(slot.run === undefined);
 });
 
-test("HoldbackQueue has room for all messages that an outbox may send past a large one", () => {
+test("HoldbackQueue has room for all messages that an outbox may send past a large message", () => {
   assert(2 * PASSED_BYTES_MAX <= HELD_BYTES_MAX);
 });
 

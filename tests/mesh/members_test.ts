@@ -27,7 +27,7 @@ function sendIncomplete(raw: Raw, bytes: number): void {
   for (let sent = 0; sent + 32 * 1024 <= bytes; sent += 32 * 1024) raw.write(piece);
 }
 
-test("Mesh limits the memory of incomplete messages of one address, and ends the session that uses most", async () => {
+test("Mesh ends the session that uses most memory when the incomplete messages of an address exceed the limit", async () => {
   await withNodes(async (start) => {
     const a = await start("a");
     const raws: Raw[] = [];

@@ -325,7 +325,7 @@ test("SessionOutbox starts no more large frames at once than a peer accepts", ()
   assertEquals(fixture.arrived.filter(({ tag }) => tag === 0x77).length, 1500);
 });
 
-test("SessionOutbox limits fragments in flight by TAKEN, and still sends data", () => {
+test("SessionOutbox sends data while fragments wait for a TAKEN", () => {
   const fixture = new Fixture();
   fixture.takes = false;
   fixture.write(0x78, 4 * MIB);
