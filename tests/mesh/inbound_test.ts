@@ -357,7 +357,7 @@ test("Inbound.take reports a message to a missing actor as a dead letter on the 
   assertEquals(letters, ["<0.7>", "a term", "nobody", "a term"]);
 });
 
-test("dispatch passes messages about names and groups to the cluster, and skips unknown ones", () => {
+test("dispatch passes messages about names and groups to the cluster, and skips messages with unknown tags", () => {
   const [one] = join();
   one.take(TAG.GLOBAL_HELD, TERM);
   one.take(0x77, TERM);
