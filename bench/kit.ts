@@ -6,7 +6,7 @@
  *     deno bench       benches without permissions; skips the others with a message
  *     deno bench -P    all benches, with the permissions in deno.json
  *
- * With `FIRN_BENCH=tiny` each bench runs once or a few times, as a smoke test.
+ * With `FIRN_BENCH=tiny` each bench runs once, as a smoke test.
  *
  * @module
  */
@@ -92,7 +92,7 @@ const waiting: { name: string; options: BenchOptions; body: Body }[] = [];
 /** Declares a bench. */
 export const bench: Bench = (name: string, a: BenchOptions | Body, b?: Body): void => {
   const [given, body] = typeof a === "function" ? [{}, a] : [a, b!];
-  const options = isTiny() ? { ...given, n: 2, warmup: 1 } : given;
+  const options = isTiny() ? { ...given, n: 1, warmup: 0 } : given;
   if (!onBun) return Deno.bench(name, options, body);
   if (waiting.push({ name, options, body }) === 1) setTimeout(runAll, 0);
 };
@@ -116,14 +116,14 @@ async function runAll(): Promise<void> {
 /** Returns the mean time of one iteration, in nanoseconds. */
 async function measure(body: Body, { n, warmup = n ?? 100 }: BenchOptions): Promise<number> {
   for (let i = 0; i < warmup; i++) await body();
+  const start = performance.now();
   const first = body();
   const waits = first instanceof Promise;
   await first;
-  const start = performance.now();
-  let calls = 0;
+  let calls = 1;
   while (n === undefined ? performance.now() - start < MEASURE_MS : calls < n) {
     // The clock is read once per batch; only a returned promise is awaited.
-    const batch = n ?? Math.max(1, calls);
+    const batch = n === undefined ? calls : n - calls;
     if (waits) { for (let i = 0; i < batch; i++) await body(); }
     else for (let i = 0; i < batch; i++) body();
     calls += batch;

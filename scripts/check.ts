@@ -8,11 +8,11 @@
  *     deno task test tests/otp             these tests, on both runtimes
  *     deno task test --std=jsr             with the genuine @std packages, in place of the local ones
  *
- * Each stage is a list of commands. Commands of all stages run at the same time: two more of them
+ * Each stage is a list of commands. Commands of all stages run at the same time: three more of them
  * than there are cores, because many of them wait. Tests that measure time run afterwards, alone. A
  * command that fails does not stop the others. A stage is reported when its last command has ended,
- * with the total time of its commands; the longest commands are printed at the end. The last line is
- * `N passed, N failed`.
+ * with the total time of its commands; the longest commands are printed at the end. The last line
+ * is `N passed, N failed`.
  *
  * @module
  */
@@ -34,7 +34,7 @@ Usage: deno task test [options] [path …]
 
   --only <stage,…>  run these stages only
   --quick           leave out what takes long: Bun, mixed processes, benches
-  --jobs <number>   commands at the same time; default: the number of cores and two
+  --jobs <number>   commands at the same time; default: the number of cores and three
   --std=jsr         use the genuine @std packages (JSR must be reachable), on Deno
   --verbose         show what every stage prints, not only the failed ones
   --help            show this
@@ -83,7 +83,7 @@ function readOptions(): CheckOptions {
   }
   const isGenuine = args.std !== undefined;
   if (isGenuine && args.std !== "jsr") refuse(`--std is ${args.std}: there is only --std=jsr`);
-  const jobs = args.jobs === undefined ? navigator.hardwareConcurrency + 2 : Number(args.jobs);
+  const jobs = args.jobs === undefined ? navigator.hardwareConcurrency + 3 : Number(args.jobs);
   if (!Number.isInteger(jobs) || jobs < 1) refuse(`--jobs is ${args.jobs}: use a number from 1`);
   const paths = args._.map(String);
   for (const path of paths) {

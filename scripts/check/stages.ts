@@ -38,8 +38,8 @@ const MESHER_FILES_PER_COMMAND = 6;
 const LATENCY = "tests/process/latency_test.ts";
 
 /**
- * All stages. Those that mostly wait alternate with those that compute, because they run at the
- * same time.
+ * All stages. Commands of the first ones run first, so the stages with long commands precede those
+ * with short commands, which fill the cores until the end.
  */
 export const STAGES: readonly Stage[] = [
   {
@@ -105,6 +105,36 @@ export const STAGES: readonly Stage[] = [
     ],
   },
   {
+    name: "mesher",
+    title: "Mesher on Deno",
+    counts: "deno test",
+    commands: () =>
+      suiteOf("deno", filesUnder("tests/mesher", "_test.ts"), MESHER_FILES_PER_COMMAND),
+  },
+  {
+    name: "deno",
+    title: "suite on Deno",
+    counts: "deno test",
+    commands: () => suiteOf("deno", filesUnder("tests", "_test.ts").filter(isOfSuite)),
+  },
+  {
+    name: "bun",
+    title: "suite on Bun",
+    counts: "bun test",
+    slow: true,
+    needsBun: true,
+    commands: () => suiteOf("bun", filesUnder("tests", "_test.ts").filter(isOfSuite)),
+  },
+  {
+    name: "mesher-bun",
+    title: "Mesher on Bun",
+    counts: "bun test",
+    slow: true,
+    needsBun: true,
+    commands: () =>
+      suiteOf("bun", filesUnder("tests/mesher", "_test.ts"), MESHER_FILES_PER_COMMAND),
+  },
+  {
     name: "process",
     title: "processes of Deno",
     counts: "deno test",
@@ -119,12 +149,6 @@ export const STAGES: readonly Stage[] = [
       ),
   },
   {
-    name: "deno",
-    title: "suite on Deno",
-    counts: "deno test",
-    commands: () => suiteOf("deno", filesUnder("tests", "_test.ts").filter(isOfSuite)),
-  },
-  {
     name: "process-bun",
     title: "processes of Bun",
     counts: "bun test",
@@ -136,30 +160,6 @@ export const STAGES: readonly Stage[] = [
         filesUnder("tests/process", "_test.ts").filter((file) => !isForDeno(file)),
         2,
       ),
-  },
-  {
-    name: "bun",
-    title: "suite on Bun",
-    counts: "bun test",
-    slow: true,
-    needsBun: true,
-    commands: () => suiteOf("bun", filesUnder("tests", "_test.ts").filter(isOfSuite)),
-  },
-  {
-    name: "mesher",
-    title: "Mesher on Deno",
-    counts: "deno test",
-    commands: () =>
-      suiteOf("deno", filesUnder("tests/mesher", "_test.ts"), MESHER_FILES_PER_COMMAND),
-  },
-  {
-    name: "mesher-bun",
-    title: "Mesher on Bun",
-    counts: "bun test",
-    slow: true,
-    needsBun: true,
-    commands: () =>
-      suiteOf("bun", filesUnder("tests/mesher", "_test.ts"), MESHER_FILES_PER_COMMAND),
   },
   {
     name: "latency",

@@ -14,7 +14,7 @@ import { encodeTerm } from "../../lib/term/encode.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import { comesBack, heapBytes } from "../kit/heap.ts";
 import { cluster, type TestNode, withNodes } from "../kit/mesh.ts";
-import { test, until } from "../kit/test.ts";
+import { isOwnHalf, test, until } from "../kit/test.ts";
 import { hex } from "./collector.ts";
 import { from, named, row, to } from "./raw_messages.ts";
 import { joinAs, type Raw } from "./wire.ts";
@@ -122,16 +122,19 @@ async function untilRead({ raw }: Scene): Promise<void> {
   await until("the node has answered a ping", () => pongs() > before || raw.isOver);
 }
 
+/** Number of tests that {@linkcode stormTest} has declared. */
+let stormTests = 0;
+
 /**
  * Declares a test that sends frames as the hostile node, calls `check`, and asserts that the memory
- * is released afterwards.
+ * is released afterwards. Each runtime runs half of these tests, because they take long.
  */
 function stormTest(
   name: string,
   frames: (scene: Scene) => Iterable<Uint8Array>,
   check: (scene: Scene) => void | Promise<void>,
 ): void {
-  test(name, async () => {
+  test(name, { ignore: !isOwnHalf(stormTests++) }, async () => {
     const before = heapBytes();
     await withHostile(async (scene) => {
       await storm(scene.raw, frames(scene));

@@ -8,7 +8,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { serve } from "../../lib/ws/server.ts";
 import { makeHost } from "../kit/host.ts";
-import { test } from "../kit/test.ts";
+import { isOwnHalf, test } from "../kit/test.ts";
 import type { Case } from "./case.ts";
 import { CLOSING } from "./closing.ts";
 import { FRAMING } from "./framing.ts";
@@ -41,12 +41,17 @@ async function judgeTable(table: readonly Case[], wire: Wire, cut: Cut): Promise
 }
 
 for (const wire of WIRES) {
-  for (const cut of CUTS) {
-    test(`serve passes the conformance table over ${wire} in ${cut}`, () =>
-      judgeTable(TABLE, wire, cut));
+  for (const [i, cut] of CUTS.entries()) {
+    // TLS does not affect how frames are read. Each runtime tests half of the ways to split over TLS.
+    const ignore = wire === "TLS" && !isOwnHalf(i);
+    test(
+      `serve passes the conformance table over ${wire} in ${cut}`,
+      { ignore },
+      () => judgeTable(TABLE, wire, cut),
+    );
     test(
       `serve passes the large messages of the conformance table over ${wire} in ${cut}`,
-      { timeout: 600_000 },
+      { timeout: 600_000, ignore },
       () => judgeTable(VOLUME, wire, cut),
     );
   }
