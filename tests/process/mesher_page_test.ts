@@ -25,6 +25,17 @@ const PAGE = join(ROOT, "mesher", "page");
 
 const needs = needsBrowser("mesher_page_test");
 
+const takesAll = process.env["FIRN_LONG"] === "1" || process.env["FIRN_SCREENSHOTS"] !== undefined;
+
+/**
+ * The colour schemes tried on each device: both with FIRN_LONG=1 and for screenshots, otherwise one.
+ * The width of a view does not depend on its colours.
+ */
+const SCHEMES: Readonly<Record<"desk" | "phone", readonly ("light" | "dark")[]>> = {
+  desk: takesAll ? ["light", "dark"] : ["dark"],
+  phone: takesAll ? ["light", "dark"] : ["light"],
+};
+
 /** Every view that needs no id, by the name of its screenshot. */
 const VIEWS = {
   dashboard: "#/",
@@ -209,7 +220,7 @@ test("Mesher's page fits a desktop and a phone in every view, light and dark", n
       await report(mesher, { message: "Slow query: 2.4 s for GET /orders", level: "warning" });
     }
     for (const [device, options] of [["desk", DESK], ["phone", PHONE]] as const) {
-      for (const colorScheme of ["light", "dark"] as const) {
+      for (const colorScheme of SCHEMES[device]) {
         const name = (view: string): string => `${view}-${device}-${colorScheme}`;
         const person = await PageUser.at(browser, mesher, { ...options, colorScheme });
         await person.sees("Sign in to Mesher");

@@ -1,6 +1,6 @@
 /**
  * Tests that the README's pictures exist, are small, have alternative text, and are not in the
- * package. With a browser, they are also taken again, into a temporary folder.
+ * package. With FIRN_LONG=1 and a browser, they are also created again, in a temporary folder.
  */
 import { assert, assertEquals } from "@std/assert";
 import { spawn } from "node:child_process";
@@ -36,7 +36,10 @@ test("deno.json excludes the pictures from the package", () => {
   assertEquals(publish.include.filter((path: string) => /scripts|\*\*\/\*$/.test(path)), []);
 });
 
-test("pictures/take.ts creates all pictures", needsBrowser("pictures_test"), async () => {
+/** The options of a test that needs a browser and runs with FIRN_LONG=1 only. */
+const needs = process.env["FIRN_LONG"] === "1" ? needsBrowser("pictures_test") : { ignore: true };
+
+test("pictures/take.ts creates all pictures", needs, async () => {
   const folder = mkdtempSync(join(tmpdir(), "firn-pictures-"));
   try {
     const script = join(ROOT, PICTURES, "take.ts");
