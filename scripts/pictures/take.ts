@@ -104,7 +104,7 @@ async function shootObserver(browser: Browser, path: string): Promise<void> {
 async function shootMesher(browser: Browser, path: string): Promise<void> {
   await withProcesses(async (start) => {
     const one = start(["--memory"], {});
-    const mesher = { url: await one.ready(), printed: one.printed };
+    const mesher = { url: await one.ready(), firstLogin: one.firstLogin };
     const random = dice();
     await report(mesher, ...Array.from({ length: EVENTS }, () => sampleEvent(random)));
     const person = await PageUser.inside(browser, mesher, { ...WINDOW, colorScheme: "light" });

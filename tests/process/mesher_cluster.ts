@@ -6,7 +6,7 @@ import { until } from "../kit/test.ts";
 import { provideDriver } from "../mesher/driver.ts";
 import { type Client, loggedIn } from "../mesher/end_to_end_kit.ts";
 import type { Cluster } from "../mesher/postgres.ts";
-import { type MesherProcess, type Printed, withProcesses } from "./mesher_kit.ts";
+import { type FirstLogin, type MesherProcess, withProcesses } from "./mesher_kit.ts";
 
 /** The stored events, read from the database. */
 export interface Stored {
@@ -96,10 +96,10 @@ export class MesherCluster {
   }
 
   /** The login that the first start wrote. */
-  get printed(): Printed {
-    return this.#printed!;
+  get firstLogin(): FirstLogin {
+    return this.#firstLogin!;
   }
-  #printed: Printed | undefined;
+  #firstLogin: FirstLogin | undefined;
 
   /** Starts or restarts a node. */
   async start(i: number): Promise<void> {
@@ -112,7 +112,7 @@ export class MesherCluster {
     });
     this.nodes[i] = node;
     this.urls[i] = await node.ready();
-    this.#printed ??= node.printed;
+    this.#firstLogin ??= node.firstLogin;
   }
 
   /** Starts all nodes, the first one first. */
@@ -134,7 +134,7 @@ export class MesherCluster {
 
   /** Returns a client that is logged in on a node. */
   user(i: number): Promise<Client> {
-    return loggedIn(this.urls[i]!, this.printed.email, this.printed.password);
+    return loggedIn(this.urls[i]!, this.firstLogin.email, this.firstLogin.password);
   }
 
   /** Kills a node with -9. */

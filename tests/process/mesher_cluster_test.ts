@@ -36,7 +36,7 @@ class Load {
   }
 
   async #run(cluster: MesherCluster, node: number, count: number, everyMs: number): Promise<void> {
-    const sender = senderTo(cluster.urls[node]!, cluster.printed);
+    const sender = senderTo(cluster.urls[node]!, cluster.firstLogin);
     while (!this.#isOver) {
       const batch = Array.from({ length: count }, (_, i) => ({ message: `event ${i % 3}` }));
       const got = await sender.post("/api/v1/events/bulk", batch);
@@ -125,7 +125,7 @@ test(
 test("mesher: three nodes share one rate limit", async () => {
   const limit = 60;
   await withCluster(SQLITE, { MESHER_RATE_LIMIT: `${limit}` }, async (cluster, database) => {
-    const senders = cluster.urls.map((url) => senderTo(url, cluster.printed));
+    const senders = cluster.urls.map((url) => senderTo(url, cluster.firstLogin));
     const answers = await Promise.all(
       [...senders, ...senders].map((sender, i) =>
         sender.post(

@@ -13,7 +13,7 @@ import { until } from "../kit/test.ts";
 const MAIN = fileURLToPath(new URL("../../mesher/main.ts", import.meta.url));
 
 /** The first login, which the first start writes to the file {@linkcode MesherProcess.loginFile}. */
-export interface Printed {
+export interface FirstLogin {
   readonly email: string;
   readonly password: string;
   readonly key: string;
@@ -36,7 +36,7 @@ export class MesherProcess {
   readonly #child: ChildProcess;
   readonly ended: Promise<number | null>;
   readonly #folder: string = mkdtempSync(join(tmpdir(), "mesher-login-"));
-  #printed: Printed | undefined;
+  #firstLogin: FirstLogin | undefined;
   #isGone = false;
 
   constructor(args: readonly string[], env: Readonly<Record<string, string>>, cwd?: string) {
@@ -80,11 +80,11 @@ export class MesherProcess {
   }
 
   /** The initial credentials, read from the file that Mesher writes at its first start. */
-  get printed(): Printed {
-    if (this.#printed !== undefined) return this.#printed;
+  get firstLogin(): FirstLogin {
+    if (this.#firstLogin !== undefined) return this.#firstLogin;
     const text = readFileSync(this.loginFile, "utf8");
     const value = (name: string): string => new RegExp(`^${name} +(\\S+)`, "m").exec(text)![1]!;
-    return this.#printed = {
+    return this.#firstLogin = {
       email: value("email"),
       password: value("password"),
       key: value("key"),
@@ -172,14 +172,14 @@ export class Watcher {
 }
 
 /** Logs in to a node, and follows its events. */
-export async function watch(url: string, printed: Printed): Promise<Watcher> {
-  const client = await loggedIn(url, printed.email, printed.password);
+export async function watch(url: string, firstLogin: FirstLogin): Promise<Watcher> {
+  const client = await loggedIn(url, firstLogin.email, firstLogin.password);
   const watcher = new Watcher(url, client.headers["cookie"]!);
   await watcher.opened;
   return watcher;
 }
 
 /** Returns a client that sends events with a key. */
-export function senderTo(url: string, { key }: Printed): Client {
+export function senderTo(url: string, { key }: FirstLogin): Client {
   return new Client(url, { "x-api-key": key });
 }

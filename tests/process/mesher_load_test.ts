@@ -22,7 +22,7 @@ test("mesher:load sends events, and prints its progress each second", async () =
   await withProcesses(async (start) => {
     const one = start(["--memory"], {});
     const url = await one.ready();
-    const { key } = one.printed;
+    const { key } = one.firstLogin;
     const sent = await load("--url", url, "--key", key, "--rate", "100", "--seconds", "2");
     assertEquals(await sent.ended, 0, sent.err);
     assertMatch(sent.err, /^1 s +\d+ accepted .*\n$/);

@@ -55,7 +55,7 @@ function batches(node: number, count: number): Batch[] {
 async function lossOn(engine: Engine): Promise<void> {
   const env = { MESHER_RATE_LIMIT: "1000000000", MESHER_LOAD_THRESHOLD: "1000000000" };
   await withCluster(engine, env, async (cluster, database) => {
-    const { names, printed } = cluster;
+    const { names, firstLogin } = cluster;
     const user = await cluster.user(1);
     const holders = async (): Promise<(string | null)[]> =>
       (await user.get("/api/v1/cluster")).json.names
@@ -73,7 +73,7 @@ async function lossOn(engine: Engine): Promise<void> {
     let sureSeen = 0;
     const watchers: Watcher[] = [];
     const watchOn = async (i: number): Promise<Watcher> => {
-      const watcher = await watch(cluster.urls[i]!, printed);
+      const watcher = await watch(cluster.urls[i]!, firstLogin);
       watchers.push(watcher);
       return watcher;
     };
@@ -94,7 +94,7 @@ async function lossOn(engine: Engine): Promise<void> {
       await until("the watchers keep up", () => sure.size - sureSeen < BEHIND_MAX, WAIT_MS);
       const isRisky = to === 0 && incarnation === 1;
       if (isRisky) { for (const { id } of batch.events) risked.add(id); }
-      const got = await senderTo(cluster.urls[to]!, printed).post(
+      const got = await senderTo(cluster.urls[to]!, firstLogin).post(
         "/api/v1/events/bulk",
         batch.events,
       );
@@ -161,7 +161,7 @@ async function lossOn(engine: Engine): Promise<void> {
     }
     assert(onLost!.isClosed, "the watcher of the killed node is disconnected");
     const back = await watchOn(0);
-    const last = await senderTo(cluster.urls[2]!, printed).post("/api/v1/events", {
+    const last = await senderTo(cluster.urls[2]!, firstLogin).post("/api/v1/events", {
       message: "last",
     });
     await until("the new watcher has received the event", () => back.seen.has(last.json.id));
@@ -196,7 +196,7 @@ for (const engine of ENGINES) {
 
 test("mesher: peers report at least as many lost events as a killed node held, and less than twice as many", async () => {
   await withCluster(SQLITE, { MESHER_LOAD_THRESHOLD: "1000000000" }, async (cluster, database) => {
-    const sender = senderTo(cluster.urls[0]!, cluster.printed);
+    const sender = senderTo(cluster.urls[0]!, cluster.firstLogin);
     const bulk = async (count: number): Promise<void> => {
       const events = Array.from({ length: count }, (_, i) => ({ message: `fault ${i}` }));
       assertEquals((await sender.post("/api/v1/events/bulk", events)).json.accepted, count);
@@ -227,7 +227,7 @@ test("mesher: peers report at least as many lost events as a killed node held, a
       "the nodes are connected",
       () => cluster.nodes[2]!.output.includes(`nodeup ${cluster.names[1]}`),
     );
-    await senderTo(cluster.urls[1]!, cluster.printed).post("/api/v1/events", {
+    await senderTo(cluster.urls[1]!, cluster.firstLogin).post("/api/v1/events", {
       message: "the last",
     });
     assertEquals(await cluster.nodes[1]!.stop(), 0, cluster.nodes[1]!.output);

@@ -25,9 +25,9 @@ async function threeShare(all: MesherProcess): Promise<void> {
   await until("three nodes are ready", () => urls().length === 3, 120_000).catch((error) => {
     throw new Error(`${error.message}:\n${all.output}`);
   });
-  const { printed } = all;
+  const { firstLogin } = all;
   const users = await Promise.all(
-    urls().map((url) => loggedIn(url, printed.email, printed.password)),
+    urls().map((url) => loggedIn(url, firstLogin.email, firstLogin.password)),
   );
   for (const user of users) {
     await until(
@@ -39,7 +39,7 @@ async function threeShare(all: MesherProcess): Promise<void> {
   await Promise.all(
     urls().map(async (url, i) => {
       const batch = Array.from({ length: 70 }, (_, k) => ({ message: `fault ${(i + k) % 5}` }));
-      const got = await senderTo(url, printed).post("/api/v1/events/bulk", batch);
+      const got = await senderTo(url, firstLogin).post("/api/v1/events/bulk", batch);
       assertEquals(got.status, 202);
       sent.push(...got.json.ids);
     }),
@@ -56,7 +56,7 @@ async function threeShare(all: MesherProcess): Promise<void> {
     assertEquals((await user.get(`/api/v1/events/${sent[0]}`)).status, 200);
   }
   assertEquals(await all.stop(), 0, all.output);
-  assert(!all.output.includes(printed.password), "secrets are not printed");
+  assert(!all.output.includes(firstLogin.password), "secrets are not printed");
 }
 
 test("mesher --nodes 3 in an empty folder prints the addresses of its pages", async () => {

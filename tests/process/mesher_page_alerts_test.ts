@@ -19,8 +19,8 @@ async function fire(mesher: RunningMesher, ...names: readonly string[]): Promise
 }
 
 /** Creates a rule that fires for every new issue. Returns a function that counts alerts. */
-async function withRule({ url, printed }: RunningMesher): Promise<() => Promise<number>> {
-  const user = await loggedIn(url, printed.email, printed.password);
+async function withRule({ url, firstLogin }: RunningMesher): Promise<() => Promise<number>> {
+  const user = await loggedIn(url, firstLogin.email, firstLogin.password);
   const made = await user.post("/api/v1/projects/default/alert-rules", {
     name: "Every new issue",
     condition: { condition_type: "new_issue" },

@@ -38,7 +38,7 @@ async function withThree(
       return start([], { ...given, MESHER_HTTP_PORT: String(port) });
     });
     await cluster.startAll();
-    const pages = () => cluster.urls.map((url) => ({ url, printed: cluster.printed }));
+    const pages = () => cluster.urls.map((url) => ({ url, firstLogin: cluster.firstLogin }));
     await withBrowser((browser) => body(browser, cluster, pages));
   });
 }
@@ -47,8 +47,8 @@ async function withThree(
  * Runs a program that reports an exception through a real Sentry SDK. Returns whether the SDK was
  * available.
  */
-async function reportBySdk({ url, printed }: RunningMesher): Promise<boolean> {
-  const dsn = `${url.replace("://", `://${printed.key}@`)}/1`;
+async function reportBySdk({ url, firstLogin }: RunningMesher): Promise<boolean> {
+  const dsn = `${url.replace("://", `://${firstLogin.key}@`)}/1`;
   const args = ["run", "-A", "--no-config", "--no-lock", CHILD, SDK, dsn];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "pipe"] });
   let errors = "";

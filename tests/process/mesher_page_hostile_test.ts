@@ -77,8 +77,8 @@ function hostileEvent(script: (mark: string) => string, link: string): Record<st
 }
 
 /** Creates one object of every kind that users can name, with hostile names. */
-async function nameAll({ url, printed }: RunningMesher, script: (mark: string) => string) {
-  const user = await loggedIn(url, printed.email, printed.password);
+async function nameAll({ url, firstLogin }: RunningMesher, script: (mark: string) => string) {
+  const user = await loggedIn(url, firstLogin.email, firstLogin.password);
   const { organisations: [org] } = (await user.get("/api/v1/me")).json;
   const [project] = (await user.get(`/api/v1/orgs/${org.id}/projects`)).json;
   const at = `/api/v1/projects/${project.id}`;

@@ -86,7 +86,7 @@ test(
       await ada.presses("p");
       await ada.sees("while it is paused");
 
-      const sender = senderTo(mesher.url, mesher.printed);
+      const sender = senderTo(mesher.url, mesher.firstLogin);
       const send = async (from: number): Promise<void> => {
         for (let i = from; i < from + 300; i += 100) {
           const batch = Array.from({ length: 100 }, (_, k) => ({ message: `burst ${i + k}` }));

@@ -82,8 +82,8 @@ function zipOf(files: Readonly<Record<string, string>>): Uint8Array {
 }
 
 /** Uploads a minified file and its map for a release, as `sentry-cli` does. */
-async function uploadMap({ url, printed }: RunningMesher, release: string): Promise<void> {
-  const { email, password } = printed;
+async function uploadMap({ url, firstLogin }: RunningMesher, release: string): Promise<void> {
+  const { email, password } = firstLogin;
   const login = await fetch(`${url}/api/v1/login`, {
     method: "POST",
     headers: { "content-type": "application/json" },

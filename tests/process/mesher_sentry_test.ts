@@ -107,7 +107,7 @@ async function withMesher(body: (place: Place) => Promise<void>): Promise<void> 
     const url = await mesher.ready();
     const relay = await relayTo(Number(new URL(url).port));
     try {
-      const { email, password, key } = mesher.printed;
+      const { email, password, key } = mesher.firstLogin;
       const user = await loggedIn(url, email, password);
       await body({ dsn: `http://${key}@127.0.0.1:${relay.port}/1`, user, relay, folder });
     } finally {

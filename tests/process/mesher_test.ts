@@ -26,28 +26,33 @@ test("mesher in an empty folder starts one node that accepts, stores and shows a
     const env = { DATABASE_URL: join(folder, "mesher.db") };
     const one = start([], env);
     const url = await one.ready();
-    const { printed } = one;
-    assert(!one.output.includes(printed.password) && !one.output.includes(printed.key), one.output);
+    const { firstLogin } = one;
+    assert(
+      !one.output.includes(firstLogin.password) && !one.output.includes(firstLogin.key),
+      one.output,
+    );
     for (const file of [env.DATABASE_URL, `${env.DATABASE_URL}-wal`, one.loginFile]) {
       assertEquals([file, statSync(file).mode & 0o777], [file, 0o600]);
     }
-    const user = await loggedIn(url, printed.email, printed.password);
-    const watcher = await watch(url, printed);
-    const sent = await senderTo(url, printed).post("/api/v1/events", { message: "from a process" });
+    const user = await loggedIn(url, firstLogin.email, firstLogin.password);
+    const watcher = await watch(url, firstLogin);
+    const sent = await senderTo(url, firstLogin).post("/api/v1/events", {
+      message: "from a process",
+    });
     assertEquals(sent.status, 202);
     await until("the watcher has received the event", () => watcher.seen.get(sent.json.id) === 1);
     const found = await user.get(`/api/v1/events/${sent.json.id}`);
     assertEquals(found.json.event.message, "from a process");
     await watcher.close();
     // An event that is accepted just before the stop is stored before the process exits.
-    const last = await senderTo(url, printed).post("/api/v1/events", { message: "the last" });
+    const last = await senderTo(url, firstLogin).post("/api/v1/events", { message: "the last" });
     assertEquals(await one.stop(), 0, one.output);
     assert(storedIn(env.DATABASE_URL).includes(last.json.id));
 
     const again = start([], env);
     const there = await again.ready();
     assert(!existsSync(again.loginFile), "the login is written at the first start only");
-    const back = await loggedIn(there, printed.email, printed.password);
+    const back = await loggedIn(there, firstLogin.email, firstLogin.password);
     assertEquals((await back.get(`/api/v1/events/${last.json.id}`)).status, 200);
     assertEquals(await again.stop(), 0, again.output);
   });

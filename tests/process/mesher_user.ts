@@ -5,12 +5,12 @@
 import { assertEquals } from "@std/assert";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { PAGE_MS_MAX, PIXEL_SCALE, takePicture, withBrowser } from "../kit/browser.ts";
-import { type Printed, withProcesses } from "./mesher_kit.ts";
+import { type FirstLogin, withProcesses } from "./mesher_kit.ts";
 
 /** A running node, and the login that its first start wrote. */
 export interface RunningMesher {
   readonly url: string;
-  readonly printed: Printed;
+  readonly firstLogin: FirstLogin;
 }
 
 /** Runs `body` with a browser and a Mesher of one node in memory. */
@@ -19,7 +19,7 @@ export async function withPage(
 ): Promise<void> {
   await withProcesses(async (start) => {
     const one = start(["--memory"], {});
-    const mesher = { url: await one.ready(), printed: one.printed };
+    const mesher = { url: await one.ready(), firstLogin: one.firstLogin };
     await withBrowser((browser) => body(browser, mesher));
   });
 }
@@ -72,8 +72,8 @@ export class PageUser {
     return person;
   }
 
-  async signsIn(password: string = this.mesher.printed.password): Promise<void> {
-    await this.page.getByLabel("E-mail").fill(this.mesher.printed.email);
+  async signsIn(password: string = this.mesher.firstLogin.password): Promise<void> {
+    await this.page.getByLabel("E-mail").fill(this.mesher.firstLogin.email);
     await this.page.getByLabel("Password").fill(password);
     await this.clicks("Sign in");
   }
@@ -125,13 +125,13 @@ export class PageUser {
 
 /** Sends events as a program does. */
 export async function report(
-  { url, printed }: RunningMesher,
+  { url, firstLogin }: RunningMesher,
   ...events: readonly Record<string, unknown>[]
 ): Promise<void> {
   for (const event of events) {
     const response = await fetch(`${url}/api/v1/events`, {
       method: "POST",
-      headers: { "content-type": "application/json", "x-api-key": printed.key },
+      headers: { "content-type": "application/json", "x-api-key": firstLogin.key },
       body: JSON.stringify(event),
     });
     assertEquals(response.status, 202, await response.text());
