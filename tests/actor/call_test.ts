@@ -359,7 +359,7 @@ test("a handler may call its own actor if it does not await the call", async () 
 });
 
 /** Ways of not awaiting a call that fails. */
-const FORGETFUL: readonly [string, (call: Promise<unknown>) => unknown][] = [
+const UNHANDLED_CALLS: readonly [string, (call: Promise<unknown>) => unknown][] = [
   ["ignores its promise", () => {}],
   ["adds a then without a rejection handler", (call) => void call.then(() => {})],
   ["adds a finally", (call) => void call.finally(() => {})],
@@ -370,7 +370,7 @@ const FORGETFUL: readonly [string, (call: Promise<unknown>) => unknown][] = [
     })],
 ];
 
-for (const [what, forget] of FORGETFUL) {
+for (const [what, forget] of UNHANDLED_CALLS) {
   test(`a failed call ends an actor that ${what}`, async () => {
     const system = new ManualSystem();
     const crashes: Crash[] = [];
@@ -395,7 +395,7 @@ for (const [what, forget] of FORGETFUL) {
 }
 
 /** Ways of handling the rejection of a call. */
-const HANDLED: readonly [string, (call: Promise<unknown>) => unknown][] = [
+const HANDLED_CALLS: readonly [string, (call: Promise<unknown>) => unknown][] = [
   ["awaits it in a try block", async (call) => {
     try {
       await call;
@@ -416,7 +416,7 @@ const HANDLED: readonly [string, (call: Promise<unknown>) => unknown][] = [
   }],
 ];
 
-for (const [what, handle] of HANDLED) {
+for (const [what, handle] of HANDLED_CALLS) {
   test(`a failed call does not end an actor that ${what}`, async () => {
     const system = new ManualSystem();
     const crashes: unknown[] = [];

@@ -11,7 +11,7 @@ import { service } from "../../lib/otp/service.ts";
 import { Supervisor } from "../../lib/otp/supervisor.ts";
 import { task } from "../../lib/otp/task.ts";
 import { startCheaply } from "../kit/keys.ts";
-import { comesBack, heapBytes } from "../kit/heap.ts";
+import { heapBytes, untilHeapReleased } from "../kit/heap.ts";
 import { ManualSystem, withSystem } from "../kit/system.ts";
 import { test, until } from "../kit/test.ts";
 
@@ -590,6 +590,6 @@ test("a System that has spawned and ended thousands of actors releases their mem
     const before = heapBytes();
     for (let i = 0; i < ROUNDS; i++) await round(50_000);
     // The limit is a few bytes per actor, less than any object would take.
-    await comesBack(before, Math.max(4_000_000, 400_000 * ROUNDS));
+    await untilHeapReleased(before, Math.max(4_000_000, 400_000 * ROUNDS));
   });
 });

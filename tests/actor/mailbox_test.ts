@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Mailbox } from "../../lib/actor/mailbox.ts";
 import { SeededRandom } from "../../lib/base/random.ts";
-import { comesBack, heapBytes } from "../kit/heap.ts";
+import { heapBytes, untilHeapReleased } from "../kit/heap.ts";
 import { test } from "../kit/test.ts";
 
 for (const seed of [1, 2, 3]) {
@@ -103,7 +103,7 @@ test("Mailbox keeps a small buffer after many messages were removed", async () =
   const before = heapBytes();
   const mailboxes = Array.from({ length: 20 }, () => new Mailbox());
   for (const mailbox of mailboxes) fillAndEmpty(mailbox, 50_000);
-  await comesBack(before, 1_000_000);
+  await untilHeapReleased(before, 1_000_000);
   assertEquals(mailboxes.length, 20);
 });
 

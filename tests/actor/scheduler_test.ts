@@ -166,7 +166,7 @@ test("an actor with many messages does not starve an actor with one message", as
  * Ways to keep 1,000 actors always busy. Each returns a function that returns the amount of
  * completed work.
  */
-const BUSY: readonly [string, (system: System) => () => number][] = [
+const BUSY_ACTORS: readonly [string, (system: System) => () => number][] = [
   ["handlers that send to themselves", (system) => {
     let done = 0;
     for (let i = 0; i < 1000; i++) {
@@ -226,7 +226,7 @@ const BUSY: readonly [string, (system: System) => () => number][] = [
   }],
 ];
 
-for (const [who, start] of BUSY) {
+for (const [who, start] of BUSY_ACTORS) {
   test(`timers and sockets continue while 1,000 actors run ${who}`, async () => {
     const host = makeHost();
     await withSystem(async (system) => {

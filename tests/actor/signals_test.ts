@@ -27,7 +27,7 @@ const REASONS: readonly ExitReason[] = [
 const STATES = ["alive", "dead", "never"] as const;
 
 /** A system that records the exit reasons of its actors. */
-class Ends extends ManualSystem {
+class ExitRecorder extends ManualSystem {
   readonly #reasons = new Map<number, ExitReason>();
 
   constructor() {
@@ -68,7 +68,7 @@ function effectOf(reason: ExitReason, trap: boolean): string {
 }
 
 /** Returns a target in the given state. */
-async function targetOf(system: Ends, state: typeof STATES[number]): Promise<Puppet> {
+async function targetOf(system: ExitRecorder, state: typeof STATES[number]): Promise<Puppet> {
   if (state === "never") {
     return { pid: new Pid(system.home, 999_999, undefined), self: undefined as never, got: [] };
   }
@@ -98,7 +98,7 @@ for (const reason of REASONS) {
         : ["has no effect on", other];
 
       test(`link to ${other}: an actor that ${traps} ${outcome}`, async () => {
-        const system = new Ends();
+        const system = new ExitRecorder();
         const target = await targetOf(system, state);
         const one = system.puppet({ trap });
         one.self.link(target.pid);
@@ -111,7 +111,7 @@ for (const reason of REASONS) {
       });
 
       test(`monitor of ${other}: an actor that ${traps} receives a Down with ${name(received)}`, async () => {
-        const system = new Ends();
+        const system = new ExitRecorder();
         const target = await targetOf(system, state);
         const one = system.puppet({ trap });
         const ref = one.self.monitor(target.pid);
@@ -123,7 +123,7 @@ for (const reason of REASONS) {
       });
 
       test(`exit with ${name(reason)} ${effect} ${receiver}`, async () => {
-        const system = new Ends();
+        const system = new ExitRecorder();
         const target = await targetOf(system, state);
         if (state === "alive") target.self.trapExit = trap;
         const one = system.puppet();
@@ -145,7 +145,7 @@ for (const reason of REASONS) {
     const effect = reason === "normal" && !trap ? "ends" : effectOf(reason, trap);
 
     test(`exit with ${name(reason)} to its own pid ${effect} an actor that ${traps}`, async () => {
-      const system = new Ends();
+      const system = new ExitRecorder();
       const one = system.puppet({ trap });
       await system.settle();
       one.self.exit(one.pid, reason);
@@ -171,7 +171,7 @@ const EXITS: readonly [string, (target: Puppet, other: Puppet) => void, ExitReas
 
 for (const [how, act, reason] of EXITS) {
   test(`an actor that ${how} sends the reason ${name(reason)} to its links and monitors`, async () => {
-    const system = new Ends();
+    const system = new ExitRecorder();
     const pid = system.start(async (self) => {
       const message = await self.receive();
       if (message instanceof Error) throw message;
@@ -196,7 +196,7 @@ for (const [how, act, reason] of EXITS) {
 }
 
 test("link called twice, or from both ends, creates one link", async () => {
-  const system = new Ends();
+  const system = new ExitRecorder();
   const [one, two] = [system.puppet({ trap: true }), system.puppet({ trap: true })];
   one.self.link(two.pid);
   one.self.link(two.pid);
@@ -209,7 +209,7 @@ test("link called twice, or from both ends, creates one link", async () => {
 });
 
 test("link with itself has no effect", async () => {
-  const system = new Ends();
+  const system = new ExitRecorder();
   const one = system.puppet({ trap: true });
   one.self.link(one.pid);
   await system.settle();
@@ -219,7 +219,7 @@ test("link with itself has no effect", async () => {
 
 test("unlink removes the link on both sides, whichever actor created the link", async () => {
   for (const byMaker of [true, false]) {
-    const system = new Ends();
+    const system = new ExitRecorder();
     const [one, two] = [system.puppet(), system.puppet({ trap: true })];
     one.self.link(two.pid);
     if (byMaker) one.self.unlink(two.pid);
@@ -232,7 +232,7 @@ test("unlink removes the link on both sides, whichever actor created the link", 
 });
 
 test("unlink of an unlinked, exited or unknown actor has no effect", async () => {
-  const system = new Ends();
+  const system = new ExitRecorder();
   const one = system.puppet();
   for (const state of STATES) one.self.unlink((await targetOf(system, state)).pid);
   assertEquals([system.of(one), one.got], [[], []]);
@@ -240,7 +240,7 @@ test("unlink of an unlinked, exited or unknown actor has no effect", async () =>
 });
 
 test("unlink keeps an Exit message that has already arrived", async () => {
-  const system = new Ends();
+  const system = new ExitRecorder();
   const [one, two] = [system.puppet({ trap: true }), system.puppet()];
   one.self.link(two.pid);
   leave(two, "gone");
@@ -251,7 +251,7 @@ test("unlink keeps an Exit message that has already arrived", async () => {
 });
 
 test("unlink in a listener of the exit event prevents the exit signal", async () => {
-  const system = new Ends();
+  const system = new ExitRecorder();
   const [one, two] = [system.puppet(), system.puppet()];
   one.self.link(two.pid);
   system.events.on("exit", ({ pid }) => pid === two.pid && one.self.unlink(two.pid));
@@ -262,7 +262,7 @@ test("unlink in a listener of the exit event prevents the exit signal", async ()
 });
 
 test("link after unlink creates a new link", async () => {
-  const system = new Ends();
+  const system = new ExitRecorder();
   const [one, two] = [system.puppet(), system.puppet()];
   one.self.link(two.pid);
   one.self.unlink(two.pid);
@@ -274,7 +274,7 @@ test("link after unlink creates a new link", async () => {
 });
 
 test("monitor called several times on one actor results in one Down for each call", async () => {
-  const system = new Ends();
+  const system = new ExitRecorder();
   const [one, two] = [system.puppet(), system.puppet()];
   const refs = [1, 2, 3].map(() => one.self.monitor(two.pid));
   assertEquals(new Set(refs.map(({ key }) => key)).size, 3);
@@ -290,7 +290,7 @@ test("monitor called several times on one actor results in one Down for each cal
 });
 
 test("monitor does not affect the monitored actor when the monitoring actor exits", async () => {
-  const system = new Ends();
+  const system = new ExitRecorder();
   const [one, two] = [system.puppet(), system.puppet({ trap: true })];
   one.self.monitor(two.pid);
   one.self.monitor(one.pid);
@@ -302,7 +302,7 @@ test("monitor does not affect the monitored actor when the monitoring actor exit
 
 test("demonitor with flush removes the Down of its reference from the mailbox", async () => {
   for (const flush of [false, true]) {
-    const system = new Ends();
+    const system = new ExitRecorder();
     const [two, three] = [system.puppet(), system.puppet()];
     const refs: Ref[] = [];
     const kept: unknown[] = [];
@@ -326,7 +326,7 @@ test("demonitor with flush removes the Down of its reference from the mailbox", 
 });
 
 test("demonitor of a reference that belongs to another actor or node has no effect", async () => {
-  const system = new Ends();
+  const system = new ExitRecorder();
   const [one, two, three] = [system.puppet(), system.puppet(), system.puppet()];
   const ref = one.self.monitor(two.pid);
   assertEquals(three.self.demonitor(ref, { flush: true }), false);
@@ -340,7 +340,7 @@ test("demonitor of a reference that belongs to another actor or node has no effe
 });
 
 test("demonitor in a listener of the exit event prevents the Down", async () => {
-  const system = new Ends();
+  const system = new ExitRecorder();
   const [one, two] = [system.puppet(), system.puppet()];
   const ref = one.self.monitor(two.pid);
   system.events.on("exit", ({ pid }) => pid === two.pid && one.self.demonitor(ref));
@@ -351,7 +351,7 @@ test("demonitor in a listener of the exit event prevents the Down", async () => 
 });
 
 test("an exit signal ends linked actors one after the other until one traps exits", async () => {
-  const system = new Ends();
+  const system = new ExitRecorder();
   const [a, b, c, d] = [
     system.puppet(),
     system.puppet(),
@@ -371,7 +371,7 @@ test("an exit signal ends linked actors one after the other until one traps exit
 });
 
 test("trapExit applies when the signal arrives, not when the link was created", async () => {
-  const system = new Ends();
+  const system = new ExitRecorder();
   const [one, two, three] = [system.puppet({ trap: true }), system.puppet(), system.puppet()];
   one.self.link(two.pid);
   one.self.link(three.pid);
@@ -385,7 +385,7 @@ test("trapExit applies when the signal arrives, not when the link was created", 
 
 for (const shape of ["a chain", "a star"] as const) {
   test(`${shape} of 100,000 linked actors ends without deep recursion`, async () => {
-    const system = new Ends();
+    const system = new ExitRecorder();
     const all = Array.from({ length: 100_000 }, () => system.puppet());
     for (let i = 1; i < all.length; i++) {
       all[i]!.self.link(all[shape === "a chain" ? i - 1 : 0]!.pid);
@@ -402,7 +402,7 @@ for (const shape of ["a chain", "a star"] as const) {
 }
 
 test("Exit and Down cannot be created, copied or imitated", async () => {
-  const system = new Ends();
+  const system = new ExitRecorder();
   const [one, two] = [system.puppet({ trap: true }), system.puppet()];
   one.self.link(two.pid);
   const ref = one.self.monitor(two.pid);
@@ -433,7 +433,7 @@ test("Exit and Down cannot be created, copied or imitated", async () => {
 });
 
 test("a plain object with the fields of EXIT or DOWN is an ordinary message", async () => {
-  const system = new Ends();
+  const system = new ExitRecorder();
   const [one, two] = [system.puppet(), system.puppet()];
   one.self.link(two.pid);
   const ref = one.self.monitor(two.pid);

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Table } from "../../lib/actor/table.ts";
 import { SeededRandom } from "../../lib/base/random.ts";
-import { comesBack, heapBytes } from "../kit/heap.ts";
+import { heapBytes, untilHeapReleased } from "../kit/heap.ts";
 import { test } from "../kit/test.ts";
 
 for (const seed of [1, 2, 3]) {
@@ -45,7 +45,7 @@ test("Table keeps no reference to removed entries, in any order of removal", asy
   }
   assertEquals([table.size, table.all().length], [300, 300]);
   for (const id of all) table.delete(300_000 + id);
-  await comesBack(before, 1_000_000);
+  await untilHeapReleased(before, 1_000_000);
   assertEquals(table.size, 0);
 });
 
@@ -57,6 +57,6 @@ test("Table releases a page that becomes empty while it is the newest", async ()
     table.add(id, item);
     table.delete(id);
   }
-  await comesBack(before, 1_000_000);
+  await untilHeapReleased(before, 1_000_000);
   assertEquals(table.all(), []);
 });

@@ -15,7 +15,7 @@ import { type Member, RoomError } from "../../lib/ws/room.ts";
 import { messagesIn } from "../../lib/ws/frame.ts";
 import { fuzzCount, mutated } from "../kit/fuzz.ts";
 import {
-  hurriedHost,
+  hostWithDelay,
   type Start,
   type TestNode,
   untilWhole,
@@ -183,7 +183,7 @@ test("RelayLink.stop resolves although the transport hangs, throws or rejects", 
     for (const [i, stop] of stops.entries()) {
       const relay = new Broker().transport("a");
       relay.stop = stop;
-      const node = await start(`a${i}`, { relay }, hurriedHost(50));
+      const node = await start(`a${i}`, { relay }, hostWithDelay(50));
       await Node.of(node).stop();
       assertEquals(
         warnings(node).filter((line) => line.includes("the relay did not stop")).length,

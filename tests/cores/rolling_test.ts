@@ -15,9 +15,9 @@ const isLong = process.env["FIRN_LONG"] === "1";
 const CLIENTS = isLong ? 5_000 : 40;
 const PER_SECOND = isLong ? 1_000 : 100;
 /** The number of clients of one topic. */
-const TOGETHER = 10;
+const CLIENTS_PER_TOPIC = 10;
 /** The maximum number of connections that are being opened at the same time. */
-const OPENING = 200;
+const OPENING_MAX = 200;
 
 /** What the members of a topic have sent and received. */
 interface Topic {
@@ -64,8 +64,8 @@ test(
     try {
       while (sockets.length < CLIENTS) {
         const ready: Promise<unknown>[] = [];
-        for (let i = 0; i < OPENING && sockets.length < CLIENTS; i++) {
-          const at = Math.floor(sockets.length / TOGETHER);
+        for (let i = 0; i < OPENING_MAX && sockets.length < CLIENTS; i++) {
+          const at = Math.floor(sockets.length / CLIENTS_PER_TOPIC);
           const topic = topics[at] ??= { acknowledged: [], received: [] };
           const socket = new Socket(url, { timeout: 60_000, maxDelay: 1_000 });
           socket.on("close", ({ code }) => codes.set(code, (codes.get(code) ?? 0) + 1));
@@ -90,7 +90,7 @@ test(
           for (; next < due; next++) {
             const number = next;
             const client = number * 7 % CLIENTS;
-            const { acknowledged } = topics[Math.floor(client / TOGETHER)]!;
+            const { acknowledged } = topics[Math.floor(client / CLIENTS_PER_TOPIC)]!;
             // A push that fails may have been stored, and may be received.
             const push = channels[client]!.push("say", number)
               .then(() => void acknowledged.push(number), () => void failed++)

@@ -25,7 +25,7 @@ export function heapBytes(): number {
  * Waits until the heap is less than `bytes` larger than `before`. Collects garbage several times,
  * because a stale value on the stack can look like a pointer to an object.
  */
-export async function comesBack(before: number, bytes: number): Promise<void> {
+export async function untilHeapReleased(before: number, bytes: number): Promise<void> {
   let grown = Infinity;
   try {
     await until("the memory is released", () => (grown = heapBytes() - before) < bytes, 5_000);

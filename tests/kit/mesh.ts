@@ -145,18 +145,18 @@ export function hostWith(changes: (real: Host) => Partial<Host>, real: Host = ma
 }
 
 /** Returns a host on which every delay of five seconds takes `ms` instead. */
-export function hurriedHost(ms: number): Host {
-  const hurried = (given: number): number => given === 5_000 ? ms : given;
+export function hostWithDelay(ms: number): Host {
+  const delayOf = (given: number): number => given === 5_000 ? ms : given;
   return hostWith((real) => ({
     clock: {
       now: () => real.clock.now(),
       wall: () => real.clock.wall(),
-      after: (given, task) => real.clock.after(hurried(given), task),
+      after: (given, task) => real.clock.after(delayOf(given), task),
       every: (given, task) => real.clock.every(given, task),
     },
     listen: (options, accept) =>
-      real.listen({ ...options, handshakeMs: hurried(options.handshakeMs ?? 5_000) }, accept),
-    connect: (options) => real.connect({ ...options, timeoutMs: hurried(options.timeoutMs) }),
+      real.listen({ ...options, handshakeMs: delayOf(options.handshakeMs ?? 5_000) }, accept),
+    connect: (options) => real.connect({ ...options, timeoutMs: delayOf(options.timeoutMs) }),
   }));
 }
 

@@ -12,7 +12,7 @@ import { encodeFrame } from "../../lib/mesh/frame.ts";
 import { encodeHome, TAG } from "../../lib/mesh/message.ts";
 import { encodeTerm } from "../../lib/term/encode.ts";
 import type { Pid } from "../../lib/term/pid.ts";
-import { comesBack, heapBytes } from "../kit/heap.ts";
+import { heapBytes, untilHeapReleased } from "../kit/heap.ts";
 import { cluster, type TestNode, withNodes } from "../kit/mesh.ts";
 import { isOwnHalf, test, until } from "../kit/test.ts";
 import { hex } from "./collector.ts";
@@ -141,7 +141,7 @@ function stormTest(
       await untilRead(scene);
       await check(scene);
     });
-    await comesBack(before, KEPT_BYTES_MAX);
+    await untilHeapReleased(before, KEPT_BYTES_MAX);
   });
 }
 

@@ -21,7 +21,7 @@ import {
   countingHost,
   freePort,
   hostWith,
-  hurriedHost,
+  hostWithDelay,
   listen,
   refusedBy,
   type TestNode,
@@ -179,7 +179,7 @@ test("Mesh logs once that a client does not use TLS", async () => {
 
 test("Mesh aborts silent clients at a deadline, before and after TLS", async () => {
   await withNodes(async (start) => {
-    const a = await start("a", {}, hurriedHost(300));
+    const a = await start("a", {}, hostWithDelay(300));
     const observed = listen(a);
     const before = await Intruder.plain(a.name);
     const after = await Intruder.secure(a.name);
@@ -363,7 +363,7 @@ test("Mesh logs no warning when a dial is abandoned because the other side has c
 
 test("Mesh ends the oldest handshakes of an address that has too many", async () => {
   await withNodes(async (start) => {
-    const a = await start("a", {}, hurriedHost(60_000));
+    const a = await start("a", {}, hostWithDelay(60_000));
     // Opens the first connection. It is as silent as the others, but has another address.
     const slow = await Intruder.secure(a.name, "127.0.0.3");
     const silent: Intruder[] = [];

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { System } from "../../lib/actor/system.ts";
 import { NodeTable, RECEIVER, RemoteIncarnation, SENDER } from "../../lib/mesh/node_table.ts";
 import type { Home, Pid } from "../../lib/term/pid.ts";
-import { comesBack, heapBytes } from "../kit/heap.ts";
+import { heapBytes, untilHeapReleased } from "../kit/heap.ts";
 import { ManualHost } from "../kit/system.ts";
 import { test } from "../kit/test.ts";
 import { join, moveAll, Side } from "./session_pair.ts";
@@ -60,7 +60,7 @@ test("NodeTable.index caches a bounded number of objects, however many represent
   for (let i = 0; i < 600_000; i++) homes.index(new RemoteIncarnation(system, "c@h:3", 3));
   assertEquals([homes.index(new RemoteIncarnation(system, "c@h:3", 3)), announced.length], [2, 1]);
   // At most a tenth of the objects is kept.
-  await comesBack(before, 12 * 1024 * 1024);
+  await untilHeapReleased(before, 12 * 1024 * 1024);
   assertEquals(homes.index(system.home), SENDER);
 });
 

@@ -7,7 +7,7 @@ import type { NodeChange } from "../../lib/actor/node_change.ts";
 import type { Self } from "../../lib/actor/self.ts";
 import { Pid } from "../../lib/term/pid.ts";
 import { prepareStage, Scene } from "../actor/conformance.ts";
-import { comesBack, heapBytes } from "../kit/heap.ts";
+import { heapBytes, untilHeapReleased } from "../kit/heap.ts";
 import { MemoryFaults } from "../kit/memory_faults.ts";
 import { MemoryNetwork } from "../kit/memory_host.ts";
 import { type TestNode, untilApart, untilWhole, withNodes } from "../kit/mesh.ts";
@@ -297,6 +297,6 @@ test("RemoteNodes keeps no state of 10,000 links, monitors and calls when the se
     await round();
     const before = heapBytes();
     for (let i = 0; i < 3; i++) await round();
-    await comesBack(before, 2 * 1024 * 1024);
+    await untilHeapReleased(before, 2 * 1024 * 1024);
   });
 });

@@ -5,9 +5,9 @@ import type { ChildSpec } from "../../lib/otp/child.ts";
 import { STRATEGIES } from "../../lib/otp/strategy.ts";
 import { Supervisor } from "../../lib/otp/supervisor.ts";
 import type { Pid } from "../../lib/term/pid.ts";
-import { comesBack, heapBytes } from "../kit/heap.ts";
+import { heapBytes, untilHeapReleased } from "../kit/heap.ts";
 import { test } from "../kit/test.ts";
-import { BOOM, Family } from "./family.ts";
+import { CRASH, Family } from "./family.ts";
 
 /** The seeds. Each run crashes 2,000 actors, 10,000 in all. */
 const SEEDS = [1, 2, 3, 4, 5];
@@ -46,7 +46,7 @@ function level(family: Family, path: string, depth: number, random: SeededRandom
   return { id, type: "supervisor", start, backoff: { base: 20, cap: 100 } };
 }
 
-const REASONS = [BOOM, "kill", "normal", "shutdown", "bad"];
+const REASONS = [CRASH, "kill", "normal", "shutdown", "bad"];
 
 /**
  * Crashes `count` random actors, some at the same time, and some while others are being stopped or
@@ -135,7 +135,7 @@ test("Supervisor: 10,000 random crashes leak no memory", async () => {
   await family.system.advance(5_000);
   family.forget();
   // The limit is 20 bytes per crash, less than any object that could be kept for one.
-  await comesBack(before, 200_000);
+  await untilHeapReleased(before, 200_000);
   assertEquals(family.system.size, 41);
   await Promise.all([tree.stop(), family.system.advance(5_000)]);
 });

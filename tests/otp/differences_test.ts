@@ -13,7 +13,7 @@ import { Supervisor } from "../../lib/otp/supervisor.ts";
 import { startCheaply } from "../kit/keys.ts";
 import { cluster, type TestNode, withNodes } from "../kit/mesh.ts";
 import { test, until } from "../kit/test.ts";
-import { BOOM, Family } from "./family.ts";
+import { CRASH, Family } from "./family.ts";
 
 const PAGE = readFileSync(new URL("../../lib/otp/README.md", import.meta.url), "utf8");
 
@@ -105,9 +105,9 @@ difference("Sending a message does not connect to a node", async () => {
 difference("`intensity` is 3 by default", async () => {
   const family = new Family();
   const tree = await family.supervise({ children: [family.child("a")] });
-  for (let i = 0; i < 3; i++) await family.end("a", BOOM);
+  for (let i = 0; i < 3; i++) await family.end("a", CRASH);
   assertEquals(family.system.isAlive(tree.pid), true);
-  await family.end("a", BOOM);
+  await family.end("a", CRASH);
   assertEquals(family.system.isAlive(tree.pid), false);
 });
 
@@ -143,7 +143,7 @@ difference("A child may have its own restart limit", async () => {
   const tree = await family.supervise({
     children: [family.child("a", { restartLimit: { intensity: 0 } }), family.child("b")],
   });
-  await family.end("a", BOOM);
+  await family.end("a", CRASH);
   assertEquals([family.runs("a"), family.runs("b")], [false, true]);
   assertEquals(family.system.isAlive(tree.pid), true);
 });

@@ -12,12 +12,12 @@ import { UnknownCallError } from "../../lib/otp/unknown_call.ts";
 import type { ExitReason } from "../../lib/term/exit.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import { test } from "../kit/test.ts";
-import { BOOM, Family, LATE_MS, type Stopping, word } from "./family.ts";
+import { CRASH, Family, LATE_MS, type Stopping, word } from "./family.ts";
 
 const start = (family: Family, options?: DynamicSupervisorOptions): Promise<DynamicSupervisor> =>
   family.run(DynamicSupervisor.start(family.outside, options));
 
-const REASONS: readonly ExitReason[] = ["normal", "shutdown", { shutdown: 1 }, BOOM, "kill"];
+const REASONS: readonly ExitReason[] = ["normal", "shutdown", { shutdown: 1 }, CRASH, "kill"];
 
 const AGAIN: Record<Restart, readonly boolean[]> = {
   permanent: [true, true, true, true, true],
@@ -107,7 +107,7 @@ test("DynamicSupervisor ends with the given reason while a restart never settles
   await family.run(pool.startChild({
     start: (self) => starts++ === 0 ? child.start(self) : new Promise<never>(() => {}),
   }));
-  await family.end("a", BOOM);
+  await family.end("a", CRASH);
   const ended = family.system.whenEnded(pool.pid);
   await family.run(pool.stop({ shutdown: "requested" }));
   assertEquals(await ended, { shutdown: "requested" });
@@ -120,7 +120,7 @@ test("DynamicSupervisor ends with all its children when the restarts exceed its 
     const pool = await start(family, { intensity: 2, period: 1000 });
     await family.run(pool.startChild(family.child("a")));
     await family.run(pool.startChild(family.child("b")));
-    for (let i = 0; i < crashes; i++) await family.end(i % 2 === 0 ? "a" : "b", BOOM);
+    for (let i = 0; i < crashes; i++) await family.end(i % 2 === 0 ? "a" : "b", CRASH);
     assertEquals(family.system.size, crashes > 2 ? 0 : 3);
     family.system.stop();
   }
@@ -151,14 +151,14 @@ test("DynamicSupervisor.startChild: a child that fails to start does not count t
   const family = new Family();
   const pool = await start(family, { maxChildren: 1 });
   for (let i = 0; i < 3; i++) {
-    const start = i === 0 ? () => Promise.reject(BOOM) : (): never => {
-      throw BOOM;
+    const start = i === 0 ? () => Promise.reject(CRASH) : (): never => {
+      throw CRASH;
     };
     const error = await assertRejects(
       () => family.run(pool.startChild({ start })),
       SupervisorError,
     );
-    assertEquals([error.code, error.cause], ["start_failed", BOOM]);
+    assertEquals([error.code, error.cause], ["start_failed", CRASH]);
   }
   await family.run(pool.startChild(family.child("a")));
   family.system.stop();
@@ -169,7 +169,7 @@ test("DynamicSupervisor.terminateChild accepts the last pid of a child that wait
   const pool = await start(family);
   const backoff = { base: 100, jitter: 0 };
   const pid = await family.run(pool.startChild(family.child("a", { backoff })));
-  await family.end("a", BOOM);
+  await family.end("a", CRASH);
   assertEquals((await family.run(pool.whichChildren()))[0]!.state, "restarting");
   await family.run(pool.terminateChild(pid));
   family.news();
@@ -188,11 +188,11 @@ test("DynamicSupervisor waits for the backoff of a child before it restarts the 
   await family.run(pool.startChild({
     ...child,
     start: (self) => {
-      if (starts++ === 1) throw BOOM;
+      if (starts++ === 1) throw CRASH;
       return child.start(self);
     },
   }));
-  await family.end("a", BOOM);
+  await family.end("a", CRASH);
   await family.system.advance(99);
   assertEquals([starts, family.runs("a")], [1, false]);
   await family.system.advance(2);

@@ -30,7 +30,7 @@ export const REACTIONS: Readonly<Record<Stopping, string>> = {
 export const LATE_MS = 40;
 
 /** The error with which children crash. */
-export const BOOM: Error = new Error("boom");
+export const CRASH: Error = new Error("boom");
 
 /** A system with a manual clock, its children, and a record of their starts and exits. */
 export class Family {
@@ -151,7 +151,7 @@ function obedient(self: Self, id: string, stopping: Stopping): (message: unknown
     if (stopping === "late" && message.reason === "killed") self.exit("killed");
     if (leaving) return;
     leaving = true;
-    if (stopping === "crashes") throw BOOM;
+    if (stopping === "crashes") throw CRASH;
     if (stopping === "late") systemOf(self.pid).sendAfter(self.pid, new Leave("shutdown"), LATE_MS);
   };
 }

@@ -9,7 +9,7 @@ import { DynamicSupervisor } from "../../lib/otp/dynamic_supervisor.ts";
 import { STRATEGIES } from "../../lib/otp/strategy.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import { test } from "../kit/test.ts";
-import { BOOM, Family } from "./family.ts";
+import { CRASH, Family } from "./family.ts";
 
 /** Creates a family that records its "givenup" events. */
 function makeFamily(): Family & { givenUp: GivenUp[] } {
@@ -43,14 +43,14 @@ for (const strategy of STRATEGIES) {
     ];
     // With intensity 0, any restart that counts would end the supervisor.
     const tree = await family.supervise({ strategy, intensity: 0, children });
-    for (let i = 0; i < 2; i++) await family.end("b", BOOM);
+    for (let i = 0; i < 2; i++) await family.end("b", CRASH);
     assertEquals([family.runs("b"), family.givenUp.length], [true, 0]);
     family.forget();
-    await family.end("b", BOOM);
+    await family.end("b", CRASH);
 
     assertEquals(family.news(), ["end b boom"]);
     assertEquals(family.givenUp, [
-      { supervisor: tree.pid as Pid, child: "b", reason: BOOM, restarts: 2 },
+      { supervisor: tree.pid as Pid, child: "b", reason: CRASH, restarts: 2 },
     ]);
     assertEquals(family.received.map(({ next, restarts }) => [next, restarts]), [
       ["it ended once too often: it is given up", 2],
@@ -80,13 +80,13 @@ test("restartLimit: restarts of a child with a limit do not count for its superv
     ],
   });
   for (let i = 0; i < 5; i++) {
-    await family.end("b", BOOM);
+    await family.end("b", CRASH);
     await family.system.advance(101);
   }
   assertEquals([family.runs("b"), family.givenUp.length], [true, 0]);
-  await family.end("a", BOOM);
+  await family.end("a", CRASH);
   assertEquals(family.system.isAlive(tree.pid), true);
-  await family.end("a", BOOM);
+  await family.end("a", CRASH);
   assertEquals(
     family.system.isAlive(tree.pid),
     false,
@@ -99,7 +99,7 @@ test("restartLimit: a failed restart counts as a restart of the child", async ()
   let fails = false;
   const b = family.child("b", { restartLimit: { intensity: 1 } });
   const start: typeof b.start = (self) => {
-    if (fails) throw BOOM;
+    if (fails) throw CRASH;
     return b.start(self);
   };
   await family.supervise({
@@ -108,9 +108,9 @@ test("restartLimit: a failed restart counts as a restart of the child", async ()
   });
   fails = true;
   family.forget();
-  await family.end("b", BOOM);
+  await family.end("b", CRASH);
   assertEquals([family.runs("a"), family.runs("b"), family.runs("c")], [true, false, true]);
-  assertEquals(family.givenUp.map(({ child, reason }) => [child, reason]), [["b", BOOM]]);
+  assertEquals(family.givenUp.map(({ child, reason }) => [child, reason]), [["b", CRASH]]);
   // The other children are not stopped a second time, because only this child exceeded its limit.
   assertEquals(family.news().filter((line) => line === "start c"), ["start c"]);
 });
@@ -120,7 +120,7 @@ test("restartLimit: DynamicSupervisor removes a child that exceeds its limit, an
   const pool = await family.run(DynamicSupervisor.start(family.outside, { intensity: 0 }));
   await family.run(pool.startChild(family.child("a", { restartLimit: { intensity: 1 } })));
   await family.run(pool.startChild(family.child("b")));
-  for (let i = 0; i < 2; i++) await family.end("a", BOOM);
+  for (let i = 0; i < 2; i++) await family.end("a", CRASH);
   assertEquals(family.givenUp.map(({ child, restarts }) => [child, restarts]), [["a", 1]]);
   assertEquals((await family.run(pool.whichChildren())).map(({ id }) => id), ["b"]);
 });
@@ -138,6 +138,6 @@ test("restartLimit: autoShutdown treats a child that exceeds its limit as ended"
       }),
     ],
   });
-  await family.end("b", BOOM);
+  await family.end("b", CRASH);
   assertEquals(family.system.isAlive(tree.pid), false);
 });

@@ -22,7 +22,7 @@ import type { ExitReason } from "../../lib/term/exit.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import { test } from "../kit/test.ts";
 import { unreadableValues } from "../kit/unreadable.ts";
-import { BOOM, Family } from "./family.ts";
+import { CRASH, Family } from "./family.ts";
 
 /** A thrown value that is not an error. */
 const WORD: unknown = "a word";
@@ -93,14 +93,14 @@ test("service.call has the argument and reply types of each handler", async () =
 test("service.start rejects with the error of init", async () => {
   const fails: [() => unknown, unknown][] = [
     [() => {
-      throw BOOM;
-    }, BOOM],
-    [() => Promise.reject(BOOM), BOOM],
+      throw CRASH;
+    }, CRASH],
+    [() => Promise.reject(CRASH), CRASH],
     [() => {
       throw WORD;
     }, WORD],
-    [() => stopService(BOOM, 0), BOOM],
-    [() => Promise.resolve(stopService(BOOM, 0)), BOOM],
+    [() => stopService(CRASH, 0), CRASH],
+    [() => Promise.resolve(stopService(CRASH, 0)), CRASH],
     [() => stopService("busy", 0), "busy"],
     [() => stopService("normal", 0), "normal"],
   ];
@@ -128,7 +128,7 @@ test("service.start rejects with the error of init", async () => {
 });
 
 test("service.start rejects with the exit reason of a service that exits during init", async () => {
-  for (const reason of ["kill", "shutdown", BOOM]) {
+  for (const reason of ["kill", "shutdown", CRASH]) {
     const hanging = service<{ state: number }>({ init: () => new Promise<number>(() => {}) });
     const family = new Family();
     const starting = hanging.start(family.outside);
@@ -141,7 +141,7 @@ test("service.start rejects with the exit reason of a service that exits during 
     );
     family.system.exit(pid!, reason);
     const got = await starting.catch((error) => error);
-    if (reason === BOOM) assertEquals(got, BOOM);
+    if (reason === CRASH) assertEquals(got, CRASH);
     else assertEquals((got as ActorExitError).reason, reason === "kill" ? "killed" : reason);
     await asked;
   }
@@ -221,7 +221,7 @@ test("service runs none of its callbacks after it is killed", async () => {
       },
       fail: async () => {
         await held();
-        throw BOOM;
+        throw CRASH;
       },
     },
     terminate: () => void ran.push("terminate"),
@@ -250,8 +250,8 @@ test("service: an error in continue is a crash, not a failed start", async () =>
     const going = service<{ state: number }>({
       init: () => continueWith(0),
       continue: () => {
-        if (!late) throw BOOM;
-        return Promise.reject(BOOM);
+        if (!late) throw CRASH;
+        return Promise.reject(CRASH);
       },
     });
     let started = false;
@@ -259,14 +259,14 @@ test("service: an error in continue is a crash, not a failed start", async () =>
     await family.system.settle();
     await starting;
     assertEquals(started, true);
-    assertEquals(family.crashes.map(({ reason, body }) => [reason, body]), [[BOOM, "service"]]);
+    assertEquals(family.crashes.map(({ reason, body }) => [reason, body]), [[CRASH, "service"]]);
     assertEquals(family.system.size, 0);
   }
 });
 
 test("service: a handler that throws rejects its caller at once, before terminate has ended", async () => {
   for (const name of ["fail", "failLater"] as const) {
-    for (const error of [BOOM, "a word"]) {
+    for (const error of [CRASH, "a word"]) {
       const family = new Family();
       let go = (): void => {};
       const slow = service<{
@@ -284,7 +284,7 @@ test("service: a handler that throws rejects its caller at once, before terminat
       });
       const pid = await family.run(slow.start(family.outside));
       const refused = await family.run(slow.call(pid)[name](error).catch((given) => given));
-      const reason = error === BOOM ? BOOM : { thrown: error };
+      const reason = error === CRASH ? CRASH : { thrown: error };
       assertInstanceOf(refused, CallExitError);
       assertEquals(refused.reason, reason);
       assertEquals(family.system.isAlive(pid), true);
@@ -302,11 +302,11 @@ test("service: a crash rejects all waiting callers, and is reported once", async
   const family = new Family();
   const pid = await family.run(counter.start(family.outside, 0));
   const ask = counter.call(pid);
-  const calls = [ask.failLater(BOOM), ask.add(1), ask.add(2)];
+  const calls = [ask.failLater(CRASH), ask.add(1), ask.add(2)];
   const reasons = await family.run(
     Promise.all(calls.map((call) => call.then(() => "", (error) => error.reason))),
   );
-  assertEquals(reasons, [BOOM, BOOM, BOOM]);
+  assertEquals(reasons, [CRASH, CRASH, CRASH]);
   assertEquals(family.crashes.length, 1);
   await assertRejects(() => ask.add(1), NoProcError);
   counter.cast(pid).set(1);
@@ -333,7 +333,7 @@ test("service: a handler may store a call, and another handler may reply to it l
       turnAway(waiting) {
         // `this.call` is not the earlier call.
         assertEquals((this as { call?: unknown }).call, undefined);
-        waiting.at(-1)!.refuse(BOOM);
+        waiting.at(-1)!.refuse(CRASH);
         return waiting.slice(0, -1);
       },
     },
@@ -362,7 +362,7 @@ test("stopService ends the service with its reason after the reply", async () =>
       silent: (state) => stopService("done", state),
       later: (state) => Promise.resolve(["bye", stopService("done", state)]),
     },
-    cast: { leave: (state) => stopService(BOOM, state) },
+    cast: { leave: (state) => stopService(CRASH, state) },
     info: (state) => stopService("normal", state),
     terminate: (state, reason) => void terminated.push(state, reason),
   });
@@ -380,7 +380,7 @@ test("stopService ends the service with its reason after the reply", async () =>
   pid = await family.run(stopping.start(family.outside));
   let ended = family.system.whenEnded(pid);
   stopping.cast(pid).leave();
-  assertEquals(await family.run(ended), BOOM);
+  assertEquals(await family.run(ended), CRASH);
   pid = await family.run(stopping.start(family.outside));
   ended = family.system.whenEnded(pid);
   family.system.send(pid, "anything");
@@ -391,11 +391,11 @@ test("stopService ends the service with its reason after the reply", async () =>
 const ENDS: readonly [string, ExitReason, boolean][] = [
   ["stop", "normal", true],
   ["stop with a reason", { shutdown: 1 }, true],
-  ["a crash", BOOM, true],
+  ["a crash", CRASH, true],
   ["the exit of its parent", "shutdown", true],
   ["the normal exit of its parent", "normal", true],
   ["the stop of its node", "shutdown", true],
-  ["the exit of a linked actor", BOOM, true],
+  ["the exit of a linked actor", CRASH, true],
   ["kill", "killed", false],
 ];
 
@@ -414,7 +414,7 @@ for (const slow of [false, true]) {
         init: (state) => state,
         cast: {
           crash: () => {
-            throw BOOM;
+            throw CRASH;
           },
         },
         async terminate(state, why) {
@@ -742,9 +742,9 @@ test("service.replace rejects with the error of its function without changing th
   const pid = await family.run(counter.start(family.outside, 1));
   assertEquals(await family.run(counter.replace(pid, (state) => state * 7)), 7);
   const failed = counter.replace(pid, () => {
-    throw BOOM;
+    throw CRASH;
   });
-  assertEquals(await family.run(failed.catch((error) => error)), BOOM);
+  assertEquals(await family.run(failed.catch((error) => error)), CRASH);
   assertEquals(await family.run(counter.state(pid)), 7);
   family.system.stop();
 });
@@ -818,8 +818,8 @@ test("service.call rejects at its timeout or when its signal is aborted", async 
   const abort = new AbortController();
   const given = assertRejects(() => slow.call(pid, { signal: abort.signal }).wait());
   await family.system.settle();
-  abort.abort(BOOM);
-  assertEquals(await given, BOOM);
+  abort.abort(CRASH);
+  assertEquals(await given, CRASH);
   release();
   await family.system.settle();
   assert(family.system.isAlive(pid));

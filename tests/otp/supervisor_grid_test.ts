@@ -3,9 +3,9 @@ import type { Restart } from "../../lib/otp/child.ts";
 import type { Strategy } from "../../lib/otp/strategy.ts";
 import type { ExitReason } from "../../lib/term/exit.ts";
 import { test } from "../kit/test.ts";
-import { BOOM, Family, LATE_MS, REACTIONS, type Stopping, word } from "./family.ts";
+import { CRASH, Family, LATE_MS, REACTIONS, type Stopping, word } from "./family.ts";
 
-const REASONS: readonly ExitReason[] = ["normal", "shutdown", { shutdown: 1 }, BOOM, "kill"];
+const REASONS: readonly ExitReason[] = ["normal", "shutdown", { shutdown: 1 }, CRASH, "kill"];
 
 /** Whether a child is restarted, for each exit reason. */
 const IS_RESTARTED: Record<Restart, readonly boolean[]> = {
@@ -80,7 +80,7 @@ test("Supervisor removes a temporary child that stops because a sibling restarts
     const tree = await family.supervise({ strategy, children });
     await family.end("c", "normal");
     family.news();
-    await family.end("a", BOOM);
+    await family.end("a", CRASH);
     // A transient child that had exited normally is started with the others.
     assertEquals(family.news(), ["end a boom", "end b shutdown", "start a", "start c"]);
     assertEquals((await family.run(tree.whichChildren())).map(({ id }) => id), ["a", "c"]);
@@ -196,7 +196,7 @@ test("Supervisor ends at one restart more than its intensity", async () => {
         period: 1000,
         children: [family.child("a"), family.child("b")],
       });
-      for (let i = 0; i < crashes; i++) await family.end("a", BOOM);
+      for (let i = 0; i < crashes; i++) await family.end("a", CRASH);
       const over = crashes > intensity;
       assertEquals(family.system.isAlive(tree.pid), !over, `${crashes} of ${intensity}`);
       assertEquals(family.runs("a"), !over);
@@ -215,11 +215,11 @@ test("Supervisor counts a restart until it is older than the period", async () =
       period: 1000,
       children: [family.child("a")],
     });
-    await family.end("a", BOOM);
+    await family.end("a", CRASH);
     await family.system.advance(500);
-    await family.end("a", BOOM);
+    await family.end("a", CRASH);
     await family.system.advance(wait - 500);
-    await family.end("a", BOOM);
+    await family.end("a", CRASH);
     assertEquals(family.system.isAlive(tree.pid), survives, `after ${wait} ms`);
     family.system.stop();
   }
@@ -229,9 +229,9 @@ test("Supervisor counts the restarts of all children together, and a group resta
   const family = new Family();
   const children = ["a", "b", "c"].map((id) => family.child(id));
   const tree = await family.supervise({ strategy: "one_for_all", intensity: 2, children });
-  await family.end("a", BOOM);
-  await family.end("b", BOOM);
+  await family.end("a", CRASH);
+  await family.end("b", CRASH);
   assertEquals(family.system.isAlive(tree.pid), true);
-  await family.end("c", BOOM);
+  await family.end("c", CRASH);
   assertEquals(family.system.isAlive(tree.pid), false);
 });

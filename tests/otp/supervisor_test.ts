@@ -18,7 +18,7 @@ import { DynamicSupervisor } from "../../lib/otp/dynamic_supervisor.ts";
 import type { Pid } from "../../lib/term/pid.ts";
 import { test } from "../kit/test.ts";
 import { unreadableValues } from "../kit/unreadable.ts";
-import { BOOM, Family } from "./family.ts";
+import { CRASH, Family } from "./family.ts";
 
 const never = (): Promise<never> => new Promise(() => {});
 
@@ -154,9 +154,9 @@ test("Supervisor starts no more children after it is killed", async () => {
 test("Supervisor.start stops the children that it has started if one fails to start", async () => {
   const fails: [LocalChildSpec["start"], string][] = [
     [() => {
-      throw BOOM;
+      throw CRASH;
     }, "Error: boom"],
-    [() => Promise.reject(BOOM), "Error: boom"],
+    [() => Promise.reject(CRASH), "Error: boom"],
     [() => undefined as never, "TypeError: its start function returned no pid"],
     [() => ({ pid: 3 }) as never, "TypeError: its start function returned no pid"],
   ];
@@ -195,7 +195,7 @@ test("Supervisor.start: a failed start does not end the calling actor", async ()
   let code: string | undefined;
   const parent = family.system.start(async (self: Self) => {
     const start = (): never => {
-      throw BOOM;
+      throw CRASH;
     };
     await Supervisor.start(self, { children: [{ id: "a", start }] })
       .catch((error) => code = error.code);
@@ -302,7 +302,7 @@ test("Supervisor ends although a restart or the start of an added child never se
     let starts = 0;
     const start = (self: Self) => starts++ === 0 ? first.start(self) : never();
     const tree = await family.supervise({ children: [family.child("a"), { id: "b", start }] });
-    if (hangs === "restart") await family.end("b", BOOM);
+    if (hangs === "restart") await family.end("b", CRASH);
     else {
       const refused = assertRejects(() => tree.startChild({ id: "c", start: never }));
       await family.system.settle();
@@ -373,7 +373,7 @@ test("Supervisor leaves no descendant alive when it is killed", async () => {
 });
 
 test("Supervisor ends when its parent exits, whatever the reason", async () => {
-  for (const reason of ["normal", "shutdown", BOOM]) {
+  for (const reason of ["normal", "shutdown", CRASH]) {
     const family = new Family();
     const { parent, tree } = await withParent(family, [family.child("a")]);
     family.system.send(parent, reason);
@@ -381,7 +381,7 @@ test("Supervisor ends when its parent exits, whatever the reason", async () => {
     assertEquals(family.system.isAlive(tree.pid), false);
     assertEquals(family.system.size, 0);
     // The failure is reported only once.
-    assertEquals(family.crashes.length, reason === BOOM ? 1 : 0);
+    assertEquals(family.crashes.length, reason === CRASH ? 1 : 0);
     assertEquals(family.received, []);
   }
 });
@@ -392,18 +392,18 @@ test("Supervisor ignores exit signals of actors that are neither its parent nor 
   const child = family.child("a");
   const start = (self: Self) => {
     helpers.push(self.spawnLink((): void => {
-      throw BOOM;
+      throw CRASH;
     }));
     return child.start(self);
   };
   const tree = await family.supervise({ children: [{ id: "a", start }] });
   const unrelated = family.system.puppet();
-  for (const reason of ["normal", "shutdown", BOOM]) {
+  for (const reason of ["normal", "shutdown", CRASH]) {
     family.system.exit(tree.pid, reason, unrelated.pid as Pid);
     await family.system.settle();
   }
   unrelated.self.link(tree.pid);
-  unrelated.self.end(BOOM);
+  unrelated.self.end(CRASH);
   await family.system.settle();
   assertEquals(helpers.map((pid) => family.system.isAlive(pid)), [false]);
   assertEquals(family.system.isAlive(tree.pid), true);
@@ -412,7 +412,7 @@ test("Supervisor ignores exit signals of actors that are neither its parent nor 
 });
 
 test("Supervisor.stop stops the children in reverse order, whatever the reason", async () => {
-  for (const reason of [undefined, "normal", "shutdown", { shutdown: 1 }, BOOM, "kill"]) {
+  for (const reason of [undefined, "normal", "shutdown", { shutdown: 1 }, CRASH, "kill"]) {
     const family = new Family();
     const tree = await family.supervise({ children: [family.child("a"), family.child("b")] });
     const ended = family.system.whenEnded(tree.pid);
@@ -433,17 +433,17 @@ test("Supervisor that exceeds its intensity is restarted by its parent with all 
   };
   const tree = await family.supervise({ intensity: 1, children: [family.child("a"), inner] });
   family.news();
-  await family.end("c", BOOM);
+  await family.end("c", CRASH);
   assertEquals(family.news(), ["end c boom", "start c"]);
-  await family.end("c", BOOM);
+  await family.end("c", CRASH);
   assertEquals(family.news(), ["end c boom", "end b shutdown", "start b", "start c"]);
   assertEquals(family.received.map(({ child, next }) => [child, next]), [
     ["c", "restarts"],
     ["c", "it ended once too often: the supervisor ends"],
     ["inner", "restarts"],
   ]);
-  await family.end("c", BOOM);
-  await family.end("c", BOOM);
+  await family.end("c", CRASH);
+  await family.end("c", CRASH);
   assertEquals(family.system.isAlive(tree.pid), false);
   assertEquals(family.system.size, 0);
 });
@@ -454,7 +454,7 @@ test("Supervisor counts a failed restart, and retries it until its intensity is 
     const child = family.child("a");
     let starts = 0;
     const start = (self: Self) => {
-      if (starts++ > 0 && starts <= 1 + failures) throw BOOM;
+      if (starts++ > 0 && starts <= 1 + failures) throw CRASH;
       return child.start(self);
     };
     const tree = await family.supervise({ intensity: 3, children: [{ id: "a", start }] });
@@ -475,11 +475,11 @@ test("Supervisor answers requests between failed restarts", async () => {
   const child = family.child("a");
   let starts = 0;
   const start = (self: Self) => {
-    if (starts++ > 0 && starts < 10) throw BOOM;
+    if (starts++ > 0 && starts < 10) throw CRASH;
     return child.start(self);
   };
   const tree = await family.supervise({ intensity: Infinity, children: [{ id: "a", start }] });
-  family.endNow("a", BOOM);
+  family.endNow("a", CRASH);
   const states: unknown[] = [];
   const ask = async (): Promise<void> => {
     while (starts < 10) states.push((await tree.whichChildren())[0]!.state);
@@ -501,7 +501,7 @@ test("Supervisor restarts the whole group after a failed restart with one_for_al
     const b = family.child("b");
     let starts = 0;
     const start = (self: Self) => {
-      if (starts++ === 1) throw BOOM;
+      if (starts++ === 1) throw CRASH;
       return b.start(self);
     };
     await family.supervise({
@@ -509,7 +509,7 @@ test("Supervisor restarts the whole group after a failed restart with one_for_al
       children: [family.child("a"), { id: "b", start }, family.child("c")],
     });
     family.news();
-    await family.end("b", BOOM);
+    await family.end("b", CRASH);
     const last = strategy === "one_for_all"
       ? ["start a", "start b", "start c"]
       : ["start b", "start c"];
@@ -529,14 +529,14 @@ test("Supervisor restarts children that crash together once each, or once as a g
     const family = new Family();
     await family.supervise({ strategy, children: ["a", "b", "c"].map((id) => family.child(id)) });
     family.news();
-    for (const id of ["a", "b", "c"]) family.endNow(id, BOOM);
+    for (const id of ["a", "b", "c"]) family.endNow(id, CRASH);
     await family.system.settle();
     const ends = ["end a boom", "end b boom", "end c boom"];
     assertEquals(family.news(), [...ends, ...follows]);
     assertEquals(family.received.at(-1)!.restarts, restarts);
     // Every crash is reported, even if that of a sibling was handled first.
     assertEquals(family.received.map(({ child }) => child).sort(), ["a", "b", "c"]);
-    assertEquals(family.received.map(({ reason }) => reason), [BOOM, BOOM, BOOM]);
+    assertEquals(family.received.map(({ reason }) => reason), [CRASH, CRASH, CRASH]);
     family.system.stop();
   }
 });
@@ -548,9 +548,9 @@ test("Supervisor with autoShutdown ends when significant children exit normally"
   const grid: [("any" | "all"), (string | Error)[], boolean[]][] = [
     ["any", ["normal"], [false]],
     ["any", ["shutdown"], [false]],
-    ["any", [BOOM, "normal"], [true, false]],
+    ["any", [CRASH, "normal"], [true, false]],
     ["all", ["normal", "shutdown"], [true, false]],
-    ["all", [BOOM, "normal"], [true, true]],
+    ["all", [CRASH, "normal"], [true, true]],
   ];
   for (const [when, reasons, alive] of grid) {
     const family = new Family();
@@ -584,7 +584,7 @@ test("Supervisor with autoShutdown continues when a significant child is termina
   await family.run(tree.terminateChild("a"));
   await family.end("b", "normal");
   assertEquals(family.system.isAlive(tree.pid), true);
-  await family.end("c", BOOM);
+  await family.end("c", CRASH);
   assertEquals(family.system.isAlive(tree.pid), false);
 });
 
@@ -595,7 +595,7 @@ test("Supervisor with all_significant waits for a child that is about to be rest
     autoShutdown: "all_significant",
     children: [family.child("a", { ...SIGNIFICANT, backoff }), family.child("b", SIGNIFICANT)],
   });
-  await family.end("a", BOOM);
+  await family.end("a", CRASH);
   await family.end("b", "normal");
   assertEquals(family.system.isAlive(tree.pid), true);
   await family.system.advance(101);
@@ -608,7 +608,7 @@ test("Supervisor doubles the backoff up to its cap, and resets it for a child th
   const backoff = { base: 100, cap: 350, jitter: 0, reset: 5_000 };
   await family.supervise({ intensity: Infinity, children: [family.child("a", { backoff })] });
   const pauses = async (): Promise<number> => {
-    await family.end("a", BOOM);
+    await family.end("a", CRASH);
     family.news();
     for (let ms = 1;; ms++) {
       await family.system.advance(1);
@@ -633,7 +633,7 @@ test("Supervisor shortens a backoff by at most the fraction of its jitter", asyn
   const backoff = { base: 1000, cap: 1000, jitter: 0.5 };
   await family.supervise({ intensity: Infinity, children: [family.child("a", { backoff })] });
   for (let i = 0; i < 50; i++) {
-    await family.end("a", BOOM);
+    await family.end("a", CRASH);
     await family.system.advance(2_000);
   }
   const pauses = family.received.map(({ next }) => Number(/in (\d+) ms/.exec(next)![1]));
@@ -648,12 +648,12 @@ test("Supervisor does not count the time of a failed start as uptime", async () 
   const child = family.child("a");
   let starts = 0;
   const start = (self: Self) => {
-    if (starts++ > 0) throw BOOM;
+    if (starts++ > 0) throw CRASH;
     return child.start(self);
   };
   const backoff = { base: 100, cap: 400, jitter: 0, reset: 300 };
   await family.supervise({ intensity: Infinity, children: [{ id: "a", start, backoff }] });
-  await family.end("a", BOOM);
+  await family.end("a", CRASH);
   await family.system.advance(2_000);
   const pauses = family.received.map(({ next }) => /in (\d+) ms/.exec(next)![1]);
   assertEquals(pauses.slice(0, 5), ["100", "200", "400", "400", "400"]);
@@ -673,13 +673,13 @@ test("Supervisor stops the children of a restart group at once, and starts them 
     ],
   });
   family.news();
-  await family.end("b", BOOM);
+  await family.end("b", CRASH);
   assertEquals(family.news(), ["end b boom", "end d shutdown", "end c shutdown"]);
   const states = (await family.run(tree.whichChildren())).map(({ state }) => state);
   assertEquals(states, ["running", "restarting", "restarting", "restarting"]);
   await family.run(tree.terminateChild("c"));
   // An earlier child exits too. Its pause is shorter, but the pause of b is kept.
-  await family.end("a", BOOM);
+  await family.end("a", CRASH);
   assertEquals(family.news(), ["end a boom"]);
   await family.system.advance(999);
   assertEquals(family.news(), []);
@@ -699,10 +699,10 @@ test("Supervisor starts a child without a backoff after the backoff of its resta
       family.child("b", { backoff: { base: 1000, jitter: 0 } }),
     ],
   });
-  await family.end("b", BOOM);
+  await family.end("b", CRASH);
   family.news();
   await family.system.advance(400);
-  await family.end("a", BOOM);
+  await family.end("a", CRASH);
   await family.system.advance(598);
   assertEquals(family.news(), ["end a boom"]);
   await family.system.advance(3);
@@ -714,19 +714,19 @@ test("Supervisor does not restart a child that is terminated while it waits for 
   const family = new Family();
   const backoff = { base: 100, jitter: 0 };
   const tree = await family.supervise({ children: [family.child("a", { backoff })] });
-  await family.end("a", BOOM);
+  await family.end("a", CRASH);
   const error = await assertRejects(() => family.run(tree.restartChild("a")), SupervisorError);
   assertEquals(error.code, "restarting");
   await family.run(tree.terminateChild("a"));
   await family.run(tree.restartChild("a"));
-  await family.end("a", BOOM);
+  await family.end("a", CRASH);
   family.news();
   // The pause is now 200 ms; the timer of the earlier pause must not end it.
   await family.system.advance(199);
   assertEquals(family.news(), []);
   await family.system.advance(2);
   assertEquals(family.news(), ["start a"]);
-  await family.end("a", BOOM);
+  await family.end("a", CRASH);
   await family.run(tree.terminateChild("a"));
   await family.run(tree.deleteChild("a"));
   family.news();
@@ -746,7 +746,7 @@ test("Supervisor: the methods for children reject with OTP's error codes", async
       family.child("temporary", { restart: "temporary" }),
     ],
   });
-  await family.end("waits", BOOM);
+  await family.end("waits", CRASH);
   await family.run(tree.terminateChild("stopped"));
   await family.run(tree.terminateChild("temporary"));
   const answer = async (asked: Promise<unknown>): Promise<string> =>
@@ -797,18 +797,18 @@ test("Supervisor.startChild appends a child, and does not keep one that fails to
   const pid = await family.run(tree.startChild(family.child("b")));
   assertEquals(pid, family.pids.get("b"));
   const start = (): never => {
-    throw BOOM;
+    throw CRASH;
   };
   const error = await assertRejects(
     () => family.run(tree.startChild({ id: "c", start })),
     SupervisorError,
     "boom",
   );
-  assertEquals([error.code, error.cause], ["start_failed", BOOM]);
+  assertEquals([error.code, error.cause], ["start_failed", CRASH]);
   await assertRejects(() => family.run(tree.startChild({ id: "", start })), ChildSpecError);
   assertEquals((await family.run(tree.whichChildren())).map(({ id }) => id), ["a", "b"]);
   family.news();
-  await family.end("a", BOOM);
+  await family.end("a", CRASH);
   assertEquals(family.news(), ["end a boom", "end b shutdown", "start a", "start b"]);
   family.system.stop();
 });
@@ -847,7 +847,7 @@ test("the event restart has the child, the reason, the number of restarts and th
     children: [family.child("a"), family.child("b", { restart: "temporary" })],
   });
   const first = family.pids.get("a");
-  await family.end("a", BOOM);
+  await family.end("a", CRASH);
   await family.end("a", "normal");
   await family.end("b", "normal");
   await family.run(tree.startChild(family.child("c", { restart: "temporary" })));
@@ -856,7 +856,7 @@ test("the event restart has the child, the reason, the number of restarts and th
   assertEquals(
     family.received.map(({ child, reason, restarts, next }) => [child, reason, restarts, next]),
     [
-      ["a", BOOM, 1, "restarts"],
+      ["a", CRASH, 1, "restarts"],
       ["a", "normal", 2, "restarts"],
       ["c", "killed", 2, "none: it is temporary"],
       ["a", "killed", 2, "it ended once too often: the supervisor ends"],
@@ -882,7 +882,7 @@ test("the event restart reports a child that is killed because it does not stop 
   await family.system.advance(100);
   await stopped;
   assertEquals(family.received.map(({ child, reason, next }) => [child, reason, next]), [
-    ["crashes", BOOM, "none: it had to stop anyway"],
+    ["crashes", CRASH, "none: it had to stop anyway"],
     ["stubborn", "killed", "none: it was killed, because it did not stop within 10 ms"],
   ]);
 });
@@ -890,7 +890,7 @@ test("the event restart reports a child that is killed because it does not stop 
 test("restartText returns one report with the reason, the crash and the next step", async () => {
   const family = new Family();
   await family.supervise({ children: [family.child("a")] });
-  await family.end("a", BOOM);
+  await family.end("a", CRASH);
   const [end, crash] = [family.received[0]!, family.crashes[0]!];
   const lines = restartText(end, crash).split("\n");
   assertEquals(lines[0], 'child "a" <0.2> of supervisor <0.1> ended: Error: boom');
@@ -927,7 +927,7 @@ test("treeText draws both kinds of supervisors, and shows children that do not r
   const below = await family.run(new Supervisor(pid).whichChildren());
   const { start } = family.child("x");
   await family.run(new DynamicSupervisor(below[1]!.pid as Pid).startChild({ start }));
-  await family.end("waits", BOOM);
+  await family.end("waits", CRASH);
   await family.run(tree.terminateChild("stopped"));
   assertEquals(
     await family.run(treeText(tree)),

@@ -3,7 +3,7 @@ import { ArgumentError } from "../../lib/actor/errors.ts";
 import type { Self } from "../../lib/actor/self.ts";
 import { task, TaskExitError, TaskTimeoutError } from "../../lib/otp/task.ts";
 import { test } from "../kit/test.ts";
-import { BOOM, Family } from "./family.ts";
+import { CRASH, Family } from "./family.ts";
 
 /** Promises that the test resolves by their number. */
 class Gates {
@@ -52,7 +52,7 @@ test("task.await rejects with the error of its task without ending another actor
   const got: unknown[] = [];
   const owner = family.system.start(async (self: Self) => {
     self.trapExit = true;
-    for (const thrown of [BOOM, "a word"]) {
+    for (const thrown of [CRASH, "a word"]) {
       const failing = task.async(self, () => {
         throw thrown;
       });
@@ -66,7 +66,7 @@ test("task.await rejects with the error of its task without ending another actor
   await family.system.settle();
   assertEquals(
     got.map((error) => error instanceof TaskExitError ? error.reason : error),
-    [BOOM, BOOM, { thrown: "a word" }, { thrown: "a word" }, 0],
+    [CRASH, CRASH, { thrown: "a word" }, { thrown: "a word" }, 0],
   );
   assertEquals(family.system.pids(), [owner]);
   assertEquals(family.crashes, []);
@@ -161,7 +161,7 @@ test("a task ends when its owner exits", async () => {
 test("a task that fails and is not awaited causes no unhandled rejection", async () => {
   const family = new Family();
   task.async(family.outside, () => {
-    throw BOOM;
+    throw CRASH;
   });
   await family.system.settle();
   assertEquals(family.system.size, 0);
@@ -218,7 +218,7 @@ test("task.map rejects with the first failure, and cancels the other tasks", asy
     const items = Array.from({ length: 10 }, (_, n) => n);
     const mapping = task.map(family.outside, items, async (n) => {
       await gates.wait(n);
-      if (n === 1) throw BOOM;
+      if (n === 1) throw CRASH;
     }, { concurrency: 3 });
     const rejected = assertRejects(() => mapping, TaskExitError, "boom");
     await family.system.settle();
@@ -241,7 +241,7 @@ test("task.map closes the iterable after a failure", async () => {
       given++;
     }
   };
-  const failing = task.map(family.outside, items(), () => Promise.reject(BOOM));
+  const failing = task.map(family.outside, items(), () => Promise.reject(CRASH));
   assertInstanceOf(await family.run(failing.catch((error) => error)), TaskExitError);
   assertEquals(given, 1);
 });
@@ -250,9 +250,9 @@ test("task.map cancels the running tasks if the iterable throws", async () => {
   const family = new Family();
   const items = function* (): Generator<number> {
     yield 1;
-    throw BOOM;
+    throw CRASH;
   };
   const mapping = task.map(family.outside, items(), () => new Promise(() => {}));
-  assertEquals(await family.run(mapping.catch((error) => error)), BOOM);
+  assertEquals(await family.run(mapping.catch((error) => error)), CRASH);
   assertEquals(family.system.size, 0);
 });

@@ -14,7 +14,7 @@ import process from "node:process";
 const REQUEST = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 /** The maximum number of concurrent dials. */
-const AT_ONCE = 50;
+const DIALS_MAX = 50;
 
 const [what, ...numbers] = process.argv.slice(2);
 const [port, first = 0, second = 0] = numbers.map(Number);
@@ -34,7 +34,7 @@ function open(reads: boolean = true): Promise<net.Socket> {
 async function idle(count: number, reads: boolean): Promise<void> {
   const sockets: net.Socket[] = [];
   while (sockets.length < count) {
-    const some = Math.min(AT_ONCE, count - sockets.length);
+    const some = Math.min(DIALS_MAX, count - sockets.length);
     sockets.push(...await Promise.all(Array.from({ length: some }, () => open(reads))));
   }
   process.stdout.write("open\n");

@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import { assert, assertEquals } from "@std/assert";
 import type { Child } from "../../lib/host/host.ts";
 import type { Connection } from "../../lib/ws/connection.ts";
-import { comesBack, heapBytes } from "../kit/heap.ts";
+import { heapBytes, untilHeapReleased } from "../kit/heap.ts";
 import { makeHost } from "../kit/host.ts";
 import { runtime, test, until } from "../kit/test.ts";
 import { RawClient, upgradeRequest } from "../kit/ws_client.ts";
@@ -63,7 +63,7 @@ test(
           () => server.connections === 50,
           60_000,
         );
-        await comesBack(before, SLACK_BYTES + 300 * IDLE);
+        await untilHeapReleased(before, SLACK_BYTES + 300 * IDLE);
         warm.child.signal("SIGKILL");
         await warm.child.ended;
       },
@@ -100,7 +100,7 @@ test("connections that open and close leave no state", { timeout: 300_000 }, asy
     await round(CHURN_S);
     assert(opened - first > CHURN_A_SECOND * CHURN_S / 2, `${opened - first} connections`);
     assertEquals([server.rooms.count, server.connections], [0, 0]);
-    await comesBack(before, SLACK_BYTES);
+    await untilHeapReleased(before, SLACK_BYTES);
   });
 });
 
