@@ -36,7 +36,7 @@ import { assertPortsFree } from "./ports.ts";
 import { tellerOf } from "./services/node_monitor.ts";
 import { keepTree } from "./services/root.ts";
 import { saveTotals } from "./services/totals_keeper.ts";
-import { joinCluster } from "./services/tree.ts";
+import { joinCluster, startTree } from "./services/tree.ts";
 import { MESSAGE_BYTES_MAX, socketHandlers } from "./sockets/sockets.ts";
 import { type ClosableLease, openLease, openStorage } from "./storage/open.ts";
 import type { Storage } from "./storage/storage.ts";
@@ -181,7 +181,7 @@ async function startMesher(
   place: Pick<Parts, "storage" | "lease" | "node" | "log" | "now">,
 ): Promise<Mesher> {
   const parts = newParts(config, place);
-  const stopTree = await keepTree(parts);
+  const stopTree = await keepTree(parts, () => startTree(parts));
   await joinCluster(parts);
   return {
     ...parts,

@@ -7,7 +7,6 @@
 import type { Pid, Supervisor } from "@firn/firn";
 import { pause } from "../cluster/pause.ts";
 import type { Parts } from "../parts.ts";
-import { startTree } from "./tree.ts";
 
 /** The pause before the tree is restarted, in milliseconds. */
 const PAUSE_MS = 1_000;
@@ -16,11 +15,24 @@ const PAUSE_MS = 1_000;
 export type StopTree = () => Promise<void>;
 
 /** Starts the tree of a node, and restarts it whenever it exits before it is stopped. */
-export async function keepTree(parts: Parts): Promise<StopTree> {
+export async function keepTree(
+  parts: Pick<Parts, "node" | "place" | "log">,
+  startTree: () => Promise<Supervisor>,
+): Promise<StopTree> {
   const { node, place, log } = parts;
   let isStopping = false;
+  let restarted: Promise<void> = Promise.resolve();
   const start = async (): Promise<void> => {
-    place.tree = await startTree(parts);
+    const tree = await startTree();
+    place.tree = tree;
+    // A tree that has exited before is not found by the listener.
+    if (!node.isAlive(tree.pid)) lost();
+  };
+  const lost = (): void => {
+    place.tree = null;
+    if (isStopping) return;
+    log("error", "all services have ended, and are restarted");
+    restarted = again();
   };
   const again = async (): Promise<void> => {
     while (!isStopping) {
@@ -33,15 +45,14 @@ export async function keepTree(parts: Parts): Promise<StopTree> {
       }
     }
   };
-  await start();
   const forget = node.on("exit", ({ pid }) => {
-    if (isStopping || !isTop(place.tree, pid)) return;
-    place.tree = null;
-    log("error", "all services have ended, and are restarted");
-    again();
+    if (isTop(place.tree, pid)) lost();
   });
+  await start();
   return async () => {
     isStopping = true;
+    // A tree that is being started is stopped as well.
+    await restarted;
     forget();
     await place.tree?.stop();
   };

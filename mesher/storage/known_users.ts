@@ -1,7 +1,7 @@
 /**
  * The users that PostgreSQL's batch writer knows to be among those of an issue, so that a batch
  * does not insert them again: an insert costs the database a tenth of the whole event, even if the
- * row already exists.
+ * row already exists. SQLite's batch writer does without: there it would save 2 of 48 microseconds.
  *
  * A user is known together with the fingerprint of its event. When an issue is split, the users of
  * both issues are counted again from their events. The event that made the user known belongs to

@@ -13,7 +13,7 @@ import { concat } from "../../mesher/domain/bytes.ts";
 import { HttpError } from "../../mesher/http/http_error.ts";
 import { inflated, ZSTD_BLOCKS_MAX, ZSTD_FRAMES_MAX } from "../../mesher/http/inflate.ts";
 import { ZstdFrame } from "../../mesher/http/zstd_frame.ts";
-import { rounds, roundsInTurn } from "../kit/fuzz.ts";
+import { fuzzCount, rounds, roundsInTurn } from "../kit/fuzz.ts";
 import { test } from "../kit/test.ts";
 
 type Random = Parameters<Parameters<typeof rounds>[1]>[0];
@@ -143,7 +143,7 @@ test("inflated rejects a zstd body of too many frames or blocks", async () => {
 });
 
 test("ZstdFrame finds the end of every frame, however it is divided", () => {
-  rounds(200, (random) => {
+  rounds(fuzzCount(400), (random) => {
     const frame = random.next() < 0.1 ? SKIPPABLE : frameOf(textOf(random), random);
     const after = Uint8Array.from({ length: 20 }, () => Math.floor(random.next() * 256));
     const found = new ZstdFrame();
@@ -160,7 +160,7 @@ test("ZstdFrame finds the end of every frame, however it is divided", () => {
 });
 
 test("inflated returns the whole text of zstd frames, or rejects it if it is damaged", async () => {
-  await roundsInTurn(60, async (random) => {
+  await roundsInTurn(fuzzCount(120), async (random) => {
     const texts = Array.from({ length: 1 + Math.floor(random.next() * 4) }, () => textOf(random));
     texts.push("end");
     const body = concat(texts.map((text) => frameOf(text, random)));
