@@ -25,8 +25,9 @@ export function now(): number {
 }
 
 /**
- * Reads the node's options and passes them to `start`, with a log that is sent to the test. The function
- * that `start` returns handles all commands; its result, or the error that it throws, is the reply.
+ * Reads the node's options and passes them to `start`, with a log that is sent to the test. The
+ * function that `start` returns handles all commands. Its result, or the error that it throws, is
+ * the reply.
  */
 export function takeCommands<What = Command, Options extends NodeOptions = NodeOptions>(
   start: (options: Options) => Promise<(command: What) => unknown>,

@@ -1,5 +1,5 @@
 /**
- * Tests hostile values in fields and bodies: the grid, and cases that the grid does not contain.
+ * Tests hostile values in every field of the API, and hostile bodies and requests.
  */
 import { assert, assertEquals } from "@std/assert";
 import { isOwnHalf, test, until } from "../kit/test.ts";

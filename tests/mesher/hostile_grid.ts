@@ -1,7 +1,7 @@
 /**
- * The grid of fields: every field of every operation in the API document, with every hostile value.
- * Each response must be one that the document lists, and fast, and the node must work afterwards.
- * The grid runs on both databases.
+ * Tries every hostile value in every field of every operation of the API, on both databases. Each
+ * response must arrive in time with a status that the API document lists, and the node must work
+ * afterwards.
  */
 import { assert, assertEquals } from "@std/assert";
 import type { Client, Stage } from "./end_to_end_kit.ts";

@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console
 /**
- * Tests half of the grid of fields on each runtime, or with FIRN_LONG=1 all of it, on PostgreSQL,
- * which is stricter than SQLite about types, texts and numbers.
+ * Tests hostile values in the fields of the API on PostgreSQL, which is stricter than SQLite about
+ * types, texts and numbers: half of the values on each runtime, or all of them with FIRN_LONG=1.
  */
 import { openStorage } from "../../mesher/storage/open.ts";
 import { isOwnHalf, test } from "../kit/test.ts";

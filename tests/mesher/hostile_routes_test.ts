@@ -1,6 +1,6 @@
 /**
- * Tests the grid of routes: every operation of the document with every wrong credential, every
- * foreign id, every wrong method and every invalid body.
+ * Tests every operation of the API document with every wrong credential, every id of another
+ * organisation, every wrong method and every invalid body.
  */
 import { assert, assertEquals } from "@std/assert";
 import { openStorage } from "../../mesher/storage/open.ts";

@@ -42,7 +42,7 @@ const dead = node.spawn(() => {});
 while (node.isAlive(dead)) await new Promise((turn) => setTimeout(turn, 1));
 
 /** The calls that are not awaited, and the names of their errors. */
-const FORGOTTEN: Readonly<Record<string, (self: Self) => unknown>> = {
+const UNAWAITED: Readonly<Record<string, (self: Self) => unknown>> = {
   "connect NodeConnectError": () => node.connect("c@127.0.0.1:1"),
   "serve OptionError": () => plain.serve({ backpressureLimit: -1 }),
   "changeCookie CookieError": () => node.changeCookie(""),
@@ -92,7 +92,7 @@ const begin = (name: string, forget: (self: Self) => unknown): void => {
   pids.push(pid);
   home.send(pid, "go");
 };
-for (const [name, forget] of Object.entries(FORGOTTEN)) begin(name, forget);
+for (const [name, forget] of Object.entries(UNAWAITED)) begin(name, forget);
 await until(pids.length);
 await jobs.stop();
 await node.disconnect(other.name);

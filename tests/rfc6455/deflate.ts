@@ -17,7 +17,7 @@ export interface DeflateCase {
   readonly title: string;
   /** The server's compression options. */
   readonly server: DeflateOptions;
-  /** The client's offer. */
+  /** The extension that the client offers. */
   readonly offer: string;
   /** The extension header that the server must answer. */
   readonly answer: string;

@@ -58,7 +58,8 @@ test("Decoder creates objects of frequent shapes with exactly the keys that were
     const back = session.pass(term);
     assertSame(back, term, `object ${i}`);
     assertEquals(Object.keys(back as object), keys);
-    // A key that broke the source text would only prevent that its own shape is compiled.
+    // A key that breaks the syntax of the compiled code prevents the compilation of its whole shape,
+    // so each key is also sent alone.
     for (const key of keys) assertSame(session.pass({ [key]: i }), { [key]: i }, key);
     for (const name of ["__proto__", "constructor", "toString"]) {
       const hostile = Object.defineProperty({ own: i }, name, {
@@ -86,7 +87,7 @@ test("Decoder rejects truncations and deep nesting of frequent shapes", () => {
   for (let length = 0; length < bytes.length; length++) {
     assertThrows(() => decoder.decode(bytes, 0, length), ProtocolError);
   }
-  // One object with its first key open, again and again: deeper than any term may be.
+  // Each byte begins an object whose first value is the next object, deeper than the limit.
   const open = bytes.subarray(0, 1);
   const deep = new Uint8Array(DEPTH_MAX * 2).fill(open[0]!);
   assertThrows(() => decoder.decode(deep), ProtocolError, `deeper than ${DEPTH_MAX}`);

@@ -12,9 +12,9 @@ export interface Loop {
   rounds: number;
   /** The number of rounds when its actor exited; `undefined` while the actor is alive. */
   roundsAtEnd: number | undefined;
-  /** Whether its `finally` block has run since then. */
+  /** Whether the loop's `finally` block has run since the actor's exit. */
   cleaned: boolean;
-  /** Number of messages sent after its exit that arrived nevertheless. */
+  /** Number of messages that arrived although they were sent after the actor's exit. */
   late: number;
 }
 

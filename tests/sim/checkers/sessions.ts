@@ -59,8 +59,8 @@ export class Sessions {
   }
 
   /**
-   * Returns the incarnations of a node and of all nodes that it is connected to, which are the ones
-   * that know the names granted there.
+   * Returns the incarnations of a node and of all nodes that it is connected to. These nodes know
+   * the names that the node has granted.
    */
   known(node: string): Set<string> {
     const nodes = [node];

@@ -71,7 +71,8 @@ export class Authority {
   }
 
   /**
-   * Waits in the time of the node's machine, so that a paused machine sends and receives nothing.
+   * Waits as long as a message takes, on the clock of the node's machine, so that a paused machine
+   * sends and receives nothing.
    */
   async #travel(node: Node): Promise<void> {
     const ms = this.#sim.random.below(DELAY_MS_MAX);
