@@ -25,7 +25,10 @@ class Run<A> {
   }
 }
 
-/** Records the operations by which actors of one system wait for themselves, and rejects them. */
+/**
+ * Records the operations by which an actor may wait for itself. Rejects them when the actor starts
+ * to wait.
+ */
 export class SelfWaits<A extends ActorRef> {
   /**
    * Operations by which the running actor may wait for itself. It is not yet known whether the

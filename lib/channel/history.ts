@@ -223,8 +223,8 @@ export class History {
   }
 
   /**
-   * Delivers the messages of the answer that are the next ones for this node. Returns whether this
-   * node has then received, from the same home, all messages that preceded the answer.
+   * Delivers those messages in the answer that continue what this node has received. Returns false
+   * if a message before them is missing, or if another home sent the earlier messages.
    */
   #follows(known: Subscription, answer: HomeAnswer, generation: number): boolean {
     if (known.generation !== generation || known.position === undefined) return false;

@@ -45,8 +45,8 @@ export interface ClientTls {
    */
   readonly serverName: string;
   /**
-   * Whether the certificate is not compared with `serverName`, because the caller verifies it in
-   * another way. Default: false.
+   * Skips the comparison of the certificate with `serverName`, because the caller verifies the
+   * certificate in another way. Default: false.
    */
   readonly anyName?: boolean | undefined;
   /** The certificate that is presented if the server requests one. */

@@ -97,7 +97,7 @@ export function ago(at) {
   );
 }
 
-/** Updates every element of `ago` while the page is open. */
+/** Updates every element that `ago` has created, while the page is open. */
 export function keepTimesFresh() {
   setInterval(() => {
     if (document.hidden) return;

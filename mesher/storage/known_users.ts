@@ -1,12 +1,12 @@
 /**
- * The users that PostgreSQL's batch writer knows to be among those of an issue, so that a batch
- * does not insert them again: an insert costs the database a tenth of the whole event, even if the
- * row already exists. SQLite's batch writer does without: there it would save 2 of 48 microseconds.
+ * The users that PostgreSQL's batch writer knows to be stored as users of an issue, so that a batch
+ * does not insert them again. An insert takes a tenth of the database's time for an event, even if
+ * the row already exists. SQLite's batch writer has no such cache, which would save 2 of 48
+ * microseconds.
  *
- * A user is known together with the fingerprint of its event. When an issue is split, the users of
- * both issues are counted again from their events. The event that made the user known belongs to
- * one of the two issues, and later events with the same fingerprint belong to the same issue. Users
- * are forgotten long before retention deletes that event.
+ * A user is known together with the fingerprint of its event, so that a split issue has correct
+ * users: its users are counted again from its events, and all events with one fingerprint belong to
+ * the same issue. Users are forgotten long before retention deletes their events.
  *
  * @module
  */

@@ -297,7 +297,7 @@ test("Global.singleton does not restart a transient child that has exited normal
   });
 });
 
-test("Global.singleton resolves after a child that starts slowly on another node can be found", async () => {
+test("Global.singleton does not resolve until a child that starts slowly on another node is registered", async () => {
   await withCluster(2, async (testCluster, ...nodes) => {
     await testCluster.meet();
     const [a, b] = nodes as [TestNode, TestNode];

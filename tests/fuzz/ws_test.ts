@@ -249,7 +249,7 @@ test("WebSocketConnection follows the protocol for damaged compressed frames", (
   });
 });
 
-test("acceptDeflate accepts an offer with parameters that the client supports, or declines it", () => {
+test("acceptDeflate answers an offer only with parameters that the client supports, or declines it", () => {
   const words = [
     "permessage-deflate",
     "server_no_context_takeover",

@@ -71,7 +71,7 @@ test("DialQueue limits the slots of nodes that did not answer the previous dial"
   assertEquals(table.dial(60_000).length, 24);
 });
 
-test("DialQueue dials an address at most twice at once, unless the user waits for the node", () => {
+test("DialQueue makes at most two concurrent dials to one address, unless the user waits for the node", () => {
   const table = new Table();
   table.add(200, "seed", (i) => `s${i}@h:2`);
   assertEquals([table.dial(0).length, table.dial(1).length], [ADDRESS_DIALS_MAX, 0]);

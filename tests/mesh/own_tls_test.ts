@@ -67,7 +67,7 @@ test("Mesh with the user's certificates rejects a certificate for another host",
 test("Mesh with the user's certificates rejects a node whose certificate is not for the host in its name", async () => {
   await withNodes(async (start) => {
     const a = await start("a", { tls: await authority.issue("127.0.0.1") });
-    // Starts a node whose name has the host of db1, with the certificate of web7.
+    // Starts a node with a name on host db1 and the certificate of host web7.
     const tls = await authority.issue("web7.example");
     const listen = { hostname: "127.0.0.1", port: 0 };
     const thief = await start("db1@db1.example:1", { tls, listen });

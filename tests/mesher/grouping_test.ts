@@ -28,7 +28,7 @@ test("groupingOf groups errors that have the same cause, and separates others", 
   assertEquals(words, []);
 });
 
-test("groupingOf titles a crash with its function if its type is synthetic", () => {
+test("groupingOf uses the function as the title of a crash whose type is synthetic", () => {
   const event = eventOf({
     exception: {
       values: [{

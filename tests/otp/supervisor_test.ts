@@ -678,7 +678,7 @@ test("Supervisor stops the children of a restart group at once, and starts them 
   const states = (await family.run(tree.whichChildren())).map(({ state }) => state);
   assertEquals(states, ["running", "restarting", "restarting", "restarting"]);
   await family.run(tree.terminateChild("c"));
-  // An earlier child exits too. Its pause is shorter, but the pause of b is kept.
+  // Child a, which precedes b, exits too. Its pause is shorter, but the restart waits for b's pause.
   await family.end("a", CRASH);
   assertEquals(family.news(), ["end a boom"]);
   await family.system.advance(999);

@@ -216,7 +216,7 @@ for (const pair of PAIRS) {
     for (const [j, manner] of (["atOnce", "ignores"] as const).entries()) {
       if (!isTurnOf(pair, i + j)) continue;
       const subject = manner === "ignores" ? "a child that traps exits" : "a child";
-      test(`onNodeDown ${onNodeDown} (${on}) runs ${subject} once after its node was suspended and resumed`, async () => {
+      test(`onNodeDown ${onNodeDown} (${on}) leaves one running instance of ${subject} after its node was suspended and resumed`, async () => {
         await withCluster(pair, async (a, start) => {
           const b = await start("b");
           await supervise(a, {
@@ -245,7 +245,7 @@ for (const pair of PAIRS) {
 }
 
 for (const pair of pairsInTurn(1)) {
-  test(`remote children (${pair.join(", ")}) run once after their supervisor's node was suspended and resumed`, async () => {
+  test(`remote children (${pair.join(", ")}) have one running instance each after their supervisor's node was suspended and resumed`, async () => {
     await withCluster(pair, async (a, start) => {
       const b = await start("b");
       const c = await start("c", b);

@@ -141,7 +141,7 @@ const HISTORIES: Readonly<Record<string, (seed: number) => Promise<unknown>>> = 
 };
 
 for (const [event, run] of Object.entries(HISTORIES)) {
-  test(`Global.singleton with a quorum runs once when ${event}`, async () => {
+  test(`Global.singleton with a quorum never has two running instances when ${event}`, async () => {
     for (let seed = 1; seed <= 20; seed++) await run(seed);
   });
 }

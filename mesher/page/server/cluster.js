@@ -63,7 +63,7 @@ const treeFrom = shape({
   root: (raw) => raw.root ? branchFrom(raw.root) : null,
 });
 
-/** Converts JSON to a helper. @type {(value: unknown) => model.Help} */
+/** Converts JSON to a `Help`: the node that helps, and the busy node. @type {(value: unknown) => model.Help} */
 const helpFrom = shape({ by: text("on"), on: text("for"), pid: maybeText("pid") });
 
 /** Converts JSON to a global name. @type {(value: unknown) => model.ClusterName} */

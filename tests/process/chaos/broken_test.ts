@@ -1,7 +1,7 @@
 /**
- * Tests the checkers with processes: each of these builds has a deliberate defect, and is detected
- * within a few seeds. With FIRN_LONG=1, each build that the simulator detects is tested, one at a
- * time.
+ * Tests the checkers on real processes: runs builds with deliberate defects, and expects that the
+ * checkers detect them within a few seeds. With FIRN_LONG=1, each defect that the simulator detects
+ * is tested in a separate build.
  */
 import process from "node:process";
 import { assertEquals } from "@std/assert";

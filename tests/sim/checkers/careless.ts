@@ -12,7 +12,7 @@ export interface Loop {
   rounds: number;
   /** The number of rounds when its actor exited; `undefined` while the actor is alive. */
   roundsAtEnd: number | undefined;
-  /** Whether the loop's `finally` block has run since the actor's exit. */
+  /** Whether the `finally` block of the loop has run after its actor exited. */
   cleaned: boolean;
   /** Number of messages that arrived although they were sent after the actor's exit. */
   late: number;
