@@ -26,6 +26,11 @@ export interface ScrubRules {
 export const SCRUB_DEFAULT: ScrubRules = { enabled: true, fields: [], safe: [] };
 /** Maximum number of characters of a name. Longer texts are not names. */
 const NAME_CHARS_MAX = 100;
+/**
+ * Minimum number of characters of a removed parameter that is removed from the message too. Shorter
+ * ones may occur in it for another reason.
+ */
+const SECRET_CHARS_MIN = 4;
 /** Maximum number of fields of each kind that a project may name. */
 export const SCRUB_FIELDS_MAX = 100;
 
@@ -52,11 +57,11 @@ export function scrubRulesFrom(input: unknown): ScrubRules | string {
 
 /** Matches parts of the names of secrets, in names without separators. */
 const SECRET_PARTS =
-  /passw|passphrase|passcode|secret(?!ar)|apikey|accesskey|privatekey|secretkey|signingkey|encryptionkey|authorization|credential|bearer|cardnumber|creditcard|cardno|securitycode|connectionstring|csrf|xsrf|phpsessid|sessionid|sessionkey|setcookie|mysqlpwd|socialsecurity|refreshtoken|accesstoken|authtoken|idtoken|servicerole|kennwort|motdepasse|contrase/;
+  /passw|passphrase|passcode|secret(?!ar)|apikey|accesskey|privatekey|secretkey|signingkey|encryptionkey|authorization|credential|bearer|cardnumber|creditcard|cardno|securitycode|connectionstring|csrf|xsrf|phpsessid|sessionid|sessionkey|setcookie|mysqlpwd|socialsecurity|refreshtoken|accesstoken|authtoken|idtoken|servicerole|securityanswer|kennwort|motdepasse|contrase|пароль|密码|密碼|パスワード|비밀번호|(?:api|app|bot|client|device|push|reset|login|service|session|user)token|(?:mfa|2fa|twofactor|otp|sms|recovery|backup|verification|activation|reset|login|auth)codes?$/;
 /** Words in the names of secrets. */
 const SECRET_WORDS: ReadonlySet<string> = new Set(
   ("auth oauth token jwt pwd pw pass senha pin cvv cvc ssn iban otp totp cookie cookies session sid dsn key keys salt nonce " +
-    "signature passkey pat cc pan").split(" "),
+    "signature passkey pat cc pan hmac").split(" "),
 );
 /** Words that denote a secret only if another word precedes them. */
 const SECRET_AFTER_WORD = new Set("key keys salt nonce signature".split(" "));
@@ -103,7 +108,7 @@ const SAFE_VARIABLES =
 /** Patterns of secrets that are unambiguous in any text. */
 const RECOGNISED = new RegExp(
   [
-    /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g,
+    /-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|$)/g,
     // The length is unlimited at the beginning of a word. Within a word it is limited, so that the
     // time stays linear.
     /(?:(?<![\w-])eyJ[\w-]{8,}|\beyJ[\w-]{8,512})\.eyJ[\w-]{8,}\.[\w-]*/g,
@@ -125,16 +130,22 @@ const RECOGNISED = new RegExp(
     /(?<=\/api\/webhooks\/\d{5,25}\/)[\w-]{20,}/g,
     /(?<=\bbot)\d{6,12}:[\w-]{30,}/g,
     /\bmsh[rts]_[0-9a-f]{48}\b/g,
+    // The signature of a URL of Azure's storage.
+    /(?<=[?&]sig=)[\w%+/=-]{20,}/g,
     /\bSG\.[\w-]{16,}\.[\w-]{16,}/g,
   ].map(({ source }) => source).join("|"),
   "g",
 );
 /** Matches texts that may contain secrets. Other texts are not examined further. */
 const MAY_HAVE_SECRETS =
-  /[=:@]|\d[ .-]?\d{3}|bearer|basic|_|-----BEGIN|sk-|SK\d|AKIA|ASIA|AIza|xox|glpat|pypi-|eyJ|SG\.|<\/|--\w|%3D|password|identified by/i;
-const CREDENTIALS = /\b([a-z][a-z0-9+.-]{1,20}:\/\/)([^\s/:@"']{0,256}):([^\s/@"']{1,256})@/gi;
-const SCHEMES =
-  /\b(bearer|basic|digest|negotiate|token)(\s+)(?=[^\s"',;]*[\d=._+/-])[^\s"',;]{8,}/gi;
+  /[=:@]|\d[ .-]?\d{3}|bearer|basic|_|negotiate|mysql|mariadb|-----BEGIN|sk-|SK\d|AKIA|ASIA|AIza|xox|glpat|pypi-|eyJ|SG\.|<\/|--\w|%3D|password|identified by/i;
+const CREDENTIALS = /\b([a-z][a-z0-9+.-]{1,20}:\/\/)([^\s/:@"']{0,256}):([^\s/"']{1,256})@/gi;
+const SCHEMES = /\b(bearer|token)(\s+)(?=[^\s"',;]*[\d=._+/-])[^\s"',;]{8,}/gi;
+/** Matches credentials in base64 after `Basic` and `Negotiate`, but not the words of a sentence. */
+const BASE64_SCHEMES =
+  /\b([Bb]asic|BASIC|[Nn]egotiate)(\s+)(?=[a-z+/]*[A-Z\d=])[A-Za-z0-9+/]{8,}={0,2}(?![\w.-])/g;
+/** Matches the credentials after `Digest`. */
+const DIGEST = /\b(digest)(\s+)(?=[a-z]{1,16}=)[^\r\n]{8,}/gi;
 /**
  * Matches `name=`, `name: ` and `"name": `. Quotes may be escaped, as in JSON inside JSON. `?name=`
  * may be URL-encoded, as in a URL inside a URL. If the name is secret, `VALUE` reads the value.
@@ -153,6 +164,9 @@ const ELEMENT = /(<([A-Za-z_][\w:.-]{0,63})(?:\s[^<>]{0,256})?>)([^<>]{1,1024})(
 /** Matches an option of a command line with its value: `--name value`. */
 const OPTION = /(--?([A-Za-z][\w-]{0,63})[ \t]+)("[^"]*"|'[^']*'|[^\s"'-][^\s"']*)/g;
 /** Matches the password in the option `-u user:password` of curl. */
+/** Matches the password of MySQL's programs, which follows `-p` without a space. */
+const MYSQL_PASSWORD =
+  /(\b(?:mysql|mariadb)[\w-]{0,16}\s(?:[^\r\n]{0,128}?\s)?-p)[^\s"'-][^\s"']*/g;
 const CURL_USER = /(\s(?:-u|--user|--proxy-user)[ =]?["']?[^\s:"']{1,64}:)[^\s"']+/g;
 const DIGITS =
   /(?<![A-Za-z0-9.-])(?:\d[ \u00a0\u2009\u202f\u2010-\u2013-]?){12,18}\d(?![A-Za-z0-9-])|(?<![\w.-])\d{4}(?:\.\d{4}){3}(?![\w.-])/g;
@@ -215,6 +229,7 @@ class Scrubber {
     return {
       ...event,
       ...always,
+      message: withoutParams(always.message, event.params, params),
       ...(template === undefined ? {} : { template }),
       ...(params === undefined ? {} : { params }),
     };
@@ -335,6 +350,8 @@ class Scrubber {
 
   #pair(name: string, value: Json): Json {
     if (value === null || value === "" || typeof value === "boolean") return value;
+    // Tags have no other type than text.
+    if (value === "true" || value === "false") return value;
     if (this.#isSecret(name, value)) return FILTERED;
     if (
       /^\d{1,19}$/.test(typeof value === "object" ? "" : String(value)) &&
@@ -366,6 +383,7 @@ class Scrubber {
       // Otherwise, its values are checked one by one.
       return /^(?:credentials?|cookies?|secrets?|passwords?|tokens)$/.test(whole);
     }
+    if (whole === "tokens" && Array.isArray(value)) return value.some(isTokenLike);
     const words = wordsIn(name);
     const last = words.at(-1)!;
     if (words.length > 1 && DESCRIPTIONS.has(last)) return false;
@@ -383,6 +401,8 @@ class Scrubber {
     const left = withoutForms(text)
       .replace(CREDENTIALS, `$1$2:${FILTERED}@`)
       .replace(SCHEMES, `$1$2${FILTERED}`)
+      .replace(BASE64_SCHEMES, `$1$2${FILTERED}`)
+      .replace(DIGEST, `$1$2${FILTERED}`)
       .replace(SQL_PASSWORD, `$1${FILTERED}`)
       .replace(
         FORM_FIELD,
@@ -403,7 +423,7 @@ class Scrubber {
 
   #withoutOptions(text: string): string {
     return text.includes(" -")
-      ? text.replace(CURL_USER, `$1${FILTERED}`).replace(
+      ? text.replace(CURL_USER, `$1${FILTERED}`).replace(MYSQL_PASSWORD, `$1${FILTERED}`).replace(
         OPTION,
         (all, option, name, value) =>
           name.length > 1 && this.#isSecret(name, value) ? option + FILTERED : all,
@@ -441,6 +461,27 @@ function isSecretValue(value: string, quote: string, between: string): boolean {
   const isProse = quote === "" && between.includes(":") && !between.includes(">") &&
     !/^(?=.*\d).{5,}|^["'].{4,}|^.{16,}/.test(value);
   return !isProse && !/^(?:bearer|basic)$/i.test(value);
+}
+
+/**
+ * Returns a message without the values that were removed from its parameters, which a client has
+ * inserted into it.
+ */
+function withoutParams(
+  message: string,
+  params: MesherEvent["params"],
+  scrubbed: MesherEvent["params"],
+): string {
+  if (params === undefined || scrubbed === undefined) return message;
+  const left: Readonly<Record<string, Json>> = scrubbed as JsonObject;
+  let text = message;
+  for (const [name, value] of Object.entries(params)) {
+    const secret = typeof value === "string" || typeof value === "number" ? String(value) : "";
+    if (left[name] === FILTERED && secret.length >= SECRET_CHARS_MIN) {
+      text = text.replaceAll(secret, FILTERED);
+    }
+  }
+  return text;
 }
 
 function withoutRecognised(text: string): string {
@@ -485,9 +526,18 @@ function isObject(value: Json): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** Returns whether an entry of a list has the form of a token, and not of a word. */
+function isTokenLike(value: Json): boolean {
+  return typeof value === "string" && /^(?=.*\d)\S{12,}$/.test(value);
+}
+
 /** Returns a name without case and separators. */
 function bare(name: string): string {
-  return name.toLowerCase().replace(/[^a-z0-9]/g, "");
+  const lower = name.toLowerCase();
+  // deno-lint-ignore no-control-regex
+  return /[^\x00-\x7f]/.test(lower)
+    ? lower.normalize("NFC").replace(/[^\p{L}\p{N}]/gu, "")
+    : lower.replace(/[^a-z0-9]/g, "");
 }
 
 /**
