@@ -20,8 +20,7 @@ export interface Message {
  * or `message`. Without `formatted`, the parameters are inserted into the template here.
  */
 export function messageFrom(raw: Raw): Message {
-  const entry = objectOf(raw["logentry"]) ?? objectOf(raw["message"]) ??
-    objectOf(raw["sentry.interfaces.Message"]);
+  const entry = objectOf(raw["logentry"]) ?? objectOf(raw["message"]);
   const plain = textOf(raw["message"], MESSAGE_CHARS_MAX) ??
     textOf(raw["logentry"], MESSAGE_CHARS_MAX);
   if (entry === null) return { message: plain ?? "" };

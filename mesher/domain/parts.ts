@@ -35,8 +35,20 @@ const LEVEL_WORDS: Readonly<Record<string, Level>> = {
   fatal: "fatal",
 };
 
-/** Returns the level that a word names, such as "warn"; null for any other value. */
+/** The levels of Python's `logging`, which older clients send as numbers. */
+const LEVEL_NUMBERS: Readonly<Record<number, Level>> = {
+  10: "debug",
+  20: "info",
+  30: "warning",
+  40: "error",
+  50: "fatal",
+};
+
+/**
+ * Returns the level that a word or a number names, such as "warn" or 30; null for any other value.
+ */
 export function levelFrom(value: unknown): Level | null {
+  if (typeof value === "number") return LEVEL_NUMBERS[value] ?? null;
   if (typeof value !== "string") return null;
   const word = value.toLowerCase();
   return Object.hasOwn(LEVEL_WORDS, word) ? LEVEL_WORDS[word]! : null;
@@ -57,7 +69,8 @@ export function timeFrom(value: unknown): number | null {
   if (!/^\d{4}-\d\d-\d\d[T ]\d\d:\d\d/.test(value)) return null;
   // A time without a zone is in UTC, as older SDKs of Sentry send it, and not in the zone of the
   // server.
-  const ms = Date.parse(/(?:Z|[+-]\d\d:?\d\d)$/i.test(value) ? value : `${value}Z`);
+  const zoned = value.replace(/(:\d\d(?:\.\d+)?[+-]\d\d)$/, "$1:00");
+  const ms = Date.parse(/(?:Z|[+-]\d\d:?\d\d)$/i.test(zoned) ? zoned : `${zoned}Z`);
   return Number.isNaN(ms) ? null : ms;
 }
 
@@ -117,8 +130,8 @@ function frameFrom(raw: Raw): Frame {
     file: textOf(raw["file"]) ?? textOf(raw["filename"]) ?? textOf(raw["abs_path"]),
     function: textOf(raw["function"]),
     module: textOf(raw["module"]),
-    line: countOf(raw["line"]) ?? countOf(raw["lineno"]),
-    column: countOf(raw["column"]) ?? countOf(raw["colno"]),
+    line: numberOf(raw["line"] ?? raw["lineno"]),
+    column: numberOf(raw["column"] ?? raw["colno"]),
     inApp: truthOf(raw["in_app"] ?? raw["inApp"]),
     context: textOf(raw["context_line"] ?? raw["context"], LINE_CHARS_MAX),
     contextBefore: lines(raw["pre_context"] ?? raw["contextBefore"]).slice(-CONTEXT_LINES_MAX),
@@ -129,6 +142,11 @@ function frameFrom(raw: Raw): Frame {
       vars: objectOf(raw["vars"]) === null ? null : freeObject(raw["vars"]),
     }),
   };
+}
+
+/** Returns a non-negative integer, which some clients send as text; otherwise null. */
+function numberOf(value: unknown): number | null {
+  return countOf(typeof value === "string" && /^\d{1,9}$/.test(value) ? Number(value) : value);
 }
 
 /** Returns the path as a URL or absolute path if it contains more than the file's name. */
@@ -164,7 +182,7 @@ function exceptionFrom(raw: Raw): Exception {
   const stack = raw["frames"] ?? raw["stacktrace"] ?? raw["stack"];
   return {
     type: textOf(raw["type"]) ?? "",
-    value: textOf(raw["value"] ?? raw["message"], VALUE_CHARS_MAX) ?? "",
+    value: valueOf(raw["value"] ?? raw["message"]),
     module: textOf(raw["module"]),
     handled: truthOf(raw["handled"] ?? mechanism?.["handled"]),
     ...present({
@@ -174,6 +192,14 @@ function exceptionFrom(raw: Raw): Exception {
     }),
     frames: framesFrom(Array.isArray(stack) ? stack : objectOf(stack)?.["frames"]),
   };
+}
+
+/** Returns the value of an exception as text. Values other than texts are converted to JSON. */
+function valueOf(value: unknown): string {
+  const text = typeof value === "object" && value !== null && Object.keys(value).length > 0
+    ? JSON.stringify(freeObject({ value })["value"])
+    : value;
+  return textOf(text, VALUE_CHARS_MAX) ?? "";
 }
 
 /** Returns breadcrumbs from a list or from `{values: […]}`. */

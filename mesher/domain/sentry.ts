@@ -17,22 +17,65 @@ export { type Envelope, EnvelopeReader, readEnvelope } from "./envelope.ts";
  * Converts an event of a Sentry SDK. As in Sentry, it may have neither a message nor an exception.
  */
 export function eventFromSentry(input: unknown, moment: Moment): Validated {
-  const raw = objectOf(input);
-  if (raw === null) return refuse("an event must be a JSON object");
+  const sent = objectOf(input);
+  if (sent === null) return refuse("an event must be a JSON object");
+  const raw = withOldNames(sent);
   const message = messageFrom(raw);
   const event: MesherEvent = {
     id: idOf(raw["event_id"]) ?? moment.newId(),
     timestamp: plausibleTime(timeFrom(raw["timestamp"]), moment.now),
     level: levelFrom(raw["level"]) ?? "error",
     ...message,
-    exceptions: withThread(raw, message.message, sentryExceptionsFrom(raw)),
+    exceptions: withThread(raw, message.message, exceptionsFrom(raw["exception"])),
     ...eventContextFrom(raw),
   };
-  return { ok: true, event };
+  const ip = inferredAddress(raw, event, moment.address);
+  if (ip === event.user?.ip) return { ok: true, event };
+  const { id = null, email = null, username = null } = event.user ?? {};
+  const user = { id, email, username, ip };
+  const isKnown = Object.values(user).some((part) => part !== null);
+  return { ok: true, event: { ...event, user: isKnown ? user : null } };
 }
 
-function sentryExceptionsFrom(raw: Raw): Exception[] {
-  return exceptionsFrom(raw["exception"] ?? raw["sentry.interfaces.Exception"]);
+/** The names of fields in events of older clients. */
+const OLD_NAMES: Readonly<Record<string, string>> = {
+  "sentry.interfaces.Exception": "exception",
+  "sentry.interfaces.User": "user",
+  "sentry.interfaces.Http": "request",
+  "sentry.interfaces.Breadcrumbs": "breadcrumbs",
+  "sentry.interfaces.Contexts": "contexts",
+  "sentry.interfaces.Message": "logentry",
+  "sentry.interfaces.Stacktrace": "stacktrace",
+  "culprit": "transaction",
+};
+
+/** Returns an event with the current names of its fields. */
+function withOldNames(sent: Raw): Raw {
+  const found = Object.entries(OLD_NAMES).filter(([old, name]) =>
+    Object.hasOwn(sent, old) && (sent[name] ?? null) === null
+  );
+  if (found.length === 0) return sent;
+  return { ...sent, ...Object.fromEntries(found.map(([old, name]) => [name, sent[old]])) };
+}
+
+/**
+ * Returns the IP address of the event's user. As in Sentry, `{{auto}}` stands for the address of
+ * the client, as does a missing address if the SDK asks for it (`infer_ip`), or if it is one of the
+ * older SDKs for browsers and Apple's systems.
+ */
+function inferredAddress(
+  raw: Raw,
+  { user, platform }: MesherEvent,
+  address: string | undefined,
+): string | null {
+  const sent = user?.ip ?? null;
+  if (sent === "{{auto}}") return address ?? null;
+  if (sent !== null || address === undefined) return sent;
+  const setting = objectOf(objectOf(raw["sdk"])?.["settings"])?.["infer_ip"];
+  const isInferred = typeof setting === "string"
+    ? setting === "auto"
+    : /^(?:javascript|cocoa|objc)$/.test(platform ?? "");
+  return isInferred ? address : null;
 }
 
 /**
@@ -42,7 +85,7 @@ function sentryExceptionsFrom(raw: Raw): Exception[] {
 function withThread(raw: Raw, message: string, exceptions: Exception[]): Exception[] {
   const thrown = exceptions.at(-1);
   if (thrown !== undefined && thrown.frames.length > 0) return exceptions;
-  const stack = objectOf(raw["stacktrace"]) ?? objectOf(raw["sentry.interfaces.Stacktrace"]) ??
+  const stack = objectOf(raw["stacktrace"]) ??
     objectOf(threadOf(raw)?.["stacktrace"]);
   const frames = framesFrom(stack?.["frames"]);
   if (frames.length === 0) return exceptions;

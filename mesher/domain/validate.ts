@@ -38,6 +38,8 @@ export interface Moment {
   readonly now: number;
   /** Creates the id of an event that has none. */
   readonly newId: () => string;
+  /** The address of the client, if it is known. */
+  readonly address?: string;
 }
 
 /** Validates one event from parsed JSON. */

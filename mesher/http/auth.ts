@@ -72,7 +72,8 @@ export function keyOf(headers: Headers, url: URL): string | null {
     if (sentry !== undefined) return sentry;
     return value.replace(/^(?:bearer|dsn)\s+/i, "").replace(/^https?:\/\/([^:@/]+).*$/, "$1");
   }
-  return url.searchParams.get("sentry_key");
+  return url.searchParams.get("sentry_key") ??
+    /\/cron\/[^/]+\/([^/]+)\/?$/.exec(url.pathname)?.[1] ?? null;
 }
 
 /** Returns the key in a DSN, `https://key@host/project`, or null if there is none. */

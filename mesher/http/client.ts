@@ -16,6 +16,27 @@
 import { type Address, addressFrom, type AddressRange, isIn } from "../domain/address.ts";
 
 /**
+ * Returns the address of a client, as text. `remote` is the peer's address, and `proxies` are the
+ * trusted proxies.
+ */
+export function clientAddressOf(
+  headers: Headers,
+  remote: string,
+  proxies: readonly AddressRange[],
+): string {
+  let client = remote;
+  const hops = headers.get("x-forwarded-for")?.split(",") ?? [];
+  while (hops.length > 0) {
+    const address = addressFrom(client);
+    if (address === null || !proxies.some((range) => isIn(address, range))) break;
+    const hop = bareHop(hops.pop()!);
+    if (addressFrom(hop) === null) break;
+    client = hop;
+  }
+  return client.replace(/^::ffff:(?=\d+\.)/i, "");
+}
+
+/**
  * Returns the key of a client. `remote` is the peer's address, and `proxies` are the trusted
  * proxies.
  */
@@ -24,15 +45,9 @@ export function clientOf(
   remote: string,
   proxies: readonly AddressRange[],
 ): string {
-  let client = addressFrom(remote);
-  if (client === null) return remote;
-  const hops = headers.get("x-forwarded-for")?.split(",") ?? [];
-  while (hops.length > 0 && proxies.some((range) => isIn(client!, range))) {
-    const hop = addressFrom(bareHop(hops.pop()!));
-    if (hop === null) break;
-    client = hop;
-  }
-  return networkOf(client);
+  const text = clientAddressOf(headers, remote, proxies);
+  const client = addressFrom(text);
+  return client === null ? text : networkOf(client);
 }
 
 /** Removes the port from an address. Some proxies add it. */

@@ -211,7 +211,7 @@ export class Router {
 function scopeOf({ access, scope, method, path }: Route): NeededScope {
   if (scope !== undefined) return scope;
   // These are the routes of sentry-cli.
-  if (path.startsWith("/api/0/")) return "releases";
+  if (path === "/api/0" || path.startsWith("/api/0/")) return "releases";
   if (method === "GET") return "read";
   // Routes of operators concern the installation, and no organisation.
   if (access === "operator") return "account";

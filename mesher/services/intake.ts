@@ -32,10 +32,12 @@ export class Intake {
     this.#rates = new Rates(parts.node, parts.now);
   }
 
-  /** Returns what validation needs: the time, and a function that creates ids. */
-  moment(): Moment {
+  /**
+   * Returns what validation needs: the time, a function that creates ids, and the client's address.
+   */
+  moment(address?: string): Moment {
     const now = this.#parts.now();
-    return { now, newId: () => newId(now) };
+    return { now, newId: () => newId(now), ...(address === undefined ? {} : { address }) };
   }
 
   /** Accepts valid events of one project. */

@@ -133,6 +133,7 @@ test("timeFrom reads a time in every supported format", () => {
       at / 1000,
       "2026-01-31T12:00:00Z",
       "2026-01-31T13:00:00+01:00",
+      "2026-01-31T13:00:00.000+01",
       "2026-01-31T12:00:00",
       "2026-01-31 12:00:00.000000",
     ]
@@ -302,7 +303,7 @@ test("eventFromSentry keeps all fields of an SDK event", () => {
   assertEquals(event.timestamp, NOW - 1000);
   assertEquals(event.tags, { region: "eu", n: "5" });
   assertEquals(event.sdk, { name: "sentry.javascript.node", version: "10.0.0" });
-  assertEquals(event.user, { id: "7", email: "a@b.c", username: null, ip: "{{auto}}" });
+  assertEquals(event.user, { id: "7", email: "a@b.c", username: null, ip: null });
   assertEquals(event.request, {
     url: "http://x/",
     headers: { Cookie: "[removed]", Authorization: "[removed]", Accept: "*" },
@@ -344,6 +345,24 @@ test("eventFromSentry finds the message in each place in which an SDK puts it", 
   const thread = { threads: { values: [{ stacktrace: { frames: [{ function: "f" }] } }] } };
   const event = eventOf(eventFromSentry({ message: "m", ...thread }, MOMENT));
   assertEquals(event.exceptions[0]?.frames[0]?.function, "f");
+});
+
+test("eventFromSentry reads the names and the forms of values that older clients use", () => {
+  const event = eventOf(eventFromSentry({
+    level: 30,
+    culprit: "shop.checkout",
+    "sentry.interfaces.User": { id: 7 },
+    "sentry.interfaces.Http": { url: "https://shop.example/" },
+    "sentry.interfaces.Breadcrumbs": { values: [{ message: "clicked" }] },
+    "sentry.interfaces.Exception": {
+      values: [{ type: "E", value: { code: 5 }, stacktrace: { frames: [{ lineno: "12" }] } }],
+    },
+  }, MOMENT));
+  const [{ value, frames }] = event.exceptions as [Exception];
+  assertEquals([event.level, event.transaction, event.user?.id], ["warning", "shop.checkout", "7"]);
+  assertEquals(event.request, { url: "https://shop.example/" });
+  assertEquals(event.breadcrumbs[0]?.message, "clicked");
+  assertEquals([value, frames[0]?.line], ['{"code":5}', 12]);
 });
 
 test("eventFromSentry uses the stack of the crashed thread", () => {

@@ -93,6 +93,8 @@ test("Ids of another organisation are treated as unknown in every part of a path
       for (const param of operation.params) {
         // Skips the version in a PUT, because a release may have any name and a PUT creates it.
         if (param === "version" && operation.method === "PUT") continue;
+        // Skips names and keys that clients send to routes for data that is not stored.
+        if (operation.access === "key" && param !== "project") continue;
         const at = (id: string): string => pathOf(operation, { ...theirs.ids, [param]: id });
         const got = await ask(client, operation, at(mine.ids[param]!));
         assertEquals([name(operation), param, got.status], [name(operation), param, 404]);
@@ -230,7 +232,7 @@ test("HEAD returns the same headers as GET, without the body", async () => {
   await onStage(async (stage) => {
     const { ids, user } = await ownOrganisation(stage);
     for (const operation of await operationsOf(stage.app.url)) {
-      if (operation.method !== "GET") continue;
+      if (operation.method !== "GET" || operation.access === "key") continue;
       const path = pathOf(operation, ids);
       const query = path.includes("/search") ? "?q=a" : /tags$/.test(path) ? "?key=a&value=b" : "";
       const head = await user.ask("HEAD", path + query);

@@ -12,6 +12,7 @@ import {
   zstdCompressSync,
 } from "node:zlib";
 import { test, until } from "../kit/test.ts";
+import { readConfig } from "../../mesher/config.ts";
 import { Client, onStage, type Stage } from "./end_to_end_kit.ts";
 
 const envelope = (message: string, header: object = {}): string =>
@@ -113,17 +114,22 @@ test("The store route accepts deflated JSON in base64, and an empty event", asyn
 });
 
 test("Routes for data that Mesher does not store answer with a reason, and count the data by type", async () => {
-  await onStage(async ({ sender, app, user }) => {
+  await onStage(async ({ sender, app, user, first }) => {
     const stranger = new Client(app.url);
     const cases = [
       [sender, "POST", "minidump/", 501],
       [sender, "POST", "otlp/v1/traces", 501],
       [sender, "POST", "integration/otlp/v1/logs", 501],
       [sender, "POST", "nel/", 200],
+      [sender, "POST", `events/${"a".repeat(32)}/attachments/`, 200],
+      [stranger, "GET", `cron/nightly/${first.key}/?status=ok`, 200],
+      [stranger, "POST", `cron/nightly/${first.key}`, 200],
+      [stranger, "GET", "cron/nightly/wrong/", 401],
       [stranger, "POST", "minidump/", 401],
     ] as const;
     for (const [client, method, path, status] of cases) {
-      const got = await client.ask(method, `/api/1/${path}`, "{}");
+      const body = method === "GET" ? undefined : "{}";
+      const got = await client.ask(method, `/api/1/${path}`, body);
       assertEquals([path, got.status], [path, status]);
       if (status === 501) assert(got.json.error.startsWith("Mesher does not store"), path);
     }
@@ -133,6 +139,8 @@ test("Routes for data that Mesher does not store answer with a reason, and count
       otlp_traces: 1,
       otlp_logs: 1,
       nel: 1,
+      attachment: 1,
+      check_in: 2,
     });
   });
 });
@@ -178,6 +186,11 @@ test("Browser reports and user feedback are stored as events", async () => {
     }, { type: "deprecation", body: {} }];
     assertEquals((await browser.post(path, modern)).status, 200);
     assertEquals((await browser.post(path, { x: 1 })).status, 400);
+    const older = {
+      "csp-report": { "violated-directive": "style-src 'self'", "blocked-uri": "eval" },
+    };
+    const olderPath = `/api/1/csp-report/?sentry_key=${first.key}`;
+    assertEquals((await browser.post(olderPath, older)).status, 200);
     const feedback = `{}\n{"type":"feedback"}\n${
       JSON.stringify({ contexts: { feedback: { message: "it is slow", contact_email: "a@b.c" } } })
     }\n{"type":"user_report"}\n{"event_id":"${"a".repeat(32)}","comments":"it broke"}\n`;
@@ -185,6 +198,7 @@ test("Browser reports and user feedback are stored as events", async () => {
     await assertTitles(stage, [
       "Blocked 'script-src' from 'evil.example'",
       "Blocked 'img-src' from 'inline'",
+      "Blocked 'style-src' from 'eval'",
       "User feedback: it is slow",
       "User feedback: it broke",
     ]);
@@ -194,7 +208,7 @@ test("Browser reports and user feedback are stored as events", async () => {
       body: { effectiveDirective: "font-src", blockedURL: "https://f.example/" },
     }));
     assertEquals((await browser.post(path, many)).status, 200);
-    await until("all are stored", () => Promise.resolve(app.mesher.counters.get("stored") === 124));
+    await until("all are stored", () => Promise.resolve(app.mesher.counters.get("stored") === 125));
   });
 });
 
@@ -210,5 +224,52 @@ test("Secrets are removed from stored events, including those that a project's o
     assert(!text.includes("hunter2") && !text.includes("M-77") && text.includes("seen"), text);
     const wrong = await user.post("/api/v1/projects/default/settings", { scrub: { fields: 5 } });
     assertEquals(wrong.status, 400);
+  });
+});
+
+test("A user's address is inferred where Sentry infers it: for {{auto}}, infer_ip and browsers", async () => {
+  const proxies = readConfig({ MESHER_PROXIES: "127.0.0.1" }, { memory: true }).proxies;
+  await onStage(async ({ sender, user }) => {
+    const from = sender.as({ ...sender.headers, "x-forwarded-for": "9.9.9.9, 203.0.113.9" });
+    const addressOf = async (event: unknown): Promise<unknown> => {
+      const { id } = (await from.post("/api/1/store/", event)).json;
+      const path = `/api/v1/events/${id.replace(/(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-")}`;
+      await until("the event is stored", async () => (await user.get(path)).status === 200);
+      return (await user.get(path)).json.event.user_context;
+    };
+    const infer = (setting: string) => ({ name: "js", settings: { infer_ip: setting } });
+    const known = { id: null, email: null, username: null, ip: "203.0.113.9" };
+    assertEquals(await addressOf({ message: "m", user: { id: 7, ip_address: "{{auto}}" } }), {
+      ...known,
+      id: "7",
+    });
+    assertEquals(await addressOf({ message: "m", sdk: infer("auto") }), known);
+    assertEquals(await addressOf({ message: "m", platform: "javascript" }), known);
+    const never = { message: "m", platform: "javascript", sdk: infer("never") };
+    assertEquals(await addressOf(never), null);
+    assertEquals(await addressOf({ message: "m", platform: "python" }), null);
+  }, { proxies });
+});
+
+test("Commits, deploys and archived releases of sentry-cli are accepted, and not stored", async () => {
+  await onStage(async ({ app, user }) => {
+    const token =
+      (await user.post("/api/v1/tokens", { label: "ci", scopes: "releases" })).json.token;
+    const cli = new Client(app.url, { authorization: `Bearer ${token}` });
+    const [org] = (await user.get("/api/v1/orgs")).json;
+    assertEquals((await cli.get("/api/0/")).json.user.email, "admin@mesher.local");
+    assertEquals((await cli.get("/api/0/organizations/")).json[0].slug, org.slug);
+    const releases = `/api/0/organizations/${org.slug}/releases`;
+    const release = `${releases}/shop@1/`;
+    const commits = JSON.stringify({ commits: [{ id: "a".repeat(40) }] });
+    assertEquals((await cli.ask("PUT", release, commits)).status, 404);
+    await cli.post(`${releases}/`, { version: "shop@1", projects: ["default"] });
+    assertEquals((await cli.ask("PUT", release, commits)).json.version, "shop@1");
+    const archived = { version: "shop@1", projects: [], status: "archived" };
+    assertEquals((await cli.post(`${releases}/`, archived)).json.version, "shop@1");
+    const deploy = await cli.post(`${release}deploys/`, { environment: "prod" });
+    assertEquals([deploy.status, deploy.json.environment], [201, "prod"]);
+    assertEquals((await cli.get(`${release}deploys/`)).json, []);
+    assertEquals(app.mesher.counters.labelled("ignored_items"), { deploy: 1 });
   });
 });

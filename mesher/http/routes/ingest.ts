@@ -21,6 +21,7 @@ import { validateBulk, validateEvent } from "../../domain/validate.ts";
 import type { Verdict } from "../../services/intake.ts";
 import type { Project } from "../../storage/projects.ts";
 import { keyOfDsn } from "../auth.ts";
+import { clientAddressOf } from "../client.ts";
 import { parsed, readBytes, readChunks, readJson } from "../input.ts";
 import { HttpError } from "../http_error.ts";
 import type { Reply, Route, RouteInput } from "../route.ts";
@@ -31,6 +32,16 @@ const ERRORS = [400, 401, 415, 429, 503] as const;
  * Mesher has too.
  */
 const TOO_LARGE = 400;
+
+const SECURITY = {
+  name: "storeSecurityReport",
+  about:
+    "Accepts reports that browsers send for `report-uri` and `report-to`: violations of a content security policy.",
+  reads: {
+    "application/csp-report": "A report, of at most 1 MiB",
+    "application/reports+json": "A list of reports, of at most 1 MiB",
+  },
+} as const;
 
 /** The routes of ingest. */
 export const ingestRoutes: readonly Route[] = [
@@ -116,35 +127,8 @@ export const ingestRoutes: readonly Route[] = [
     asked.mesher.counters.addLabelled("ignored_items", "transaction");
     return { json: {} };
   }),
-  sentryRoute("security", {
-    name: "storeSecurityReport",
-    about:
-      "Accepts reports that browsers send for `report-uri` and `report-to`: violations of a content security policy.",
-    reads: {
-      "application/csp-report": "A report, of at most 1 MiB",
-      "application/reports+json": "A list of reports, of at most 1 MiB",
-    },
-  }, async (asked) => {
-    const project = projectOf(asked);
-    const reports = readSecurityReports(await readJson(asked.request, EVENT_BYTES_MAX));
-    if (reports === null) throw new HttpError(400, "the body is not a security report");
-    countIgnored(asked, reports.ignored);
-    if (reports.events.length === 0) return { json: {} };
-    const { environment, release } = {
-      environment: asked.url.searchParams.get("sentry_environment"),
-      release: asked.url.searchParams.get("sentry_release"),
-    };
-    const userAgent = asked.request.headers.get("user-agent");
-    const more = reports.events.length - ENVELOPE_ITEMS_MAX;
-    if (more > 0) countIgnored(asked, new Map([["too_many_items", more]]));
-    const inputs = reports.events.slice(0, ENVELOPE_ITEMS_MAX).map((event) => ({
-      environment,
-      release,
-      ...event,
-      request: { headers: { "User-Agent": userAgent }, ...objectOf(event["request"]) },
-    }));
-    return await takeSentry(asked, project, { inputs, envelopeId: null });
-  }),
+  sentryRoute("security", SECURITY, takeReports),
+  sentryRoute("csp-report", { ...SECURITY, name: "storeCspReport" }, takeReports),
 ];
 
 /** The contents of a request in a format of Sentry. */
@@ -242,6 +226,28 @@ async function takeEnvelope(asked: RouteInput, known: Project | null): Promise<R
   return await takeSentry(asked, project, { inputs, envelopeId: envelope.eventId });
 }
 
+async function takeReports(asked: RouteInput): Promise<Reply> {
+  const project = projectOf(asked);
+  const reports = readSecurityReports(await readJson(asked.request, EVENT_BYTES_MAX));
+  if (reports === null) throw new HttpError(400, "the body is not a security report");
+  countIgnored(asked, reports.ignored);
+  if (reports.events.length === 0) return { json: {} };
+  const { environment, release } = {
+    environment: asked.url.searchParams.get("sentry_environment"),
+    release: asked.url.searchParams.get("sentry_release"),
+  };
+  const userAgent = asked.request.headers.get("user-agent");
+  const more = reports.events.length - ENVELOPE_ITEMS_MAX;
+  if (more > 0) countIgnored(asked, new Map([["too_many_items", more]]));
+  const inputs = reports.events.slice(0, ENVELOPE_ITEMS_MAX).map((event) => ({
+    environment,
+    release,
+    ...event,
+    request: { headers: { "User-Agent": userAgent }, ...objectOf(event["request"]) },
+  }));
+  return await takeSentry(asked, project, { inputs, envelopeId: null });
+}
+
 async function projectOfDsn(asked: RouteInput, dsn: string | null): Promise<Project> {
   const key = keyOfDsn(dsn);
   const project = key === null ? null : await asked.mesher.keys.project(key);
@@ -274,12 +280,13 @@ async function takeSentry(
   project: Project,
   { inputs, envelopeId }: Parcel,
 ): Promise<Reply> {
-  const { intake, counters, rejections } = asked.mesher;
+  const { intake, counters, rejections, config } = asked.mesher;
+  const address = clientAddressOf(asked.request.headers, asked.remote.hostname, config.proxies);
   if (inputs.length > 0) mustHaveRoom(asked, inputs.length);
   const events: MesherEvent[] = [];
   let reason = "";
   for (const input of inputs) {
-    const valid = eventFromSentry(input, intake.moment());
+    const valid = eventFromSentry(input, intake.moment(address));
     if (valid.ok) events.push(valid.event);
     else reason = valid.reason;
   }

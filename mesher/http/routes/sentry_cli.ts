@@ -45,9 +45,10 @@ const VERSION_FORM = /^(?!\.{1,2}$)[^\x00-\x1f\x7f/\\]+$/;
 const SHA1 = /^[0-9a-f]{40}$/;
 
 const VERSION: Field = { type: "string", required: true, max: NAME_CHARS_MAX };
-const PROJECTS: Field = { type: "strings", min: 1, max: 100, about: "slugs" };
+const PROJECTS: Field = { type: "strings", max: 100, about: "slugs" };
 const RELEASE = '{"version","shortVersion","dateCreated","dateReleased","projects":[{"slug"}]}';
 const ORG = "/api/0/organizations/:org_id";
+const DEPLOY = '{"environment","name","url","dateFinished"}';
 
 /** The routes of sentry-cli. */
 export const sentryCliRoutes: readonly Route[] = [
@@ -69,6 +70,31 @@ export const sentryCliRoutes: readonly Route[] = [
           user: { id: user.id, email: user.email, name: user.displayName },
           auth,
         },
+      };
+    },
+  },
+  {
+    method: "GET",
+    path: "/api/0/organizations",
+    name: "sentryListOrganisations",
+    about: "For `sentry-cli organizations list`.",
+    access: "user",
+    query: { cursor: { type: "string" } },
+    ok: 200,
+    errors: [401],
+    returns: '[{"id","slug","name","dateCreated"}]',
+    handle(asked): Reply {
+      const organisations = personIn(asked).memberships.map(({ organisation }) => organisation);
+      const options = {
+        isEarlyAdopter: false,
+        require2FA: false,
+        requiresSso: false,
+        features: [],
+      };
+      return {
+        json: organisations.map(({ id, slug, name, createdAt }) => ({
+          ...{ id, slug, name, dateCreated: iso(createdAt), ...options },
+        })),
       };
     },
   },
@@ -162,13 +188,13 @@ export const sentryCliRoutes: readonly Route[] = [
     method: "POST",
     path: `${ORG}/releases`,
     name: "sentryAddRelease",
-    about: "For `sentry-cli releases new`.",
+    about: "For `sentry-cli releases new` and `archive`, which names no projects.",
     access: "user",
     body: { version: VERSION, projects: { ...PROJECTS, required: true } },
     ok: 201,
     errors: [400, 401, 404],
     returns: RELEASE,
-    handle: (asked) => makeRelease(asked, asked.body["version"] as string),
+    handle: (asked) => changeRelease(asked, asked.body["version"] as string),
   },
   {
     method: "GET",
@@ -179,30 +205,55 @@ export const sentryCliRoutes: readonly Route[] = [
     ok: 200,
     errors: [401, 404],
     returns: RELEASE,
-    async handle(asked): Promise<Reply> {
-      const { organisation } = organisationOf(asked);
-      const { storage } = asked.mesher;
-      for (const project of await storage.projects(organisation.id)) {
-        const version = asked.params["version"]!;
-        const release = await storage.release(organisation.id, project.id, version);
-        if (release !== null) return { json: sentryRelease(release, [project]) };
-      }
-      throw new HttpError(404, "release not found");
-    },
+    handle: (asked) => knownRelease(asked),
   },
   {
     method: "PUT",
     path: `${ORG}/releases/:version`,
     name: "sentryChangeRelease",
     about:
-      "For `sentry-cli releases finalize` and `set-commits`: creates the release if it does not exist. " +
-      "Commits are not stored.",
+      "For `sentry-cli releases finalize`, `set-commits` and `archive`: creates the release if it does " +
+      "not exist and `projects` are named. Commits and the status are not stored.",
     access: "user",
-    body: { projects: PROJECTS },
+    body: { projects: { ...PROJECTS, nullable: true } },
     ok: 200,
     errors: [400, 401, 404],
     returns: RELEASE,
-    handle: (asked) => makeRelease(asked, asked.params["version"]!),
+    handle: (asked) => changeRelease(asked, asked.params["version"]!),
+  },
+  {
+    method: "GET",
+    path: `${ORG}/releases/:version/deploys`,
+    name: "sentryListDeploys",
+    about: "For `sentry-cli deploys list`: an empty list, because deploys are not stored.",
+    access: "user",
+    ok: 200,
+    errors: [401, 404],
+    returns: `[${DEPLOY}]`,
+    handle: async (asked) => (await knownRelease(asked), { json: [] }),
+  },
+  {
+    method: "POST",
+    path: `${ORG}/releases/:version/deploys`,
+    name: "sentryAddDeploy",
+    about: "For `sentry-cli deploys new`. Deploys are not stored, but counted as `deploy`.",
+    access: "user",
+    body: {
+      environment: { type: "string", required: true, max: NAME_CHARS_MAX },
+      name: { type: "string", nullable: true, max: NAME_CHARS_MAX },
+      url: { type: "string", nullable: true },
+    },
+    ok: 201,
+    errors: [400, 401, 404],
+    returns: DEPLOY,
+    async handle(asked): Promise<Reply> {
+      await knownRelease(asked);
+      const { counters, now } = asked.mesher;
+      counters.addLabelled("ignored_items", "deploy");
+      const { environment, name = null, url = null } = asked.body;
+      const dateFinished = iso(now());
+      return { json: { id: "0", environment, name, url, dateStarted: null, dateFinished } };
+    },
   },
   {
     method: "PUT",
@@ -317,6 +368,7 @@ async function assemble(asked: RouteInput): Promise<Reply> {
     throw new HttpError(400, "checksums must be SHA-1 in lower case");
   }
   const projects = await projectsIn(asked, membership);
+  if (projects.length === 0) throw new HttpError(400, "projects must have 1 to 100 entries");
   const stored = await Promise.all(projects.map(({ id }) => storage.hasUpload(id, checksum)));
   if (stored.every(Boolean)) return { json: { state: "ok", missingChunks: [], detail: null } };
   const there = new Set(await storage.chunksAmong(orgId, chunks));
@@ -372,10 +424,32 @@ async function projectsIn(
   return projects;
 }
 
+/**
+ * Creates a release in the projects of the body. Without projects, returns the release, which must
+ * exist.
+ */
+function changeRelease(asked: RouteInput, version: string): Promise<Reply> {
+  const projects = asked.body["projects"] as readonly string[] | null | undefined;
+  return projects?.length ? makeRelease(asked, version) : knownRelease(asked, version);
+}
+
+/** Returns a release, of the first project that has it. Throws 404. */
+async function knownRelease(
+  asked: RouteInput,
+  version: string = asked.params["version"]!,
+): Promise<Reply> {
+  const { organisation } = organisationOf(asked);
+  const { storage } = asked.mesher;
+  for (const project of await storage.projects(organisation.id)) {
+    const release = await storage.release(organisation.id, project.id, version);
+    if (release !== null) return { json: sentryRelease(release, [project]) };
+  }
+  throw new HttpError(404, "release not found");
+}
+
 async function makeRelease(asked: RouteInput, version: string): Promise<Reply> {
   const membership = organisationOf(asked);
   const projects = await projectsIn(asked, membership);
-  if (projects.length === 0) throw new HttpError(400, "projects is required");
   const json = await releaseOf(asked, membership, projects, version);
   return asked.request.method === "POST" ? { status: 201, json } : { json };
 }

@@ -14,6 +14,8 @@ interface Kind {
   readonly name: string;
   /** The type under which a request is counted. */
   readonly type: string;
+  /** Default: POST. */
+  readonly method?: "GET" | "POST";
   /**
    * The name of the data in the response, which then has status 501. If absent, the response has
    * status 200.
@@ -30,14 +32,18 @@ const KINDS: readonly Kind[] = [
   { path: "integration/otlp/v1/traces", name: "ignoreIntegrationTraces", ...TRACES },
   { path: "integration/otlp/v1/logs", name: "ignoreIntegrationLogs", ...LOGS },
   { path: "nel", name: "ignoreNetworkErrors", type: "nel" },
+  { path: "events/:event_id/attachments", name: "ignoreAttachment", type: "attachment" },
+  // Check-ins by URL, with the key in the path.
+  { path: "cron/:monitor/:key", name: "ignoreCheckIn", type: "check_in" },
+  { path: "cron/:monitor/:key", name: "ignoreCheckInByGet", type: "check_in", method: "GET" },
 ];
 
 /** The routes for data that is not stored. */
 export const unsupportedRoutes: readonly Route[] = KINDS.map(routeOf);
 
-function routeOf({ path, name, type, words }: Kind): Route {
+function routeOf({ path, name, type, words, method = "POST" }: Kind): Route {
   return {
-    method: "POST",
+    method,
     path: `/api/:project/${path}`,
     name,
     about: words === undefined
