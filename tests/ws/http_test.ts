@@ -253,7 +253,7 @@ test("serve removes headers of the connection from responses", async () => {
   });
 });
 
-test("serve reads a body as fast as its client reads the response", async () => {
+test("serve reads the body of a response only as fast as its client reads", async () => {
   let pulled = 0;
   const body = new ReadableStream<Uint8Array>({
     pull(controller) {

@@ -380,7 +380,7 @@ test("serve accepts at most maxRequestsPerConnection requests per connection", a
   });
 });
 
-test("serve closes the longest idle connection to accept a new client at the limit", async () => {
+test("serve at its limit closes an idle connection to accept a new client", async () => {
   let answer: ((response: Response) => void) | undefined;
   const fetch = (request: Request): Response | Promise<Response> =>
     request.url.endsWith("/slow") ? new Promise((resolve) => answer = resolve) : new Response("ok");
