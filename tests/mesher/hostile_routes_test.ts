@@ -327,6 +327,7 @@ test("Unusual encodings of a path reach no other route", async () => {
         // Skips the version in a PUT, because a release may have nearly any name and a PUT creates
         // it.
         if (param === "version" && operation.method === "PUT") continue;
+        if (operation.access === "key" && param !== "project") continue;
         for (const text of strange) {
           const path = operation.path.replaceAll(
             /\{(\w+)\}/g,
