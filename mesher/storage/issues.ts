@@ -4,6 +4,7 @@
  * @module
  */
 import type { Level } from "../domain/event.ts";
+import type { Negated } from "../domain/search.ts";
 import type { EventFilter } from "./events.ts";
 import type { Page, PageRequest } from "./page.ts";
 import type { Result } from "./result.ts";
@@ -58,6 +59,11 @@ export interface IssueFilter {
   readonly events?:
     | Pick<EventFilter, "release" | "environment" | "user" | "tags">
     | undefined;
+  /**
+   * Excludes issues that match one of these conditions. Of each condition on events, only the
+   * latest 5,000 matching events are used.
+   */
+  readonly not?: Negated | undefined;
   /** The sort order. Default: `last_seen`. */
   readonly sort?: IssueSort | undefined;
 }

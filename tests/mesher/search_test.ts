@@ -23,6 +23,12 @@ test("searchFrom reports the position of an error in its input", () => {
   assertEquals(fault('release:"1'), [9, "a quote has no end"]);
   assertEquals(fault("x".repeat(1_025)), [1_025, "more than 1024 characters"]);
   assertEquals(fault("x ".repeat(33)), [65, "more than 32 parts"]);
+  assertEquals(fault("disk has:region"), [6, "has: is not supported"]);
+  assertEquals(fault("level:error level:fatal"), [13, "level: occurs twice"]);
+  const wildcard = "wildcards and comparisons are not supported: quote the value";
+  assertEquals(fault("!region:e*"), [9, wildcard]);
+  assertEquals(fault("count:>5"), [7, wildcard]);
+  assertEquals(fault("!level:loud"), [8, 'level: has no level "loud"']);
   for (const text of ["", '""', "TypeError: x", "https://a.example/x", ":"]) {
     assertEquals(fault(text), null, text);
   }
@@ -90,6 +96,15 @@ test("Issues and events are found by the query language, and sorted", async () =
     assertEquals((await issues("env:prod")).toSorted(), ["Café fermé", "disk slow"]);
     assertEquals(await issues("env:prod slow"), ["disk slow"]);
     assertEquals(await issues("release:none"), []);
+    assertEquals(await issues("!level:error"), ["Café fermé"]);
+    assertEquals(await issues("-level:warning !full"), ["disk slow"]);
+    assertEquals(await issues("!env:prod"), ["disk full"]);
+    assertEquals((await issues("!region:eu !user:1")).toSorted(), ["Café fermé", "disk slow"]);
+    assertEquals(await issues('!"DISK " !is:resolved'), ["Café fermé"]);
+    assertEquals(await issues("!is:unresolved"), []);
+    assertEquals(await issues("is:assigned"), []);
+    assertEquals((await issues("!assigned:none !user:42")).length, 0);
+    assertEquals(await issues("title:full dis*"), ["disk full"]);
     assertEquals(await issues("is:resolved"), []);
     assertEquals((await issues("level:error", "&sort=events"))[0], "disk slow");
     const first = await user.get(`${base}/issues?sort=events&limit=1`);

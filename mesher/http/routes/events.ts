@@ -40,6 +40,7 @@ export const eventRoutes: readonly Route[] = [
       const place = await projectPlaceOf(asked);
       const text = query["q"] as string | undefined;
       const search = readSearch(text);
+      if (search.not !== undefined) throw new HttpError(400, "! is for searches of issues");
       const isWords = text !== undefined &&
         (search.words !== "" || Object.keys(search).length === 1);
       const filter: EventFilter = {

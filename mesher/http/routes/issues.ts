@@ -48,7 +48,8 @@ export const issueRoutes: readonly Route[] = [
       assigned_to: { type: "string", about: 'a user\'s id, or "none"' },
       q: {
         type: "string",
-        about: "is:unresolved level:error release:1.2 environment:prod user:42 tag:value words",
+        about:
+          "is:unresolved level:error release:1.2 environment:prod user:42 tag:value words; ! excludes",
       },
       sort: { type: "string", enum: ISSUE_SORTS, about: "default: last_seen" },
       ...PAGE,
@@ -69,6 +70,7 @@ export const issueRoutes: readonly Route[] = [
         assignedTo: assigned === "none" ? null : assigned ?? search.assignedTo,
         query: search.words === "" ? undefined : search.words,
         events: isOfEvents ? { release, environment, user, tags } : undefined,
+        not: search.not,
         sort: query["sort"] as IssueFilter["sort"],
       };
       const { storage } = asked.mesher;

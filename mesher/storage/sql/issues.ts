@@ -6,6 +6,7 @@
 import { assert } from "../../domain/assert.ts";
 import type { JsonObject } from "../../domain/event.ts";
 import { isId } from "../../domain/id.ts";
+import type { Negated } from "../../domain/search.ts";
 import { folded } from "../../domain/words.ts";
 import { Conditions, type Database, likeAnywhere, type Query } from "../database.ts";
 import type { Issues, IssueStatus, SpikeCandidate } from "../issues.ts";
@@ -38,6 +39,31 @@ async function latestRelease(query: Query, projectId: string): Promise<string | 
     projectId,
   );
   return row?.version ?? null;
+}
+
+/** Adds conditions that exclude the issues that match `not`. */
+async function exclude(
+  db: Database,
+  projectId: string,
+  where: Conditions,
+  not: Negated,
+): Promise<void> {
+  for (const status of not.statuses) where.and(`i.status <> ${where.param(status)}`);
+  for (const level of not.levels) where.and(`i.level <> ${where.param(level)}`);
+  for (const userId of not.assignedTo) {
+    if (userId === null) where.and("i.assigned_to IS NOT NULL");
+    else if (isId(userId)) {
+      where.and(`(i.assigned_to IS NULL OR i.assigned_to <> ${where.param(userId)})`);
+    }
+  }
+  for (const phrase of not.words) {
+    where.and(`i.title_folded NOT LIKE ${where.param(likeAnywhere(folded(phrase)))} ESCAPE '!'`);
+  }
+  for (const events of not.events) {
+    const ids = await issueIds(db, projectId, events);
+    if (ids.length === 0) continue;
+    where.and(`i.id NOT IN (${ids.map((id) => where.param(id)).join(", ")})`);
+  }
 }
 
 /** Returns the queries of issues on a database. */
@@ -96,6 +122,7 @@ export function issues(db: Database): Issues {
         if (ids.length === 0) return NO_ROWS;
         where.and(`i.id IN (${ids.map((id) => where.param(id)).join(", ")})`);
       }
+      if (filter.not !== undefined) await exclude(db, projectId, where, filter.not);
       const column = SORTS[filter.sort ?? "last_seen"];
       if (!narrowToPage(where, page, `i.${column}`, "i.id")) return NO_ROWS;
       const limit = limitOf(page);
