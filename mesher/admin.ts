@@ -12,7 +12,7 @@ import { hashPassword } from "./domain/password.ts";
 import { newPassword } from "./first_run.ts";
 import { openStorage, type StorageConfig } from "./storage/open.ts";
 import { backUpPostgres, restorePostgres } from "./storage/postgres_backup.ts";
-import { backUpSqlite, checkSqlite } from "./storage/sqlite_backup.ts";
+import { backUpSqlite, checkSqlite, detachSqlite } from "./storage/sqlite_backup.ts";
 
 /** Runs a task. Resolves with the exit status. */
 export async function runAdmin(command: AdminCommand, config: Config): Promise<number> {
@@ -35,6 +35,10 @@ export async function runAdmin(command: AdminCommand, config: Config): Promise<n
 }
 
 async function reset(email: string, config: Config): Promise<number> {
+  const { databaseUrl, sqlitePath } = placeOf(config.database);
+  if (databaseUrl === undefined && !existsSync(sqlitePath)) {
+    throw new Error(`there is no database ${sqlitePath}`);
+  }
   const storage = await openStorage(storageConfig(config.database));
   try {
     const known = await storage.credentials(email);
@@ -83,7 +87,7 @@ function restoreSqlite(file: string, path: string): void {
   checkSqlite(file);
   const old = `${path}.before-restore`;
   if (existsSync(path)) {
-    checkSqlite(path);
+    detachSqlite(path);
     renameSync(path, old);
   }
   for (const end of ["-wal", "-shm"]) rmSync(path + end, { force: true });

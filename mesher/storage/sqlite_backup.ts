@@ -34,9 +34,34 @@ export function backUpSqlite(path: string, into: string): void {
   checkSqlite(into);
 }
 
+/** How long `detachSqlite` waits for other connections to close, in milliseconds. */
+const DETACH_MS_MAX = 1_000;
+
 /**
- * Throws unless the file is a complete Mesher database that no other process has open for writing.
+ * Throws if a node has the file open, because it would continue to write to the file after the file
+ * is replaced. Otherwise, makes the file complete without its log. A damaged file is left as it is,
+ * so that it can be replaced.
  */
+export function detachSqlite(path: string): void {
+  let isBusy = false;
+  try {
+    const db = opened(path);
+    try {
+      db.exec(`PRAGMA busy_timeout = ${DETACH_MS_MAX}`);
+      // This needs an exclusive lock on the file, which every open connection prevents.
+      db.exec("PRAGMA journal_mode = DELETE");
+    } catch (error) {
+      isBusy = /locked|busy/i.test(String(error));
+    } finally {
+      db.close();
+    }
+  } catch {
+    return;
+  }
+  if (isBusy) throw new StorageError(`${path} is in use: stop the nodes first`, false);
+}
+
+/** Throws unless the file is a complete Mesher database. */
 export function checkSqlite(path: string): void {
   const db = opened(path);
   try {

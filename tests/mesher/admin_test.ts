@@ -3,7 +3,7 @@
  * and its restoration.
  */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ConfigError, readCommand } from "../../mesher/config.ts";
@@ -52,6 +52,8 @@ test("admin backup copies a database file, and admin restore restores the copy",
     assertEquals(statSync(copy).mode & 0o777, 0o600);
     await assertRejects(() => admin(path, "backup", copy), Error, "exists already");
     await storage.deleteProject(orgId, project.id);
+    await assertRejects(() => admin(path, "restore", copy), Error, "is in use: stop the nodes");
+    assertEquals(await storage.eventCount(project.id, 0), 0);
     await storage.close();
     await admin(path, "restore", copy);
     storage = await openSqlite({ path });
@@ -62,6 +64,14 @@ test("admin backup copies a database file, and admin restore restores the copy",
       Error,
       "there is no",
     );
+    writeFileSync(path, "damaged");
+    await admin(path, "restore", copy);
+    storage = await openSqlite({ path });
+    assertEquals(await storage.eventCount(project.id, 0), 50);
+    await storage.close();
+    const none = join(folder, "none.db");
+    await assertRejects(() => admin(none, "reset", "anna@example.org"), Error, "no database");
+    assert(!existsSync(none));
     await assertRejects(() => admin(":memory:", "backup", copy), ConfigError, ":memory:");
     assertThrows(() => readCommand(["admin", "reset"]), ConfigError, "admin reset EMAIL");
   } finally {
