@@ -16,6 +16,9 @@ const SLOTS: number = 1 << BITS;
 const MASK: number = SLOTS - 1;
 const LEVELS = 4;
 
+/** The cost of moving a timer to a lower level, as a fraction of the cost of firing it. */
+const MOVE_COST = 1 / 16;
+
 /** Maximum delay of a timer: about 49 days. A timer with a longer delay fires after this time. */
 export const REACH_MS: number = 2 ** (BITS * LEVELS) - 1;
 
@@ -119,8 +122,9 @@ export class Wheel {
   }
 
   /**
-   * Fires at most `most` of the timers that are due at `now`, in the order of their ticks. Skips
-   * empty ticks. Returns whether due timers are left.
+   * Fires at most `most` of the timers that are due at `now`, in the order of their ticks; a timer
+   * that moves to a lower level counts as a sixteenth. Skips empty ticks. Returns whether work is
+   * left.
    */
   advance(now: number, most: number = Infinity): boolean {
     const end = Math.floor(now);
@@ -128,7 +132,8 @@ export class Wheel {
     for (let tick = this.nextDue(); tick <= end; tick = this.nextDue()) {
       if (tick !== this.#begun) {
         this.#tick = tick;
-        if ((tick & MASK) === 0) this.#cascade(tick);
+        if ((tick & MASK) === 0) left = this.#cascade(tick, left);
+        if (left <= 0) return true;
         this.#tick++;
       }
       const head = this.#slots[tick & MASK]!;
@@ -180,21 +185,24 @@ export class Wheel {
     link(timer, this.#slots[level * SLOTS + slot]!);
   }
 
-  /** Moves the timers of the slots that begin at `tick` to lower levels. */
-  #cascade(tick: number): void {
+  /**
+   * Moves the timers of the slots that begin at `tick` to lower levels, until `left` is used up.
+   * Returns what remains of `left`: if more than 0, all timers were moved.
+   */
+  #cascade(tick: number, left: number): number {
     for (let level = LEVELS - 1; level > 0; level--) {
       const span = 2 ** (BITS * level);
       if (tick % span !== 0) continue;
       const head = this.#slots[level * SLOTS + (Math.floor(tick / span) & MASK)]!;
-      let timer = head.next;
-      head.next = head;
-      head.previous = head;
-      while (timer !== head) {
-        const next = timer.next!;
+      for (let timer = head.next; timer !== head; timer = head.next) {
+        if (left <= 0) return left;
+        left -= MOVE_COST;
+        head.next = timer.next!;
+        head.next.previous = head;
         this.#hang(timer);
-        timer = next;
       }
     }
+    return left;
   }
 }
 

@@ -10,6 +10,7 @@
  *
  * @module
  */
+import { inPortions } from "../base/portions.ts";
 import type { Pid } from "../term/pid.ts";
 import { type Channel, historyOf, type Position } from "./channel.ts";
 import type { TopicClient } from "./client.ts";
@@ -80,6 +81,8 @@ export interface HistoryPorts {
   /** Calls {@linkcode History.down} when an actor exits. */
   monitor(pid: Pid): void;
   after(ms: number, task: () => void): { cancel(): void };
+  /** Runs a task after pending I/O and timers have been handled. */
+  yieldToIo(task: () => void): void;
   now(): number;
   warn(words: string): void;
 }
@@ -127,7 +130,8 @@ export class History {
   readonly #ports: HistoryPorts;
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #copies = new Map<string, Copy>();
-  readonly #monitored = new Set<string>();
+  /** The topics of the monitored homes, by the pid of the home. A home has one topic. */
+  readonly #monitored = new Map<string, string>();
   #sweep: { cancel(): void } | undefined;
   #keepAwake: { cancel(): void } | undefined;
 
@@ -260,12 +264,12 @@ export class History {
     return this.#copies.get(topic)?.log.state(this.#ports.now());
   }
 
-  /** Called when an actor has exited. Subscribes again to the topics whose home that actor was. */
+  /** Called when an actor has exited. Subscribes again to the topic whose home that actor was. */
   down(pid: Pid): void {
+    const topic = this.#monitored.get(pid.key);
     this.#monitored.delete(pid.key);
-    for (const known of this.#subscriptions.values()) {
-      if (known.home?.equals(pid)) this.#sync(known);
-    }
+    const known = topic === undefined ? undefined : this.#subscriptions.get(topic);
+    if (known?.home?.equals(pid)) this.#sync(known);
   }
 
   /** Cancels all timers, and ends all subscriptions. */
@@ -277,10 +281,20 @@ export class History {
   }
 
   #keep(): void {
-    for (const { channel, topic } of this.#subscriptions.values()) this.#ports.keep(channel, topic);
-    this.#keepAwake = this.#subscriptions.size === 0
-      ? undefined
-      : this.#ports.after(KEEP_MS, () => this.#keep());
+    const subscriptions = this.#subscriptions;
+    this.#inPortions(
+      subscriptions.values(),
+      ({ channel, topic }) => this.#ports.keep(channel, topic),
+      () => {
+        this.#keepAwake = subscriptions.size === 0
+          ? undefined
+          : this.#ports.after(KEEP_MS, () => this.#keep());
+      },
+    );
+  }
+
+  #inPortions<T>(items: Iterable<T>, each: (item: T) => void, over: () => void): void {
+    inPortions(items, (task) => this.#ports.yieldToIo(task), each, over);
   }
 
   /** Subscribes at the home, and delivers missed messages. */
@@ -314,7 +328,7 @@ export class History {
         }
         known.home = answer.home;
         if (!this.#monitored.has(answer.home.key)) {
-          this.#monitored.add(answer.home.key);
+          this.#monitored.set(answer.home.key, topic);
           this.#ports.monitor(answer.home);
         }
         this.#synced(known, answer);
@@ -438,14 +452,16 @@ export class History {
    * Drops the copies that have not received a message for twice the retention time of their topic.
    */
   #expire(): void {
-    this.#sweep = undefined;
     const now = this.#ports.now();
-    for (const [topic, { usedAt }] of this.#copies) {
+    this.#inPortions(this.#copies, ([topic, { usedAt }]) => {
       const channel = this.#ports.channelOf(topic);
       const rules = channel && historyOf(channel.options.history);
       if (rules === undefined || now - usedAt > rules.ttl * 2) this.#copies.delete(topic);
-    }
-    if (this.#copies.size > 0) this.#sweep = this.#ports.after(60_000, () => this.#expire());
+    }, () => {
+      this.#sweep = this.#copies.size === 0
+        ? undefined
+        : this.#ports.after(60_000, () => this.#expire());
+    });
   }
 }
 

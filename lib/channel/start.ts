@@ -56,6 +56,7 @@ export function startHub(parts: ChannelParts): Hub {
       socket: (topic, id) => hub.clientOf(topic, id),
       monitor: (pid) => hub.monitor(pid),
       after: (ms, task) => hub.after(ms, task),
+      yieldToIo: (task) => system.yieldToIo(task),
       now: () => system.now(),
       warn: (words) => log.warn(words),
     });

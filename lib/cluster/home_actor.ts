@@ -234,7 +234,7 @@ export class HomeActor {
     for (const member of this.#members.values()) {
       if (member.weight !== undefined) this.listKeys(member);
     }
-    for (const resident of [...this.#waiting]) this.#settle(resident);
+    this.#settleAll();
     this.#moveSome();
     this.#checkLeft();
   }
@@ -761,8 +761,18 @@ export class HomeActor {
     if (this.#left !== undefined && this.#places.size === 0) this.#end("shutdown");
   }
 
+  /** Settles the keys without an actor, in portions. */
   #settleAll(): void {
-    for (const resident of [...this.#waiting]) this.#settle(resident);
+    this.#settleSome([...this.#waiting].values());
+  }
+
+  #settleSome(residents: Iterator<Resident>): void {
+    for (let i = 0; i < PORTION_COUNT; i++) {
+      const { done, value: resident } = residents.next();
+      if (done) return;
+      this.#settle(resident);
+    }
+    this.#later(() => this.#settleSome(residents));
   }
 
   #settleKey(key: string): void {

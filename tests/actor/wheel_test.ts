@@ -296,3 +296,27 @@ test("Wheel.advance fires timers in the same order whether or not it is called i
     assertEquals(new Set(orders).size, 1, `seed ${seed}`);
   }
 });
+
+test("Wheel.advance moves timers of a higher level in portions, between which timers are added and removed", () => {
+  for (const edge of [256, 65_536]) {
+    const wheel = new Wheel(0);
+    const fired: Probe[] = [];
+    const probes = Array.from({ length: 1_000 }, () => new Probe(fired));
+    for (const [i, probe] of probes.entries()) wheel.add(probe, edge + i % 250);
+    const [added, removed] = [new Probe(fired), probes[999]!];
+    let portions = 0;
+    while (wheel.advance(edge - 1 + 0.5, 10));
+    for (; wheel.advance(edge, 10); portions++) {
+      if (portions !== 2) continue;
+      assertEquals([fired.length, wheel.nextDue()], [0, edge]);
+      wheel.remove(removed);
+      wheel.add(added, edge - 5);
+    }
+    // 160 timers a portion, of 1,000; then 10 a portion, of 5.
+    assert(portions >= 6 && portions <= 8, `${portions} portions`);
+    assertEquals(fired.map(({ due }) => due), [edge, edge, edge, edge, edge]);
+    assertEquals(fired.includes(added), true);
+    while (wheel.advance(edge + 300, 10));
+    assertEquals([fired.length, wheel.size, fired.includes(removed)], [1_000, 0, false]);
+  }
+});

@@ -2,6 +2,7 @@
  * Tests the subscriptions of one node to the homes of topics, with answers that arrive at any time.
  */
 import { assertEquals } from "@std/assert";
+import { PORTION_COUNT } from "../../lib/base/portions.ts";
 import { channel } from "../../lib/channel/channel.ts";
 import { History, type HistoryPorts, type Resumed } from "../../lib/channel/history.ts";
 import type { HomeAnswer, HomeRequest } from "../../lib/channel/history_home.ts";
@@ -29,10 +30,11 @@ function make() {
     socket: () => undefined,
     monitor: () => {},
     after: () => ({ cancel: () => {} }),
+    yieldToIo: (task) => task(),
     now: () => 0,
     warn: () => {},
   };
-  return { history: new History(ports), asked, casts, delivered };
+  return { history: new History(ports), ports, asked, casts, delivered };
 }
 
 const answerAt = (offset: number): HomeAnswer => ({
@@ -103,4 +105,42 @@ test("History delivers each message once to a client that resumes while messages
     await settle();
     assertEquals([turns, got], [turns, [2, 3]]);
   }
+});
+
+test("History keeps the homes of many topics running in portions, and subscribes again only to the topic whose home has exited", async () => {
+  const { ports, asked } = make();
+  const kept: string[] = [];
+  const timers: (() => void)[] = [];
+  const yields: (() => void)[] = [];
+  const topics: string[] = [];
+  const history = new History({
+    ...ports,
+    call: (channel, topic, request) => {
+      topics.push(topic);
+      return ports.call(channel, topic, request);
+    },
+    keep: (_channel, topic) => kept.push(topic),
+    after: (_ms, task) => {
+      timers.push(task);
+      return { cancel: () => {} };
+    },
+    yieldToIo: (task) => yields.push(task),
+  });
+  const count = PORTION_COUNT + 2;
+  const homes = Array.from(
+    { length: count },
+    (_, i) => new Pid(home.home, i + 1, undefined) as Pid,
+  );
+  for (let i = 0; i < count; i++) void history.subscribe(`log:${i}`, undefined, () => {});
+  for (const [i, { answer }] of asked.entries()) answer({ ...answerAt(0), home: homes[i]! });
+  await settle();
+  assertEquals(timers.length, 1);
+  timers.pop()!();
+  assertEquals([kept.length, timers.length], [PORTION_COUNT, 0]);
+  yields.pop()!();
+  assertEquals([new Set(kept).size, kept.length, timers.length], [count, count, 1]);
+  topics.length = 0;
+  history.down(homes[1]!);
+  history.down(homes[1]!);
+  assertEquals(topics, ["log:1"]);
 });

@@ -166,6 +166,32 @@ test("Home: thousands of keys are listed, moved and stopped in portions", async 
   });
 });
 
+test("Home: thousands of keys that wait for another node are started in portions", async () => {
+  await simulate({ seed: 1 }, async (sim) => {
+    await sim.start("a");
+    await sim.start("b", { seeds: ["a"] });
+    await sim.until("they are connected", () => partsOf(sim, "a").mesh.peers().length === 1);
+    let started = 0;
+    const a = offer(sim, "a", {
+      start: (self) => {
+        started++;
+        return self.spawnLink(counter, 0);
+      },
+    });
+    const { system } = partsOf(sim, "a");
+    const portions: number[] = [];
+    const { send } = system;
+    system.send = (to, message) => {
+      if (message instanceof ContinueWork) portions.push(started);
+      send.call(system, to as never, message as never);
+    };
+    const keys = Array.from({ length: 2 * PORTION_COUNT + 500 }, (_, i) => `k${i}`);
+    const counts = await Promise.all(keys.map((key) => a.call<number>(key, "add")));
+    assertEquals(counts.every((count) => count === 1), true);
+    assertEquals([portions, started], [[PORTION_COUNT, 2 * PORTION_COUNT], keys.length]);
+  });
+});
+
 test("Home: a key that is called moves at once, and other keys at the rate of movesPerSecond", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const homes = await offered(sim, ["a"], { movesPerSecond: 2 });
