@@ -13,6 +13,7 @@
  * @module
  */
 import type { Pid } from "../term/pid.ts";
+import type { Actor } from "./actor.ts";
 import { actorRefOf } from "./actor_ref.ts";
 import { PORTION, untie } from "./signals.ts";
 import { Deadline, TIMER_MS_MAX } from "./timer.ts";
@@ -38,8 +39,8 @@ export async function shutDown(system: System, ms: number): Promise<Pid[]> {
   system.isStopping = true;
   await stopSupervisors(system, left);
   await signalAll(system);
-  await handled(system, left);
-  const late = [...system.actors()].filter(({ isIdle }) => !isIdle).map(({ pid }) => pid as Pid);
+  const isHandled = await handled(system, left);
+  const late = isHandled ? [] : busyActors(system, Infinity).map(({ pid }) => pid as Pid);
   await endMany(system);
   system.stop();
   return late;
@@ -93,21 +94,37 @@ function unlinkParent(system: System, pid: Pid): void {
 /** Sends the exit signal "shutdown" to every actor, last spawned first. */
 async function signalAll(system: System): Promise<void> {
   let count = 0;
-  for (const pid of system.pids().reverse()) {
-    system.actorOf(pid)?.exitSignal(system.pid, "shutdown");
+  for (const actor of system.allActors().reverse()) {
+    actor.exitSignal(system.pid, "shutdown");
     if (++count % PORTION === 0) await nextTurn(system);
   }
 }
 
-/** Waits until the actors that trap exits have ended or have ignored the signal. */
-async function handled(system: System, left: () => number): Promise<void> {
+/**
+ * Waits until the actors that trap exits have ended or have ignored the signal. Returns false if
+ * the time is over before.
+ */
+async function handled(system: System, left: () => number): Promise<boolean> {
   const began = system.now();
   for (let wait = LOOK_MS;; wait = Math.min(wait * 2, LOOK_MS_MAX)) {
-    if (system.actors().every(({ isIdle }) => isIdle)) return;
+    if (busyActors(system, 1).length === 0) return true;
     const patience = Math.min(left(), GRACE_MS - (system.now() - began));
-    if (patience <= 0) return;
+    if (patience <= 0) return false;
     await pause(system, Math.min(wait, patience));
   }
+}
+
+/** Returns at most `most` of the actors that do not wait for a message. */
+function busyActors(system: System, most: number): Actor[] {
+  const busy: Actor[] = [];
+  for (const page of system.actorPages()) {
+    for (const actor of page) {
+      if (actor === undefined || actor.isIdle) continue;
+      busy.push(actor);
+      if (busy.length === most) return busy;
+    }
+  }
+  return busy;
 }
 
 /** Resolves to whether a promise settles within `ms` milliseconds. */

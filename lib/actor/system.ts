@@ -219,6 +219,11 @@ export class System implements ActorHome, TimerHost, Tracker {
     return this.#actors.each();
   }
 
+  /** Returns all actors, in the order of spawning. */
+  allActors(): Actor[] {
+    return this.#actors.all();
+  }
+
   /** Iterates over the actors in arrays of up to 64. Entries of exited actors are undefined. */
   actorPages(): Generator<readonly (Actor | undefined)[], void> {
     return this.#actors.pages();

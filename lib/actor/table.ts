@@ -52,7 +52,12 @@ export class Table<T extends object> {
 
   /** Returns all items, in the order of their numbers. */
   all(): T[] {
-    return [...this.each()];
+    const all: T[] = [];
+    // Faster than the generators below, which matters when a node with a million actors is stopped.
+    for (const { items } of this.#pages.values()) {
+      for (const item of items) if (item !== undefined) all.push(item);
+    }
+    return all;
   }
 
   /**
