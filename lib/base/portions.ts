@@ -6,8 +6,46 @@
  * @module
  */
 
+import { Ring } from "./ring.ts";
+
 /** Number of items that are handled before other work runs. */
 export const PORTION_COUNT = 256;
+
+/**
+ * Runs tasks at once or, if there are many in one turn, in portions, in order.
+ */
+export class PortionQueue {
+  readonly #yieldToIo: (task: () => void) => void;
+  readonly #tasks = new Ring<() => void>(16);
+  /** Number of tasks that may still run in this turn. */
+  #left = PORTION_COUNT;
+  #isArmed = false;
+
+  constructor(yieldToIo: (task: () => void) => void) {
+    this.#yieldToIo = yieldToIo;
+  }
+
+  /** Runs a task, now or in a later turn. */
+  run(task: () => void): void {
+    this.#arm();
+    if (this.#left === 0) return this.#tasks.push(task);
+    this.#left--;
+    task();
+  }
+
+  #arm(): void {
+    if (this.#isArmed) return;
+    this.#isArmed = true;
+    this.#yieldToIo(this.#portion);
+  }
+
+  readonly #portion = (): void => {
+    this.#isArmed = false;
+    this.#left = PORTION_COUNT;
+    if (this.#tasks.length > 0) this.#arm();
+    for (; this.#tasks.length > 0 && this.#left > 0; this.#left--) this.#tasks.shift()!();
+  };
+}
 
 /**
  * Calls `each` with every item, and then `over`. The first portion is handled immediately. Items

@@ -8,6 +8,9 @@ import { utf8 } from "../base/bytes.ts";
 import { type Backpressure, completeBackpressure } from "./backpressure.ts";
 import type { Member, RoomMessage, RoomTerms } from "./room.ts";
 
+/** Number of broadcasts that wait for a later turn, after which they are sent at once. */
+const LATE_MAX = 64;
+
 /** A stream of server-sent events to one client. */
 export class EventStream implements Member {
   readonly #body: ReadableStream<Uint8Array>;
@@ -16,6 +19,9 @@ export class EventStream implements Member {
   #controller!: ReadableStreamDefaultController<Uint8Array>;
   #isOver = false;
   #isEnded = false;
+  /** Broadcasts that will be sent in a later turn: see {@linkcode RoomTerms.later}. */
+  readonly #late: { readonly messages: readonly RoomMessage[]; readonly limits: Backpressure }[] =
+    [];
   /** Whether something was sent since the last call of {@linkcode beat}. */
   #isBusy = false;
 
@@ -45,19 +51,32 @@ export class EventStream implements Member {
   }
 
   sendShared(frames: Uint8Array, room: RoomTerms): void {
+    if (this.#isOver) return;
     const limits = completeBackpressure(room.backpressure, this.#limits);
-    for (const message of room.messages(frames)) this.#send(message, limits);
+    const { length } = this.#late;
+    this.#late.push({ messages: room.messages(frames), limits });
+    if (length === 0) room.later(this.#deliver);
+    else if (length === LATE_MAX) this.#deliver();
   }
 
   /** Sends a message to this client only. */
   send(message: RoomMessage): void {
+    this.#deliver();
     this.#send(message, this.#limits);
   }
+
+  readonly #deliver = (): void => {
+    if (this.#late.length === 0) return;
+    for (const { messages, limits } of this.#late.splice(0)) {
+      for (const message of messages) this.#send(message, limits);
+    }
+  };
 
   /**
    * Sends a comment if nothing was sent since the last call, because proxies close idle responses.
    */
   beat(): void {
+    this.#deliver();
     if (!this.#isOver && !this.#isBusy && this.#controller.desiredSize! >= 0) {
       this.#controller.enqueue(KEEP_ALIVE);
     }
@@ -66,6 +85,7 @@ export class EventStream implements Member {
 
   /** Ends the stream. Data sent before is still delivered. */
   end(): void {
+    this.#deliver();
     if (!this.#isOver) this.#controller.close();
     this.#end();
   }

@@ -4,6 +4,7 @@
  * @module
  */
 import { utf8 } from "../base/bytes.ts";
+import type { PortionQueue } from "../base/portions.ts";
 import type { BackpressureOptions } from "./backpressure.ts";
 import type { SharedCompression } from "./deflate.ts";
 import { messagesIn } from "./frame.ts";
@@ -40,6 +41,11 @@ export interface RoomTerms {
    * bytes for binary. They are decoded once for all members of the room.
    */
   messages(frames: Uint8Array): readonly RoomMessage[];
+  /**
+   * Runs a task at once or, if many such tasks have run in this turn, after pending I/O has been
+   * handled. For members to which sending is expensive. Tasks run in order.
+   */
+  later(task: () => void): void;
 }
 
 /**
@@ -85,15 +91,29 @@ export class Room implements RoomTerms {
   readonly name: string;
   readonly backpressure: BackpressureOptions | undefined;
   readonly members: Set<Member>;
+  readonly #deliveries: PortionQueue | undefined;
   /** The frames for which {@linkcode messages} was called last. */
   #frames: Uint8Array | undefined;
   /** The messages in these frames. */
   #messages: readonly RoomMessage[] = [];
 
-  constructor(name: string, backpressure: BackpressureOptions | undefined, members: Set<Member>) {
+  /** Without `deliveries`, tasks run at once. */
+  constructor(
+    name: string,
+    backpressure: BackpressureOptions | undefined,
+    members: Set<Member>,
+    deliveries: PortionQueue | undefined,
+  ) {
     this.name = name;
     this.backpressure = backpressure;
     this.members = members;
+    this.#deliveries = deliveries;
+  }
+
+  /** See {@linkcode RoomTerms.later}. */
+  later(task: () => void): void {
+    if (this.#deliveries === undefined) task();
+    else this.#deliveries.run(task);
   }
 
   messages(frames: Uint8Array): readonly RoomMessage[] {

@@ -20,6 +20,7 @@
 import { utf8 } from "../base/bytes.ts";
 import { assert } from "../base/assert.ts";
 import { ChurnMap } from "../base/churn_map.ts";
+import { PortionQueue } from "../base/portions.ts";
 import { type BackpressureOptions, checkBackpressure } from "./backpressure.ts";
 import { appendMessage, checkBytes, encodeMessage } from "./frame.ts";
 import {
@@ -66,6 +67,11 @@ export interface Relay {
 export interface TurnEnd {
   /** Runs `task` at the end of this turn. */
   atFlush(task: () => void): void;
+  /**
+   * Runs `task` after pending I/O and timers have been handled. If absent, a broadcast to thousands
+   * of event streams is sent in one turn.
+   */
+  yieldToIo?(task: () => void): void;
 }
 
 /** Limits of {@linkcode Rooms}. */
@@ -107,6 +113,7 @@ export class Rooms {
   traced: ((room: string) => void) | undefined = undefined;
 
   readonly #turn: TurnEnd;
+  readonly #deliveries: PortionQueue | undefined;
   readonly #roomsMax: number;
   readonly #messageBytesMax: number;
   readonly #rooms: ChurnMap<string, Room> = new ChurnMap();
@@ -134,6 +141,7 @@ export class Rooms {
   /** `turn` runs tasks at the end of a turn. */
   constructor(turn: TurnEnd, options: RoomsOptions = {}) {
     this.#turn = turn;
+    this.#deliveries = turn.yieldToIo && new PortionQueue((task) => turn.yieldToIo!(task));
     this.#roomsMax = options.roomsMax ?? ROOMS_MAX;
     this.#messageBytesMax = options.messageBytesMax ?? ROOM_MESSAGE_BYTES_MAX;
   }
@@ -366,7 +374,7 @@ export class Rooms {
   }
 
   #make(name: string, members: Set<Member>): Room {
-    return new Room(name, this.#limits.get(name), members);
+    return new Room(name, this.#limits.get(name), members, this.#deliveries);
   }
 
   /**

@@ -4,6 +4,8 @@
  * `WebSocket` and `fetch`.
  */
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { PORTION_COUNT } from "../../lib/base/portions.ts";
+import type { EventStream } from "../../lib/ws/event_stream.ts";
 import { eventStream, type MessageSocket, roomMember } from "../../lib/ws/room_member.ts";
 import { Rooms } from "../../lib/ws/rooms.ts";
 import { type Member, RoomError } from "../../lib/ws/room.ts";
@@ -275,4 +277,52 @@ test("eventStream ends when its client does not read", async () => {
   assertThrows(() => eventStream(rooms, ["fine", ""]), RoomError, "no room can be called");
   assertThrows(() => eventStream(rooms, ["r"], { keepAlive: -1 }), RoomError, "keepAlive");
   assertEquals(rooms.count, 0);
+});
+
+test("A broadcast reaches thousands of event streams in portions, before later messages to each of them", async () => {
+  const tasks: (() => void)[] = [];
+  const yields: (() => void)[] = [];
+  const rooms = new Rooms({
+    atFlush: (task) => tasks.push(task),
+    yieldToIo: (task) => yields.push(task),
+  });
+  const endTurn = async (): Promise<void> => {
+    for (const task of tasks.splice(0)) task();
+    await new Promise((turn) => setTimeout(turn, 0));
+  };
+  const texts: string[] = [];
+  const count = 2 * PORTION_COUNT + 10;
+  const readers = Array.from({ length: count }, (_, i) => {
+    texts.push("");
+    const { body } = eventStream(rooms, ["news"], { keepAlive: 0 });
+    const reader = body!.pipeThrough(new TextDecoderStream()).getReader();
+    const read = async (): Promise<void> => {
+      for (let got = await reader.read(); !got.done; got = await reader.read()) {
+        texts[i] += got.value;
+      }
+    };
+    void read();
+    return reader;
+  });
+  const reached = (): number => texts.filter((text) => text !== "").length;
+  rooms.broadcast("news", "1");
+  await endTurn();
+  assertEquals(reached(), PORTION_COUNT);
+  const [...members] = rooms.members("news") as Set<EventStream>;
+  members.at(-1)!.send("own");
+  await endTurn();
+  assertEquals([reached(), texts.at(-1)], [PORTION_COUNT + 1, "data: 1\n\ndata: own\n\n"]);
+  rooms.broadcast("news", "2");
+  await endTurn();
+  members.at(-2)!.end();
+  await endTurn();
+  yields.shift()!();
+  await endTurn();
+  assertEquals(reached(), 2 * PORTION_COUNT + 2);
+  while (yields.length > 0) yields.shift()!();
+  await endTurn();
+  const all = "data: 1\n\ndata: 2\n\n";
+  assertEquals(texts.slice(0, -2).every((text) => text === all), true);
+  assertEquals(texts.slice(-2), [all, "data: 1\n\ndata: own\n\ndata: 2\n\n"]);
+  await Promise.all(readers.map((reader) => reader.cancel()));
 });
