@@ -85,6 +85,9 @@ export const HELD_MAX = 65_536;
  */
 export const PORTION_COUNT = 1_000;
 
+/** Number of keys whose actors are started, or whose messages are forwarded, before other work runs. */
+export const SETTLED_COUNT = 250;
+
 /** Maximum number of keys that move to other nodes at once. */
 const MOVING_MAX = 64;
 
@@ -767,7 +770,7 @@ export class HomeActor {
   }
 
   #settleSome(residents: Iterator<Resident>): void {
-    for (let i = 0; i < PORTION_COUNT; i++) {
+    for (let i = 0; i < SETTLED_COUNT; i++) {
       const { done, value: resident } = residents.next();
       if (done) return;
       this.#settle(resident);

@@ -7,7 +7,7 @@ import { Call } from "../../lib/actor/call.ts";
 import { ArgumentError, CallExitError, NameError, NoProcError } from "../../lib/actor/errors.ts";
 import type { Self } from "../../lib/actor/self.ts";
 import type { HomeKind, HomeOptions } from "../../lib/cluster/home.ts";
-import { PORTION_COUNT } from "../../lib/cluster/home_actor.ts";
+import { PORTION_COUNT, SETTLED_COUNT } from "../../lib/cluster/home_actor.ts";
 import { ContinueWork } from "../../lib/cluster/resident.ts";
 import { simulate, type Simulation } from "../../lib/simulate.ts";
 import type { Pid } from "../../lib/term/pid.ts";
@@ -185,10 +185,11 @@ test("Home: thousands of keys that wait for another node are started in portions
       if (message instanceof ContinueWork) portions.push(started);
       send.call(system, to as never, message as never);
     };
-    const keys = Array.from({ length: 2 * PORTION_COUNT + 500 }, (_, i) => `k${i}`);
+    const keys = Array.from({ length: 3 * SETTLED_COUNT + 5 }, (_, i) => `k${i}`);
     const counts = await Promise.all(keys.map((key) => a.call<number>(key, "add")));
     assertEquals(counts.every((count) => count === 1), true);
-    assertEquals([portions, started], [[PORTION_COUNT, 2 * PORTION_COUNT], keys.length]);
+    assertEquals(portions, [1, 2, 3].map((count) => count * SETTLED_COUNT));
+    assertEquals(started, keys.length);
   });
 });
 
