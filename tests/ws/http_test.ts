@@ -474,7 +474,7 @@ test("serve answers 408 when a client does not finish its request in time", asyn
 test("serve answers 503 when a hook does not answer in time", async () => {
   const never = (): Promise<Response> => new Promise(() => {});
   await serving(
-    { fetch: never, upgrade: never, handshakeTimeout: 60, responseTimeout: 60 },
+    { fetch: never, upgrade: never, handshakeTimeout: 600, responseTimeout: 60 },
     async (server) => {
       for (const request of ["GET / HTTP/1.0\r\n\r\n", upgradeRequest()]) {
         assertEquals((await ask(server, request)).status, 503);
