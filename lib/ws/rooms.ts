@@ -67,10 +67,7 @@ export interface Relay {
 export interface TurnEnd {
   /** Runs `task` at the end of this turn. */
   atFlush(task: () => void): void;
-  /**
-   * Runs `task` after pending I/O and timers have been handled. If absent, a broadcast to thousands
-   * of event streams is sent in one turn.
-   */
+  /** Runs `task` after pending I/O and timers have been handled. */
   yieldToIo?(task: () => void): void;
 }
 
@@ -122,9 +119,7 @@ export class Rooms {
   /** Rooms with backpressure options, with or without members. */
   readonly #limits: Map<string, BackpressureOptions> = new Map();
 
-  /**
-   * The buffer of the open batch, which ends at `#length` and is sealed when the buffer is full.
-   */
+  /** The buffer of the open batch, which ends at `#length`. The batch is sealed when it is full. */
   readonly #scratch: Scratch = new Scratch();
   #length = 0;
   /** The room of the open batch. */
@@ -300,10 +295,7 @@ export class Rooms {
     this.#append(room, data, undefined, text);
   }
 
-  /**
-   * Sends the open batch if this member is in its room, so that a later direct message stays in
-   * order.
-   */
+  /** Sends the open batch if this member is in its room, so that a later message is behind it. */
   settle(member: Member): void {
     if (this.#open?.members.has(member)) this.#seal();
   }
@@ -338,8 +330,7 @@ export class Rooms {
   #large(room: Room, data: RoomMessage, except: Member | undefined, text: boolean): void {
     if (this.#length > 0) {
       this.#begin(room);
-      this.#append(room.name, data, except, text);
-      return;
+      return void this.#append(room.name, data, except, text);
     }
     const skip = except === undefined ? undefined : new Set([except]);
     handOut(room, encodeMessage(data, text), skip);

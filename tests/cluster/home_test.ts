@@ -170,7 +170,7 @@ test("Home: thousands of keys that wait for another node are started in portions
   await simulate({ seed: 1 }, async (sim) => {
     await sim.start("a");
     await sim.start("b", { seeds: ["a"] });
-    await sim.until("they are connected", () => partsOf(sim, "a").mesh.peers().length === 1);
+    await sim.until("a is connected with b", () => partsOf(sim, "a").mesh.peers().length === 1);
     let started = 0;
     const a = offer(sim, "a", {
       start: (self) => {
