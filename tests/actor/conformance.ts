@@ -804,6 +804,10 @@ const MESSAGES: Record<string, Play> = {
     }
     for (let i = 0; i < 5; i++) expected.push(`got ${i}`);
     expected.push("down a reference A last", "exit A last");
+    await until(
+      "all messages have been handled",
+      async () => (await b.peek()).length === expected.length,
+    );
     assertLines(await b.notes(), expected);
   },
   async "large and small messages arrive in the order in which they were sent"(scene) {

@@ -97,7 +97,8 @@ test("Discovery calls the seed function repeatedly, even after the function has 
     };
     const b = await start("b", { seeds, seedInterval: 100 });
     await untilWhole([a, b]);
-    assertEquals(calls, 3);
+    // On a busy machine, the function is called again before the nodes are connected.
+    assert(calls >= 3, `${calls} calls`);
     assertEquals(warnings(b).length, 1);
   });
 });

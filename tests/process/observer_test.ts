@@ -6,7 +6,14 @@ import type { Node } from "../../lib/node.ts";
 import { observer, type ObserverOptions } from "../../lib/observe/observer.ts";
 import { service } from "../../lib/otp/service.ts";
 import { Supervisor } from "../../lib/otp/supervisor.ts";
-import { DESK, needsBrowser, PHONE, takePicture, withBrowser } from "../kit/browser.ts";
+import {
+  DESK,
+  needsBrowser,
+  PAGE_MS_MAX,
+  PHONE,
+  takePicture,
+  withBrowser,
+} from "../kit/browser.ts";
 import { COOKIE, startCheaply } from "../kit/keys.ts";
 import { test, until } from "../kit/test.ts";
 
@@ -128,6 +135,7 @@ test(
           const faults: string[] = [];
           const context = await browser.newContext({ ...DESK, colorScheme: "light" });
           const page = await context.newPage();
+          page.setDefaultTimeout(PAGE_MS_MAX);
           page.on("pageerror", (error) => faults.push(`${error}`));
           page.on("console", (line) => line.type() === "error" && faults.push(line.text()));
           await page.goto(`${base}observer/`);
@@ -173,6 +181,7 @@ test(
 
           const phone = await browser.newContext({ ...PHONE, colorScheme: "dark" });
           const small = await phone.newPage();
+          small.setDefaultTimeout(PAGE_MS_MAX);
           small.on("pageerror", (error) => faults.push(`${error}`));
           await small.goto(`${base}observer/#/charts`);
           await small.getByText("messages/s").first().waitFor();
