@@ -129,8 +129,9 @@ test(
       const after = group.workers();
       assert(after.every(({ ready, pid }) => ready && !before.includes(pid)));
       assert(acknowledged > next * 0.9, `${acknowledged} of ${next} acknowledged`);
-      // Without `tcp_migrate_req` the kernel may reset a connection that arrives while a socket closes.
-      assert(count.failed <= 1 + count.ok / 1_000, JSON.stringify(count));
+      // Without `tcp_migrate_req` the kernel may reset a connection that arrives while a socket closes:
+      // almost none on an idle machine, and up to a fiftieth if the workers are delayed.
+      assert(count.failed <= 1 + count.ok / (isLong ? 1_000 : 50), JSON.stringify(count));
       if (isLong) {
         const closes = JSON.stringify(Object.fromEntries(codes));
         process.stderr.write(

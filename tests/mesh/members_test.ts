@@ -82,7 +82,8 @@ test("ReceiveBudget ends the session that uses most memory when an address or th
 
 test("Mesh rejects a session over the limit of an address until another session has ended", async () => {
   await withNodes(async (start) => {
-    const a = await start("a", { logLevel: "silent" });
+    // The raw sessions answer no pings.
+    const a = await start("a", { logLevel: "silent", pingTimeout: 600_000 });
     const raws: Raw[] = [];
     for (let i = 0; i < SESSIONS_PER_ADDRESS_MAX; i++) {
       raws.push(await joinAs(`invented${i}@127.0.0.1:1`, a.name));

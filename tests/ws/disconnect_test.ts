@@ -141,7 +141,7 @@ test("serve sends the whole response to a client that reads slowly but steadily"
 
 test("Connection.close sends all earlier messages to a slow reader before the close frame", async () => {
   let conn: Connection | undefined;
-  const limits = { closeTimeout: 300, sendTimeout: 1500, backpressureLimit: 64 << 20 };
+  const limits = { closeTimeout: 300, sendTimeout: 20_000, backpressureLimit: 64 << 20 };
   await serving({ open: (each) => void (conn = each), ...limits }, async (server) => {
     const peer = new Peer(server, upgradeRequest());
     await until("the connection is open", () => conn !== undefined);
