@@ -12,8 +12,7 @@
  *
  * @module
  */
-import { gzip } from "node:zlib";
-import { promisify } from "node:util";
+import { createGzip } from "node:zlib";
 import { concat } from "../domain/bytes.ts";
 import { idOf } from "../domain/id.ts";
 import { NAME_CHARS_MAX } from "../domain/limits.ts";
@@ -33,6 +32,8 @@ export const FILES_MAX = 4_000;
  * Number of compressed bytes that are inflated at once. One byte may inflate to a thousand bytes.
  */
 const PIECE_BYTES = 2_048;
+/** Number of bytes that are compressed at once, for which a processor needs 2 ms. */
+const SLICE_BYTES = 65_536;
 /** Number of bytes, inflated or read, after which other tasks can run. */
 const TURN_BYTES = 262_144;
 
@@ -40,8 +41,6 @@ const TURN_BYTES = 262_144;
 export class BundleError extends Error {
   override readonly name = "BundleError";
 }
-
-const compressed = promisify(gzip);
 
 /**
  * Reads a bundle. Rejects with a `BundleError`. `given` contains values of the request, which are
@@ -123,6 +122,20 @@ async function unzipped(zip: Uint8Array): Promise<Map<string, Uint8Array>> {
       : fault ?? new BundleError("the bundle is not a zip file");
   }
   return files;
+}
+
+/** Compresses a file with gzip. Other tasks can run in the meantime. */
+async function compressed(bytes: Uint8Array): Promise<Uint8Array> {
+  const gzip = createGzip();
+  const pieces: Uint8Array[] = [];
+  gzip.on("data", (piece: Uint8Array) => pieces.push(piece));
+  // Deno compresses in the thread of the caller, and a whole array without a break.
+  for (let at = 0; at < bytes.length; at += SLICE_BYTES) {
+    await new Promise((done) => gzip.write(bytes.subarray(at, at + SLICE_BYTES), done));
+    await new Promise((turn) => setTimeout(turn, 0));
+  }
+  await new Promise((done) => gzip.on("end", done).end());
+  return concat(pieces);
 }
 
 function manifestOf(bytes: Uint8Array | undefined): Readonly<Record<string, unknown>> {

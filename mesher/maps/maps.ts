@@ -30,6 +30,8 @@ interface Found {
 export class SourceMaps {
   readonly #artifacts: Artifacts;
   readonly #thread: MapThread;
+  /** The maps that are being loaded, by id. Further requests for them wait. */
+  readonly #loading = new Map<string, Promise<unknown>>();
 
   constructor(artifacts: Artifacts, log: LogLine) {
     this.#artifacts = artifacts;
@@ -78,6 +80,29 @@ export class SourceMaps {
   ): Promise<readonly (Traced | null)[] | null> {
     const known = await this.#thread.trace(map.id, places);
     if (known !== undefined) return known;
+    const loading = this.#loading.get(map.id);
+    if (loading === undefined) return await this.#load(map, source, places);
+    await loading;
+    // If the map could not be loaded, it is not tried again.
+    return await this.#thread.trace(map.id, places) ?? null;
+  }
+
+  #load(
+    map: Artifact,
+    source: Artifact | undefined,
+    places: readonly MinifiedPlace[],
+  ): Promise<readonly (Traced | null)[] | null> {
+    const loading = this.#loadNow(map, source, places)
+      .finally(() => this.#loading.delete(map.id));
+    this.#loading.set(map.id, loading);
+    return loading;
+  }
+
+  async #loadNow(
+    map: Artifact,
+    source: Artifact | undefined,
+    places: readonly MinifiedPlace[],
+  ): Promise<readonly (Traced | null)[] | null> {
     const content = await this.#artifacts.artifactContent(map.id);
     // If the map was deleted after it was found, there are no original places.
     if (content === null) return null;

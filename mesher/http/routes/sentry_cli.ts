@@ -28,10 +28,10 @@ import { readBytes } from "../input.ts";
 import type { Field, Reply, Route, RouteInput } from "../route.ts";
 import { organisationOf, personIn, projectPlaceOf } from "../scope.ts";
 
-/** Maximum number of bytes of a chunk. */
-const CHUNK_BYTES = 4_194_304;
+/** Maximum number of bytes of a chunk. A larger form would delay other requests: it is read at once. */
+const CHUNK_BYTES = 1_048_576;
 /** Maximum number of chunks of one request. */
-const CHUNKS_MAX = 4;
+const CHUNKS_MAX = 1;
 /** Maximum number of bytes of a request with chunks. */
 const REQUEST_BYTES_MAX: number = CHUNK_BYTES * CHUNKS_MAX + 65_536;
 /** Maximum number of chunks of one bundle. */
@@ -131,7 +131,7 @@ export const sentryCliRoutes: readonly Route[] = [
     name: "sentryUploadChunks",
     about: "For `sentry-cli`: accepts chunks of files, whose names are their SHA-1.",
     access: "user",
-    reads: { "multipart/form-data": "Fields `file` or `file_gzip`: at most 4 chunks of 4 MiB" },
+    reads: { "multipart/form-data": "A field `file` or `file_gzip`: at most one chunk of 1 MiB" },
     ok: 200,
     errors: [400, 401, 404, 413, 429],
     returns: "{}",
@@ -335,7 +335,9 @@ async function chunksIn(request: Request): Promise<Map<string, Uint8Array>> {
   const chunks = new Map<string, Uint8Array>();
   for (const [field, file] of form) {
     if (typeof file === "string" || (field !== "file" && field !== "file_gzip")) continue;
-    if (chunks.size >= CHUNKS_MAX) throw new HttpError(400, `more than ${CHUNKS_MAX} chunks`);
+    if (chunks.size >= CHUNKS_MAX) {
+      throw new HttpError(400, `the request has more than ${CHUNKS_MAX} chunk`);
+    }
     const sent = new Uint8Array(await file.arrayBuffer());
     const bytes = field === "file" ? sent : await gunzipped(sent);
     const sha1 = createHash("sha1").update(bytes).digest("hex");
@@ -379,7 +381,8 @@ async function assemble(asked: RouteInput): Promise<Reply> {
   const failed = (detail: string): Reply => ({
     json: { state: "error", missingChunks: [], detail },
   });
-  const found = await Promise.all(chunks.map((sha1) => storage.chunk(orgId, sha1)));
+  const found: (Uint8Array | null)[] = [];
+  for (const sha1 of chunks) found.push(await storage.chunk(orgId, sha1));
   await storage.deleteChunks(orgId, chunks);
   const parts = found.filter((part) => part !== null);
   if (parts.length < found.length) return failed("a chunk has vanished: upload again");

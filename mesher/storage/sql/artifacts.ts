@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { concat } from "../../domain/bytes.ts";
 import { newId } from "../../domain/id.ts";
 import {
   type Artifact,
@@ -14,6 +15,9 @@ import {
 } from "../artifacts.ts";
 import type { Database } from "../database.ts";
 import { cleanText } from "../json.ts";
+
+/** Number of bytes of a content that are read at once: more would delay other requests. */
+const CONTENT_BYTES = 524_288;
 
 interface ArtifactRow {
   readonly id: string;
@@ -121,11 +125,16 @@ export function artifacts(db: Database): Artifacts {
     },
 
     async artifactContent(id) {
-      const row = await db.row<{ readonly content: Uint8Array }>(
-        "SELECT content FROM artifacts WHERE id = $1",
-        id,
-      );
-      return row?.content ?? null;
+      const parts: Uint8Array[] = [];
+      for (let at = 1;; at += CONTENT_BYTES) {
+        const row = await db.row<{ readonly part: Uint8Array }>(
+          `SELECT substr(content, ${at}, ${CONTENT_BYTES}) AS part FROM artifacts WHERE id = $1`,
+          id,
+        );
+        if (row === undefined) return null;
+        parts.push(row.part);
+        if (row.part.length < CONTENT_BYTES) return concat(parts);
+      }
     },
 
     async addChunk(orgId, sha1, content) {
