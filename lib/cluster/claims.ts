@@ -15,7 +15,7 @@ export interface Claim {
   readonly entry: NameEntry;
   readonly nodeLink: PeerLink;
   readonly request: number;
-  /** The holder that was last reported to the owner of this claim. */
+  /** The node that was last reported to the owner of this claim as the holder of the name. */
   reported: string | undefined;
 }
 

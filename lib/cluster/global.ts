@@ -22,7 +22,7 @@ import type { SingletonChild, SingletonNames, SingletonOptions } from "./singlet
 /** Default time limit of `waitFor`, in milliseconds. */
 const WAIT_MS = 5_000;
 
-/** Options of a registration. */
+/** Options with which an actor is registered under a global name. */
 export interface GlobalOptions {
   /** The policy for an actor that loses its name to another. Default "exit". */
   readonly onConflict?: OnConflict | undefined;

@@ -50,7 +50,7 @@ const FREED_COUNT = 2048;
 /** Number of memberships of an exited actor that end before other work runs. */
 const ENDED_COUNT = 512;
 
-/** A member, and the number of its joins. */
+/** A member of a group, and how many times it has joined. */
 interface Member {
   readonly pid: Pid;
   times: number;
@@ -73,7 +73,7 @@ interface Group {
 /** A membership of an actor of this node. */
 interface Row extends MemberRow, Numbered {}
 
-/** A connected node. */
+/** A connected node, and which memberships were exchanged with it. */
 interface Peer {
   readonly nodeLink: PeerLink;
   /** Tracks which memberships of this node were sent to the peer. */

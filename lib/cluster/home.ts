@@ -115,7 +115,7 @@ export interface HomeCounts {
   readonly movedIn: number;
 }
 
-/** The handle through which one node uses a kind. */
+/** The handle through which a node calls the actors of a kind, on any node: see `Homes`. */
 export class HomeKind {
   /** The name of the kind. */
   readonly kind: string;

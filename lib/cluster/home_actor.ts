@@ -113,7 +113,7 @@ const MOVE = Symbol("move");
 const SWEEP = Symbol("sweep");
 const DONE = Symbol("done");
 
-/** The state and the message handlers of the actor. */
+/** The state and the message handlers of the actor that places the keys of a kind. */
 export class HomeActor {
   readonly self: Self<unknown>;
   readonly residents: Map<string, Resident> = new Map();
@@ -134,7 +134,7 @@ export class HomeActor {
   readonly #system: System;
   readonly #places = new Rendezvous<HomeMember | HomeActor>();
   readonly #members = new Map<string, HomeMember>();
-  /** Exchanges with connected nodes that have not ended. */
+  /** The exchanges of key lists that are in progress, by connected node. */
   readonly #exchanges = new Map<string, Exchange>();
   readonly #byPid = new Map<number, Resident>();
   readonly #waiting = new Set<Resident>();
@@ -145,14 +145,14 @@ export class HomeActor {
   #budget = 0;
   #moveTimer = false;
   /**
-   * Number of pending operations that delay leaving in addition to keys: replies of other nodes,
-   * and forwarded calls.
+   * Number of operations that must end before this node can leave the kind: requests that other
+   * nodes have not answered, and forwarded calls.
    */
   #pending = 0;
   #heldCount = 0;
   #weight: number;
   #leaveGroup: () => void = () => {};
-  /** Set while leaving. Called when no keys are left. */
+  /** Set while this node leaves the kind. Called when this node has no more keys. */
   #left: (() => void) | undefined;
   /** Set when the node stops. All actors are then stopped, and no more are started. */
   #ending: ExitReason | undefined;
@@ -340,7 +340,7 @@ export class HomeActor {
 
   #deliver(resident: Resident, held: HeldMessage): void {
     const actor = actorRefOf(resident.pid!);
-    // The actor has just exited, and its exit signal is still queued.
+    // The actor of the key has just exited, and its exit signal is still queued.
     if (actor === undefined) return this.#hold(resident, held);
     pass(held, actor);
   }

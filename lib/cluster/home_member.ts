@@ -68,7 +68,7 @@ export class HomeMember {
   readonly expected: Set<string> = new Set();
   /** Keys that this node still has, and has listed to the member. */
   readonly promised: Set<string> = new Set();
-  /** The list that is being sent to the member, in portions. A later one replaces it. */
+  /** The list that is being sent to the member, in portions. A later list replaces it. */
   listing: object | undefined = undefined;
 
   constructor(pid: Pid, monitor: Ref) {

@@ -51,7 +51,7 @@ export interface HomePorts {
   readonly kind: string;
   /** Joins the group of nodes that offer the kind. Returns a function that leaves it. */
   join(pid: Pid): () => void;
-  /** Sends a `GroupChange` now, and whenever a node joins or leaves. */
+  /** Sends an actor a `GroupChange` now, and whenever a node joins or leaves the group. */
   monitor(pid: Pid<GroupChange>): void;
   /** Returns the connected nodes. */
   peers(): string[];
@@ -67,14 +67,15 @@ export interface HomePorts {
       token(key: string): number | undefined;
       release(key: string): void;
       /**
-       * Sends a `NameChange` whenever the lock moves. Returns a function that stops these messages.
+       * Sends an actor a `NameChange` whenever the lock moves. Returns a function that stops these
+       * messages.
        */
       watch(key: string, pid: Pid<NameChange>): () => void;
     }
     | undefined;
-  /** Emits the event "moved". */
+  /** Emits the event "moved": this node has handed a key over to the node `to`. */
   moved(key: string, to: string): void;
-  /** Emits the event "keygivenup". */
+  /** Emits the event "keygivenup": the actor of a key has crashed too often. */
   givenUp(key: string, reason: ExitReason): void;
   /** Logs a warning, for example that the state of a key cannot be sent. */
   warn(words: string): void;

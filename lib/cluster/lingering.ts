@@ -1,7 +1,7 @@
 /**
- * Reserves the names that lost nodes held by quorum. A lost node may still run without having
- * detected that it is isolated. Its names are therefore not granted to other nodes until the time
- * in which it must have detected this has passed.
+ * Reserves the names that a lost node has held by quorum. The lost node may still run, because it
+ * may not have detected yet that it is isolated. Other nodes are granted these names only after the
+ * lost node must have detected this and stopped using them.
  *
  * @module
  */

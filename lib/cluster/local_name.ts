@@ -18,15 +18,15 @@ export interface RegisterTerms {
   readonly onConflict: OnConflict;
   /** The stamp of the entry. Default: a new stamp. */
   readonly stamp?: number | undefined;
-  /** A fencing token obtained for another name, or from a lease. */
+  /** A fencing token for the entry, obtained for another name or from a lease. */
   readonly token?: number | undefined;
   readonly quorum?: Quorum | undefined;
   /** Whether this actor replaces the current holder. */
   readonly replace?: boolean | undefined;
   readonly resolve?: Resolve | undefined;
   /**
-   * Whether the entry gets a later stamp, with which it loses conflicts, after a pause of this
-   * process that was so long that peers may have disconnected it.
+   * Whether the entry gets a later stamp after a long pause of this process, in which peers may
+   * have disconnected this node. The later stamp makes the entry lose conflicts.
    */
   readonly yieldsAfterPause?: boolean | undefined;
   /** Called when a node has rejected the claim. `owner`: the holder according to that node. */

@@ -19,8 +19,9 @@ import { hashOf } from "./rendezvous.ts";
 import { SendWindow } from "./send_window.ts";
 
 /**
- * Maximum number of subscriptions to single keys. Above this number, one subscription to all keys
- * replaces them, until at most half as many keys are needed.
+ * Maximum number of subscriptions to single keys. If a node needs more keys, one subscription to
+ * all keys replaces these subscriptions. The node subscribes to single keys again when it needs at
+ * most half of this number.
  */
 const SUBSCRIPTIONS_MAX = 4096;
 
@@ -169,7 +170,8 @@ const OPTIONS: Readonly<Record<keyof NatsRelayOptions, true>> = {
  * Broadcasts to rooms and topics arrive at most once, in the order of their sender. While NATS is
  * disconnected, up to `queueBytesMax` of them wait, and further ones are dropped. Messages are
  * limited by `max_payload` of the server, by default 1 MiB, less 516 bytes; longer ones are
- * rejected with `code` "toolarge". Presence, counts, lists and `channels.user` stay within a mesh.
+ * rejected with `code` "toolarge". Presence, the results of `count` and `list`, and `channels.user`
+ * stay within a mesh.
  *
  * @throws {ArgumentError} `code` "badarg": an invalid option, or a connection that is closed or of
  * another kind.

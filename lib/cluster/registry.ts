@@ -1035,8 +1035,9 @@ export class Registry {
       for (const { grants } of this.#watched) grants?.clear();
       this.#checkQuorums();
     }
-    // Peers may have received nothing for up to `quietMs` before the pause. If no peer has
-    // disconnected this node, new stamps have no effect.
+    // Peers may have received nothing for up to `quietMs` before the pause, so they may disconnect
+    // this node after a pause that is shorter than `#deadlineMs`. If no peer has disconnected this
+    // node, new stamps have no effect, because stamps only decide conflicts.
     if (ms < (this.#deadlineMs - quietMs) / 2) return;
     for (const own of this.#watched) {
       if (own.terms.yieldsAfterPause) this.#restamp([own], () => this.#stamps.next());
@@ -1084,7 +1085,7 @@ export class Registry {
 
   /** Changes the stamps of this node's entries, except those of claims. */
   #restamp(some: readonly LocalName[], stampOf: (stamp: number) => number): void {
-    // A listener that `#apply` calls may unregister others of these names.
+    // A listener that `#apply` calls may unregister other names in `some`.
     const isOurs = (own: LocalName): boolean => this.#own.get(own.entry.name) === own;
     const changed: LocalName[] = [];
     for (const own of some) {

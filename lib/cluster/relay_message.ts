@@ -15,8 +15,8 @@ import { Reader, utf8 } from "../base/bytes.ts";
 const VERSION = 1;
 
 /**
- * The number of each kind of relayed message, as sent for a text. For bytes, the number plus 1 is
- * sent.
+ * The number of each kind of relayed message whose content is a text. The number plus 1 is sent if
+ * the content is bytes.
  */
 export const RELAYED = {
   /** A broadcast to a room. */
@@ -43,7 +43,7 @@ export interface Relayed {
   readonly isText: boolean;
 }
 
-/** Encodes a message. */
+/** Encodes a message for the transport of a relay. */
 export function encodeRelayed(
   kind: number,
   origin: Uint8Array,

@@ -45,7 +45,7 @@ const LEAVE_MS = 1_000;
 
 /**
  * Time for which a broadcast is kept for nodes that had no members, in milliseconds. Most
- * announcements take less time.
+ * announcements of members arrive within this time.
  */
 const LATE_MS = 100;
 /** Maximum number of kept broadcasts. The oldest ones are dropped. */

@@ -50,7 +50,7 @@ export interface PeerLink {
   row(tag: number, body: Uint8Array): void;
 }
 
-/** An entry of a name, as it is sent. */
+/** An entry of a global name, as it is sent to peers. */
 export interface NameRow {
   readonly name: string;
   readonly pid: Pid;
@@ -58,7 +58,7 @@ export interface NameRow {
   readonly token?: number | undefined;
 }
 
-/** A membership in a group, as it is sent. */
+/** A membership in a group, as it is sent to peers. */
 export interface MemberRow {
   readonly scope: string;
   readonly group: string;

@@ -11,7 +11,7 @@
  */
 import { Ring } from "../base/ring.ts";
 
-/** Maximum number of unconfirmed bytes. One message may exceed it. */
+/** Maximum number of unconfirmed bytes. A single message may be longer. */
 const WINDOW_BYTES = 1024 * 1024;
 
 /** Number of sent bytes after which a confirmation is requested. */

@@ -24,8 +24,8 @@ export class StampClock {
   /** The latest stamp that this node has created or accepted. */
   #last = 0;
   /**
-   * The cluster's time when the clock was last read. Most received stamps are compared with it, so
-   * that the clock need not be read for each stamp.
+   * The cluster's time when the clock was last read. Most received stamps are compared with this
+   * time, so that the clock need not be read for each stamp.
    */
   #passed = 0;
 
