@@ -4,6 +4,7 @@
  * @module
  */
 import type { Actor } from "../../lib/actor/actor.ts";
+import { Deadline } from "../../lib/actor/timer.ts";
 import { DEFAULT_SCOPE } from "../../lib/cluster/groups.ts";
 import { Node } from "../../lib/node.ts";
 import { DynamicSupervisor } from "../../lib/otp/dynamic_supervisor.ts";
@@ -275,6 +276,30 @@ export const EVENTS: readonly Event[] = [
           }
         },
       };
+    },
+  },
+  {
+    name: "timers: ten times as many move to a lower level of the wheel",
+    prepare: async (count) => {
+      const { system } = await startNear();
+      const at = Math.ceil((system.now() + 10_000) / 256) * 256;
+      for (let i = 0; i < count * 10; i++) {
+        system.setTimer(new Deadline(() => {}), at + 250 - system.now());
+        if (i % 5_000 === 4_999) await new Promise((wake) => setTimeout(wake, 0));
+      }
+      return { run: () => until(() => system.now() > at + 300) };
+    },
+  },
+  {
+    name: "node.stop: actors",
+    prepare: async (count) => {
+      const node = await Node.start({ logLevel: "silent", warnings: { eventLoopDelay: Infinity } });
+      for (let i = 0; i < count; i++) {
+        node.spawn(idle);
+        if (i % 1_000 === 999) await new Promise((wake) => setTimeout(wake, 0));
+      }
+      await new Promise((wake) => setTimeout(wake, 200));
+      return { run: () => node.stop() };
     },
   },
   {
