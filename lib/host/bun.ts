@@ -53,7 +53,10 @@ const OTHER_NAME = "ERR_TLS_CERT_ALTNAME_INVALID";
 /** Maximum time to wait for an untrusted server to close its side, in milliseconds. */
 const CLOSE_MS = 1_000;
 
-/** The host on Bun. */
+/**
+ * Implements {@linkcode Host} with Bun's sockets. Listeners with several certificates use
+ * `node:tls`.
+ */
 export class BunHost implements Host {
   readonly runtime = "bun";
   readonly clock: Clock = new SystemClock((timer) => (timer as unknown as Unref).unref());

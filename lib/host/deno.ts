@@ -64,7 +64,9 @@ import type { Claims, RejectionClaim } from "../base/rejections.ts";
 /** Number of immediates in which a busy Deno polls its sockets at least once. */
 const TURNS_PER_POLL = 61;
 
-/** The host on Deno. */
+/**
+ * Implements {@linkcode Host} with Deno's connections for plain streams, and `node:tls` for TLS.
+ */
 export class DenoHost implements Host {
   readonly runtime = "deno";
   readonly clock: Clock = new SystemClock((timer) => Deno.unrefTimer(timer as unknown as number));

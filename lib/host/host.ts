@@ -132,7 +132,7 @@ export type ConnectFailure =
   | "aborted";
 
 /**
- * A connection could not be established.
+ * The error of a connection that could not be established.
  *
  * @example
  * ```ts
@@ -166,7 +166,8 @@ export class ConnectError extends Error {
 }
 
 /**
- * Listening on a port failed. `code` is the system's code, such as `"EADDRINUSE"`.
+ * The error of a listener that could not be opened. `code` is the system's code, such as
+ * `"EADDRINUSE"`.
  *
  * @example
  * ```ts
@@ -209,7 +210,10 @@ export interface SpawnOptions {
 /** The signals that can be sent to a started process. */
 export type ChildSignal = "SIGTERM" | "SIGKILL" | "SIGSTOP" | "SIGCONT" | "SIGINT" | "SIGUSR2";
 
-/** A started process. Its standard input ends when this process does, so that it can exit too. */
+/**
+ * A started process. Its standard input ends when this process ends, so that the started process
+ * can exit too.
+ */
 export interface Child {
   readonly pid: number;
   /** Calls `each` with every line of the process's standard output. */

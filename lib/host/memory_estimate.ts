@@ -1,5 +1,5 @@
 /**
- * Estimates of an object's memory, which only Bun provides.
+ * Provides the estimate of an object's memory, which only Bun supports.
  *
  * @module
  */

@@ -135,7 +135,7 @@ export class TlsListener implements Listener {
 
 /**
  * Returns the certificate for the name that a client has requested. Returns `undefined` if the
- * listener's own applies.
+ * listener's own certificate applies.
  */
 function hostContext(secured: ServerTls, name: string): tls.SecureContext | undefined {
   const { hosts = {}, clientCa, takesTls12 } = secured;

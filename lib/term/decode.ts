@@ -66,7 +66,10 @@ export const ALLOCATED_BYTES_PER_BYTE = 64;
  */
 const GIVEN_BYTES_MIN: number = 64 * 1024;
 
-/** Number of objects from which a shape is frequent, and its objects are created by compiled code. */
+/**
+ * Number of decoded objects from which a shape counts as frequent. Objects of a frequent shape are
+ * created by compiled code.
+ */
 const COMPILED_FROM_OBJECTS = 64;
 
 /**

@@ -5,9 +5,9 @@
  */
 
 /**
- * A value cannot be sent. It contains a function, a symbol, an instance of a class or a circular
- * reference, or it is too long or nested too deeply. Nothing was sent, and no other message is
- * lost.
+ * The error for a value that cannot be sent: it contains a function, a symbol, an instance of a
+ * class or a circular reference, or it is too long or nested too deeply. Nothing was sent, and no
+ * other message is lost.
  *
  * @example
  * ```ts
@@ -35,7 +35,8 @@ export class TermError extends Error {
 }
 
 /**
- * Invalid bytes. The session ends, because the rest of its input cannot be decoded.
+ * The error for invalid bytes from a peer. The session ends, because the rest of its input cannot
+ * be decoded.
  *
  * @example
  * ```ts

@@ -13,7 +13,7 @@
  */
 import { assert } from "../base/assert.ts";
 
-/** Local ids are below this value: 40 bits. */
+/** Exclusive upper bound of local ids, which have 40 bits. */
 export const LOCAL_ID_MAX: number = 2 ** 40;
 
 /**
@@ -135,7 +135,10 @@ export class Ref {
       this.home.creation === other.home.creation && this.home.node === other.home.node);
   }
 
-  /** Returns `#Ref<0.42>`, or the form with a node name. */
+  /**
+   * Returns `#Ref<0.42>` on the node that created the reference, and `#Ref<name@host:port 42.3>` on
+   * other nodes.
+   */
   toString(): string {
     const { node, creation, local } = this.home;
     return local ? `#Ref<0.${this.id}>` : `#Ref<${node} ${this.id}.${creation}>`;
@@ -147,7 +150,7 @@ export class Ref {
   }
 }
 
-// Makes `console.log` print the same text. Otherwise it would print the whole system.
+// Makes `console.log` print the text of `toString`. Otherwise it would print the whole system.
 for (const { prototype } of [Pid, Ref]) {
   const value = prototype.toString;
   Object.defineProperty(prototype, Symbol.for("nodejs.util.inspect.custom"), { value });

@@ -35,8 +35,8 @@ export class ShapeNode {
   /** The child that the previous walk through this node used. */
   last: ShapeNode | undefined;
   /**
-   * The first key, as a tree node, of the last object that was the value of this key, or an element
-   * of an array that was its value.
+   * The tree node of the first key of the last object that was a value of this key, or an element
+   * of an array that was a value of this key.
    */
   inner: ShapeNode | undefined;
   /** All children, if there are at least two. */

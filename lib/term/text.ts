@@ -70,7 +70,10 @@ function writeShort(out: TermBuffer, text: string, length: number): void {
   out.at = from + length;
 }
 
-/** Writes the string as ASCII. The number of written bytes shows whether the string was ASCII. */
+/**
+ * Appends a string of at least {@linkcode NATIVE_FROM_LENGTH} characters. Tries ASCII first: the
+ * number of written bytes shows whether the string was ASCII.
+ */
 function writeLong(out: TermBuffer, text: string, length: number): void {
   const from = out.at;
   // Text that is not ASCII has more bytes than characters. With space for one more character, more

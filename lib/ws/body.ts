@@ -1,10 +1,10 @@
 /**
- * Reads the body of a request, whose end is given by `Content-Length` or by the last chunk: RFC
+ * Reads the body of a request, whose end is marked by `Content-Length` or by the last chunk: RFC
  * 9112, section 6. Deterministic.
  *
- * A body that arrives in the same read as its head is passed to the hook as a whole. Any other body
- * is streamed: each part is passed on as it arrives. Memory is allocated for bytes that have
- * arrived, never for a length that a header announces. All bodies of a server share one
+ * A body that arrives in the same read as its head is passed to the request's hook as a whole. Any
+ * other body is streamed: each part is passed on as it arrives. Memory is allocated for bytes that
+ * have arrived, never for a length that a header announces. All bodies of a server share one
  * {@linkcode BodyBudget}.
  *
  * @module

@@ -12,14 +12,17 @@ const QUEUE_BYTES_MAX = 64 * 1024;
 
 /** The body of one request, as a `ReadableStream`. */
 export class BodyStream {
-  /** The stream passed to the hook. */
+  /** The stream that the request's hook receives as `request.body`. */
   readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
-  /** Whether the hook has read or cancelled the stream. */
+  /** Whether the request's hook has read or cancelled the stream. */
   isUsed = false;
   #controller!: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
   #isOver = false;
 
-  /** `wanted` is called when the hook waits for bytes, and when it cancels the stream. */
+  /**
+   * `wanted` is called when the request's hook waits for bytes, and when the hook cancels the
+   * stream.
+   */
   constructor(wanted: () => void) {
     const use = (): void => {
       this.isUsed = true;
@@ -42,7 +45,7 @@ export class BodyStream {
     return !this.#isOver && -(this.#controller.desiredSize ?? 0) >= QUEUE_BYTES_MAX;
   }
 
-  /** Queues a copy of the bytes, unless the hook has cancelled the stream. */
+  /** Queues a copy of the bytes, unless the request's hook has cancelled the stream. */
   add(bytes: Uint8Array): void {
     if (!this.#isOver) this.#controller.enqueue(bytes.slice());
   }

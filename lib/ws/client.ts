@@ -23,7 +23,7 @@ export interface ClientChange {
   readonly state: ClientState;
   /** The previous state of the client. */
   readonly previous: ClientState;
-  /** Number of consecutive failed attempts. */
+  /** Number of consecutive failed attempts to connect. */
   readonly failures: number;
   /** Milliseconds until the next attempt, if the new state is "waiting"; otherwise `undefined`. */
   readonly delay: number | undefined;

@@ -85,8 +85,8 @@ export interface Connection<Data = undefined> extends Member {
   /** Sends a ping of at most 125 bytes. Throws {@linkcode PingError} if the payload is longer. */
   ping(payload?: string | Uint8Array): SendResult;
   /**
-   * Sends a close frame and waits for the peer's; earlier messages are still delivered. The reason
-   * is truncated to 123 bytes. Has no effect unless the connection is open.
+   * Sends a close frame, and waits for the peer's close frame. Earlier messages are still
+   * delivered. The reason is truncated to 123 bytes. Has no effect unless the connection is open.
    */
   close(code?: number, reason?: string): void;
   /**

@@ -69,7 +69,7 @@ const LENGTH_7 = 0x7f;
 const CONTROL = 0x08;
 const CONTROL_BYTES_MAX = 125;
 const HEADER_BYTES_MAX = 14;
-/** Bit n is set if n is an opcode. */
+/** Bit n is set if RFC 6455 defines the opcode n. */
 const KNOWN_OPCODES = 0b0000_0111_0000_0111;
 /** Bit n is set if a message may start with opcode n. */
 const FIRST_OPCODES = 0b0000_0000_0000_0110;

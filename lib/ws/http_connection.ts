@@ -87,8 +87,8 @@ const REQUESTS_A_TURN_MAX = 16;
 const ARRIVED_MS = 1000;
 
 /**
- * Time without progress after the client's FIN until a response is cancelled, in milliseconds. It
- * is not cancelled at once, because a client may close only its own side and still read.
+ * Time without progress after the client's FIN until a response is cancelled, in milliseconds. The
+ * response is not cancelled at once, because a client may close only its own side and still read.
  */
 const HANG_UP_MS = 500;
 
@@ -195,9 +195,9 @@ export class HttpConnection<Data> implements StreamHandler {
   #bodyStream: BodyStream | undefined;
   /** Whether the client waits for `100 Continue`. */
   #awaitsContinue = false;
-  /** The time of the last progress of the body. */
+  /** The time at which the body of the current request last made progress. */
   #bodyAt = 0;
-  /** Number of bytes of the body that were received since its last progress. */
+  /** Number of bytes of the body that were received since `#bodyAt`. */
   #bodyBytesSince = 0;
   #drained = 0;
   /** Received bytes that follow the current request. They are read after it has been answered. */
@@ -336,7 +336,8 @@ export class HttpConnection<Data> implements StreamHandler {
   end(): void {
     this.#halfClosed = true;
     if (this.#bodyComes) {
-      // The hook now fails because the client has closed, so its failure is not reported.
+      // The hook may fail because the rest of the body will not arrive. This failure is not
+      // reported, because the request is aborted first.
       if (this.#request !== undefined) hangUp(this.#request, hungUp());
       this.#bodyFails(hungUp());
     }
@@ -622,7 +623,7 @@ export class HttpConnection<Data> implements StreamHandler {
     return stream.readable;
   }
 
-  /** Called when the hook waits for bytes of the body, or cancels it. */
+  /** Called when the request's hook waits for bytes of the body, or cancels the body. */
   #bodyWanted(): void {
     if (!this.#bodyComes) return;
     if (this.#stream.isPaused || this.#awaitsContinue) this.#bodyAt = this.#terms.now();
@@ -686,8 +687,8 @@ export class HttpConnection<Data> implements StreamHandler {
   }
 
   /**
-   * Waits for the rest of a body that the hook has not read, or closes the connection if it is
-   * long.
+   * Waits for the rest of a body that the request's hook has not read, or closes the connection if
+   * the rest is long.
    */
   #drain(): void {
     const left = this.#body!.left;
@@ -713,7 +714,7 @@ export class HttpConnection<Data> implements StreamHandler {
       }
     };
     const fail = (error: unknown): void => {
-      // If the client has closed, the hook's failure is not reported.
+      // If the client has closed the connection, the failure of the hook is not reported.
       if (this.#request === request && !(this.#halfClosed && request?.signal.aborted)) {
         this.#hookFailed(error);
       } else if (this.#state === "asking") this.#leave();
@@ -794,7 +795,8 @@ export class HttpConnection<Data> implements StreamHandler {
   }
 
   /**
-   * Whether the hook has answered without reading a body that is too long to be read and dropped.
+   * Whether the request's hook has answered without reading a body that is too long to be read and
+   * dropped.
    */
   get #isTooLongToDrain(): boolean {
     return this.#bodyComes && this.#bodyStream?.isUsed === false &&
@@ -877,7 +879,7 @@ function announcesBody(head: RequestHead): boolean {
     headerOf(head, "transfer-encoding") !== undefined;
 }
 
-/** Returns the reason with which a request is aborted. */
+/** Returns the reason with which a request is aborted when its client has disconnected. */
 function hungUp(): DOMException {
   return new DOMException("the client has disconnected", "AbortError");
 }

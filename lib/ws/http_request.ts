@@ -279,7 +279,7 @@ export function buildRequest(
       request = new PlatformRequest(url, { ...init, method: "POST" });
       PlatformRequest.rename(request, method);
     }
-    // On Bun, passing the headers to the class takes twice as long.
+    // On Bun, passing the headers to the constructor takes twice as long as appending them.
     const { headers: added } = request;
     for (const [name, value] of headers) added.append(name, value);
     return request;

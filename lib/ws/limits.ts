@@ -204,7 +204,7 @@ function checkUnix(
 
 /**
  * Returns the checked backpressure options, with `otherwise` for those that are not set;
- * `undefined` if `options` is. Throws {@linkcode OptionError}.
+ * `undefined` if `options` is `undefined`. Throws {@linkcode OptionError}.
  */
 export function limitsOf(
   options: BackpressureOptions | undefined,

@@ -12,7 +12,10 @@ import { spanOf } from "./frame.ts";
 const KEY_BYTES = 4;
 const MASKED = 0x80;
 
-/** Number of keys that are generated at once: a call costs more than its random bytes. */
+/**
+ * Number of keys that are generated at once, because a call of the random source costs more than
+ * the random bytes that it returns.
+ */
 const KEYS_AT_ONCE = 256;
 
 /** Masks the frames of one client. */

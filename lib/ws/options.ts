@@ -106,9 +106,9 @@ export interface ServeOptions<Data = undefined>
    */
   readonly unix?: string | undefined;
   /**
-   * Shares the port with other processes of the same user that set it too: the system spreads
-   * connections over them. A server with this option accepts waiting connections before it stops.
-   * Default false.
+   * Shares the port with other processes of the same user that also set this option. The system
+   * spreads connections over these processes. A server with this option accepts waiting connections
+   * before it stops. Default false.
    */
   readonly reusePort?: boolean | undefined;
   /** Certificate and key, PEM, for `wss` and `https` over TLS 1.2 or 1.3. Default: no TLS. */
@@ -173,7 +173,8 @@ export interface ServeOptions<Data = undefined>
   /**
    * Time for which a connection is kept between two plain requests, in milliseconds; with 0, it is
    * not kept. It must exceed the time for which a proxy keeps its connections to this server (nginx
-   * and AWS: 60 s); otherwise the proxy may send a request while it is being closed. Default 75000.
+   * and AWS: 60 s); otherwise the proxy may send a request while the server closes the connection.
+   * Default 75000.
    */
   readonly keepAliveTimeout?: number | undefined;
   /** Maximum number of plain requests on one connection. Default 1000. */
@@ -192,7 +193,7 @@ export interface ServeOptions<Data = undefined>
   /**
    * Addresses and networks of proxies, such as `"10.0.0.0/8"`, whose X-Forwarded-For and
    * X-Forwarded-Proto are used: hooks and `remoteAddress` then get the client's address (with port
-   * 0), and `request.url` its scheme. Default: none.
+   * 0), and `request.url` has the client's scheme. Default: none.
    */
   readonly trustedProxies?: readonly string[] | undefined;
   /**

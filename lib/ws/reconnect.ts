@@ -112,12 +112,12 @@ export class Delay {
     this.#failures = 0;
   }
 
-  /** Returns whether the client gives up after this status. */
+  /** Returns whether the client gives up after a response with this status. */
   stopsAt(status: number): boolean {
     return this.#stopStatuses.includes(status);
   }
 
-  /** Returns whether the client gives up after this close code. */
+  /** Returns whether the client gives up after the server has closed with this close code. */
   stopsWith(code: number): boolean {
     return this.#stopCodes.includes(code);
   }

@@ -94,7 +94,7 @@ export class Room implements RoomTerms {
   readonly #deliveries: PortionQueue | undefined;
   /** The frames for which {@linkcode messages} was called last. */
   #frames: Uint8Array | undefined;
-  /** The messages in these frames. */
+  /** The messages that were decoded from `#frames`. */
   #messages: readonly RoomMessage[] = [];
 
   /** Without `deliveries`, tasks run at once. */

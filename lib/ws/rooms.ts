@@ -158,8 +158,8 @@ export class Rooms {
 
   /**
    * Sets the backpressure options of a room on this node, for members that read too slowly;
-   * `undefined` restores those of their server. They stay until they are set again. Throws
-   * {@linkcode RoomError}.
+   * `undefined` restores the options of the members' server. The options stay in effect until they
+   * are set again. Throws {@linkcode RoomError}.
    *
    * @example Prices, of which only the latest matters
    * ```ts

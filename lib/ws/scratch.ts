@@ -20,7 +20,7 @@ export class Scratch {
   readonly view: DataView<ArrayBuffer>;
   /** The buffer as 32-bit words at multiples of four. */
   readonly words: Int32Array<ArrayBuffer>;
-  /** The buffer as text, which it decodes and encodes. */
+  /** The buffer as a `Buffer`, which decodes and encodes text. */
   readonly text: Buffer;
 
   constructor(capacity: number = SCRATCH_BYTES) {

@@ -302,7 +302,8 @@ class WebSocketServer<Data> implements Server {
     checkCloseCode(options.code ?? CLOSE_CODES.goingAway);
     checkStop(options);
     if (this.#stopped === undefined) return this.#stopped = this.#stop(options);
-    // Lets other I/O run first, so that a loop of calls does not block the process.
+    // Lets other I/O run first, so that a program that calls `stop` in a loop does not block the
+    // process.
     return this.#stopped.then(() => new Promise((turn) => this.#host.yieldToIo(turn)));
   }
 

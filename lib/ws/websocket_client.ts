@@ -176,7 +176,8 @@ class WebSocketClient<Data> implements Client<Data> {
 
   async close(code: number = CLOSE_CODES.normal, reason: string = ""): Promise<void> {
     if (this.#state === "closed" || this.#state === "failed") {
-      // Lets other I/O run first, so that a loop of calls does not block the process.
+      // Lets other I/O run first, so that a program that calls `close` in a loop does not block the
+      // process.
       return await new Promise((turn) => this.#host.yieldToIo(turn));
     }
     const wasOpen = this.#state === "open";
@@ -332,7 +333,8 @@ class WebSocketClient<Data> implements Client<Data> {
         if (this.#abort.signal.aborted) this.#over("closed", this.error);
         else this.#again(0, asError(error));
       });
-      // With `true`, the timer keeps the process alive, because nothing else may do so.
+      // With `true`, the timer keeps the process alive. A waiting client has no socket that would
+      // do so.
     }, true);
     this.#enter("waiting", ms);
   }

@@ -307,7 +307,8 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   }
 
   /**
-   * Ends a closing connection that has made no progress until its deadline. Returns whether it did.
+   * Ends a closing connection that has made no progress until its deadline. Returns whether the
+   * connection was ended.
    */
   #isOver(now: number): boolean {
     const { unsent } = this.#stream;
