@@ -18,6 +18,7 @@ import { type Parts, startNode } from "../../lib/start.ts";
 import type { DistRun } from "./mesh_rows.ts";
 import { median } from "../spread.ts";
 import { report, signal } from "./measure.ts";
+import { eachTimed, percentile, reportTimes, TRIPS, WARM_TRIPS } from "./measure_trips.ts";
 
 /** Duration of a measured flow of messages, in milliseconds. */
 const FLOW_MS = 1000;
@@ -25,8 +26,6 @@ const FLOW_MS = 1000;
 const WARM_MS = 1500;
 const FLOWS = 3;
 
-const WARM_TRIPS = 1500;
-const TRIPS = 5000;
 const WARM_SPAWNS = 500;
 const SPAWNS = 3000;
 
@@ -141,19 +140,6 @@ class Near {
     report(`${metric}.cpu`, (this.#cpu() - before) / sent * 1e6);
   }
 
-  /** Measures sequential round trips, each timed. */
-  async trips(metric: DistRun, trip: (i: number) => Promise<void>, warm: number, n: number) {
-    for (let i = 0; i < warm; i++) await trip(i);
-    const times = new Array<number>(n);
-    for (let i = 0; i < n; i++) {
-      const start = performance.now();
-      await trip(i);
-      times[i] = performance.now() - start;
-    }
-    report(`${metric}.p50`, share(times, 0.5) * 1000);
-    report(`${metric}.p99`, share(times, 0.99) * 1000);
-  }
-
   /** Measures round trips by two actors that only send, without promises. */
   async balls(metric: DistRun): Promise<void> {
     const echo = { name: "echo", node: this.far };
@@ -170,8 +156,7 @@ class Near {
     });
     this.parts.system.send(player, 0);
     await done;
-    report(`${metric}.p50`, share(times, 0.5) * 1000);
-    report(`${metric}.p99`, share(times, 0.99) * 1000);
+    reportTimes(metric, times);
   }
 
   /** Measures sequential spawns, each until the first message of the new actor arrives. */
@@ -180,16 +165,11 @@ class Near {
     const listener = this.spawn(() => () => observed());
     const hello = { node: this.far, fn: "hello" };
     const { system } = this.parts;
-    await this.trips(
-      metric,
-      async () => {
-        const came = new Promise<void>((come) => observed = come);
-        await system.spawnAt(system.externalCaller, hello, false, undefined, [listener]);
-        await came;
-      },
-      WARM_SPAWNS,
-      SPAWNS,
-    );
+    await eachTimed(metric, WARM_SPAWNS, SPAWNS, async () => {
+      const came = new Promise<void>((come) => observed = come);
+      await system.spawnAt(system.externalCaller, hello, false, undefined, [listener]);
+      await came;
+    });
   }
 
   async many(metric: DistRun): Promise<void> {
@@ -208,8 +188,8 @@ class Near {
     for (let i = 0; i < WARM_LARGES; i++) await this.#behind([]);
     const delays: number[] = [];
     for (let i = 0; i < LARGES; i++) await this.#behind(delays);
-    report(`${metric}.p50`, share(delays, 0.5));
-    report(`${metric}.p99`, share(delays, 0.99));
+    report(`${metric}.p50`, percentile(delays, 0.5));
+    report(`${metric}.p99`, percentile(delays, 0.99));
   }
 
   /** Throws if messages were dropped during the run. */
@@ -320,11 +300,6 @@ function cpuOf(pid: string): number {
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
-function share(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(share * (sorted.length - 1))]!;
-}
-
 async function beNear(run: DistRun, far: string, farProcess: string): Promise<void> {
   const parts = await start("near");
   await parts.mesh.connect(far);
@@ -338,14 +313,9 @@ async function beNear(run: DistRun, far: string, farProcess: string): Promise<vo
     "send-16k": () => near.flows("send-16k", LARGER, () => larger),
     trip: () => near.balls("trip"),
     call: () =>
-      near.trips(
-        "call",
-        async (i) => {
-          if (await parts.system.call(answer, i) !== i) throw new Error("another's answer");
-        },
-        WARM_TRIPS,
-        TRIPS,
-      ),
+      eachTimed("call", WARM_TRIPS, TRIPS, async (i) => {
+        if (await parts.system.call(answer, i) !== i) throw new Error("another's answer");
+      }),
     spawn: () => near.spawns("spawn"),
     "spawn-many": () => near.many("spawn-many"),
     behind: () => near.behind("behind"),

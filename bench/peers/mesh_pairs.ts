@@ -1,6 +1,6 @@
 /**
- * The compared pairs of nodes: Firn on each runtime and on both, Erlang/OTP over TLS and over plain
- * TCP. Finds, prepares and starts them, and reports the missing ones.
+ * The compared pairs of nodes: Firn on each runtime and on both, a bare TLS connection of each
+ * runtime, Erlang/OTP over TLS and over plain TCP. Finds, prepares and starts them, and reports the missing ones.
  *
  * @module
  */
@@ -68,6 +68,8 @@ export async function preparePairs(mixed: boolean, own: boolean): Promise<Pairs>
     pairs.push(firn("Deno→Bun", "Deno, far Bun", denoLine, bunLine, env));
     pairs.push(firn("Bun→Deno", "Bun, far Deno", bunLine, denoLine, env));
   }
+  if (onDeno) pairs.push(bare("Deno", [deno, "run", "-A"]));
+  if (onBun) pairs.push(bare("Bun", [bun]));
   const erlang = await prepareErlang(folder, hasKeys);
   pairs.push(...erlang.pairs);
   absent.push(...erlang.absent);
@@ -184,6 +186,20 @@ function firn(
     env,
     far: () => [...farLine, "far"],
     near: (_turn, run, far, farProcess) => [...nearLine, "near", run, far, String(farProcess)],
+  };
+}
+
+/** Returns two processes that only have a TLS connection. */
+function bare(runtime: string, command: readonly string[]): Pair {
+  const line = [...command, path("mesh_bare.ts")];
+  return {
+    name: `bare ${runtime}`,
+    title: `a TLS connection of ${runtime} that returns a call's bytes`,
+    isOurs: false,
+    runs: ["trip", "call"],
+    env: {},
+    far: () => [...line, "far"],
+    near: (_turn, run, port) => [...line, "near", run, port],
   };
 }
 
