@@ -8,7 +8,7 @@
  * @module
  */
 import { Ring } from "../../lib/base/ring.ts";
-import { reportIdle, reportRate, runNamed, signal } from "./measure.ts";
+import { reportEach, reportIdle, reportRate, runNamed, signal } from "./measure.ts";
 
 interface Increment {
   readonly type: "inc";
@@ -128,9 +128,38 @@ async function idleAsync(n: number, keep: unknown[]): Promise<void> {
   await undefined;
 }
 
+/** Calls `act` within `depth` further calls, as many as a stack usually has. */
+function within(depth: number, act: () => void): void {
+  if (depth === 0) act();
+  else within(depth - 1, act);
+}
+
+/** Number of calls around a throw: a stack has at most ten lines by default. */
+const STACK_DEPTH = 10;
+
+/** The total length of all stacks, so that the compiler cannot remove them. */
+let characters = 0;
+
+/** Throws and catches n errors in later microtasks. With `read`, reads their stacks. */
+async function throwAndCatch(n: number, read: boolean): Promise<void> {
+  const fail = (): never => {
+    throw new Error("crash requested");
+  };
+  for (let i = 0; i < n; i++) {
+    await undefined;
+    try {
+      within(STACK_DEPTH, fail);
+    } catch (error) {
+      if (read) characters += (error as Error).stack!.length;
+    }
+  }
+}
+
 await runNamed({
   send: () => reportRate("send", 3_000_000, send),
   "send-async": () => reportRate("send-async", 2_000_000, sendAsync),
   "spawn-await": () => reportRate("spawn-await", 300_000, spawnAndAwait),
+  throw: () => reportEach("throw", 2000, (n) => throwAndCatch(n, false)),
+  "throw-stack": () => reportEach("throw-stack", 2000, (n) => throwAndCatch(n, true)),
   "idle-async": () => reportIdle("idle-async", idleAsync),
 });
