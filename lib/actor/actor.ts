@@ -350,30 +350,35 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     const { probe } = scheduler;
     let handler = this.#what as MessageHandler<never>;
     if (probe !== undefined) handler = this.#observed(handler, probe);
-    // A turn lasts until the credit is used up, but at most 64 messages.
-    const most = scheduler.credit;
-    let left = most;
+    // A turn handles messages that arrived before it. What the actor sends to itself waits for its
+    // next turn, so that other actors run in between.
+    let rest = Math.min(this.length, scheduler.turnMax);
     let message: unknown;
-    while (this.length > 0 && left > 0) {
-      left--;
-      message = this.#last = this.shift();
-      try {
-        const result = handler(message as never);
-        if (result instanceof Promise) {
-          this.#count(most - left);
-          this.system.selfWaits.fail(this);
-          this.#hold(result);
+    do {
+      const most = Math.min(scheduler.credit, rest);
+      let left = most;
+      while (this.length > 0 && left > 0) {
+        left--;
+        message = this.#last = this.shift();
+        try {
+          const result = handler(message as never);
+          if (result instanceof Promise) {
+            this.#count(most - left);
+            this.system.selfWaits.fail(this);
+            this.#hold(result);
+            return message;
+          }
+        } catch (error) {
+          this.#threw(error);
           return message;
         }
-      } catch (error) {
-        this.#threw(error);
-        return message;
+        // If the handler has ended the actor, the mailbox is now empty.
       }
-      // If the handler has ended the actor, the mailbox is now empty.
-    }
+      this.#count(most - left);
+      rest -= most;
+    } while (rest > 0 && this.length > 0 && scheduler.spend(0));
     this.system.selfWaits.allow();
     this.#last = undefined;
-    this.#count(most - left);
     if (this.#state === SUSPENDED) return message;
     if (this.length > 0) scheduler.ready(this);
     else this.#queued = false;

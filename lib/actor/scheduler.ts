@@ -18,6 +18,12 @@ import { Ring } from "../base/ring.ts";
 /** Maximum number of messages between two clock reads. */
 const CREDIT = 64;
 
+/**
+ * Number of messages that all ready actors together may handle before each of them has had a turn:
+ * with few ready actors, turns are longer.
+ */
+const ROUND = 4096;
+
 /** Maximum time for which actors run before pending I/O is handled, in milliseconds. */
 const SLICE_MS = 1;
 
@@ -41,7 +47,7 @@ export interface Probe {
   sent(message: unknown): void;
 }
 
-/** Measures how long handlers run, with two clock reads for each turn of at most 64 messages. */
+/** Measures how long handlers run, with two clock reads for each turn. */
 export interface TurnTimer {
   /** Returns the current time in milliseconds. */
   now(): number;
@@ -103,6 +109,14 @@ export class Scheduler {
   /** Number of objects that wait for a turn. */
   get waiting(): number {
     return this.#queue.length;
+  }
+
+  /**
+   * Maximum number of messages in the turn that begins now: its share of a round. If the slice ends,
+   * the turn ends too.
+   */
+  get turnMax(): number {
+    return Math.max(CREDIT, Math.floor(ROUND / (this.#queue.length + 1)));
   }
 
   /** Schedules a turn for `runnable`, after the turns that are already queued. */

@@ -63,7 +63,7 @@ export interface WarningLimits {
    */
   readonly mailbox?: number | undefined;
   /**
-   * Milliseconds that a turn of a handler, up to 64 messages, may block the event loop. Default
+   * Milliseconds that a turn of a handler, one or more messages, may block the event loop. Default
    * 200. With the default, turns are measured only for 30 seconds after timers were late; with an
    * explicit value, always. Measuring costs two clock reads per turn.
    */
