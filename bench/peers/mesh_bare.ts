@@ -27,7 +27,9 @@ interface BunHandlers {
   data(socket: BunSocket, bytes: Uint8Array): void;
 }
 interface BunSockets {
-  listen(options: Readonly<Record<string, unknown>> & { socket: BunHandlers }): { readonly port: number };
+  listen(
+    options: Readonly<Record<string, unknown>> & { socket: BunHandlers },
+  ): { readonly port: number };
   connect(options: Readonly<Record<string, unknown>> & { socket: BunHandlers }): Promise<unknown>;
 }
 const bun = (globalThis as { Bun?: BunSockets }).Bun;
@@ -72,7 +74,9 @@ function connect(port: number, received: () => void): Promise<() => void> {
 
 const [side, run, port] = process.argv.slice(2);
 if (side === "far") {
-  process.stdout.write(`${JSON.stringify({ name: String(await listen()), process: process.pid })}\n`);
+  process.stdout.write(
+    `${JSON.stringify({ name: String(await listen()), process: process.pid })}\n`,
+  );
   process.stdin.on("end", () => process.exit(0)).resume();
 } else if (run === "call") {
   let replied = (): void => {};
