@@ -170,8 +170,8 @@ export function cooldownFrom(input: unknown): Parsed<number> {
 }
 
 /**
- * Returns whether a change meets a condition. Does not check the cooldown, which the storage checks
- * for all nodes.
+ * Returns whether a change meets a condition. Does not check the cooldown, because the storage
+ * checks it for all nodes.
  */
 export function isMet(condition: Condition, trigger: AlertTrigger): boolean {
   switch (condition.kind) {

@@ -15,7 +15,7 @@ import { sameText } from "./secret.ts";
 
 /** Maximum age of the cookie, in seconds (half a year). */
 export const BROWSER_SECONDS = 15_552_000;
-/** Number of hexadecimal digits of the random part. */
+/** Number of hexadecimal digits of the random part of the cookie. */
 const RANDOM_CHARS = 32;
 const FORM = /^([0-9a-f]{32})\.[0-9a-f]{64}$/;
 
@@ -27,7 +27,10 @@ export function newBrowser(passwordHash: string): string {
   return `${random}.${macOf(passwordHash, random)}`;
 }
 
-/** Returns the id of the browser; undefined unless the value was created for this password. */
+/**
+ * Returns the id of a browser from the value of its cookie. Returns undefined unless the value was
+ * created for this password.
+ */
 export function browserOf(value: string | undefined, passwordHash: string): string | undefined {
   if (value === undefined || !FORM.test(value)) return undefined;
   const random = value.slice(0, RANDOM_CHARS);

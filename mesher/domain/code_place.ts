@@ -30,7 +30,8 @@ export function placeOf({ module, file }: Pick<Frame, "module" | "file">): strin
     .replace(/^[a-z]:(?=\/)/i, "")
     // Removes the layer of a module, and `./` (webpack).
     .replace(/^\/*(?:\([\w-]+\)\/)?\.?\/(?=\w)/, "/")
-    // Removes the folder in which a package manager is installed (Rust, Go, Python).
+    // Removes the location of installed packages (Rust, Go, Python), and the version of a package
+    // (Rust).
     .replace(/^.*\/\.?cargo\/registry\/src\/[^/]+(\/[\w-]*?)-\d[^/]*(?=\/)/, "/cargo$1")
     .replace(/^.*(?=\/pkg\/mod\/|\/(?:site|dist)-packages\/)/, "")
     // Replaces the id of a build (Next.js).

@@ -64,14 +64,14 @@ export class EnvelopeReader {
   #refusal: string | undefined;
   #isOver = false;
   #items = 0;
-  /** The header of the current item; null before a header line. */
+  /** The header of the item whose payload is being read; null between items. */
   #item: { readonly type: string; readonly left: number | null } | null = null;
   /**
    * Number of bytes of the current item's payload that have not arrived. Null if the payload ends
    * at the next newline.
    */
   #left: number | null = null;
-  /** Whether the newline after a payload is expected. */
+  /** Whether the next byte may be the newline after a payload. */
   #isAfterPayload = false;
   /** The received part of a line or of a kept payload. */
   #chunks: Uint8Array[] = [];

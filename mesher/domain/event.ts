@@ -69,7 +69,7 @@ export interface Exception {
   readonly mechanism?: string;
   /** Whether the type names the mechanism and not the failure, for example SIGSEGV. */
   readonly synthetic?: true;
-  /** Whether it is a group of exceptions, whose members are in the same list. */
+  /** Whether the exception is a group of exceptions, whose members are in the same list. */
   readonly group?: true;
   /**
    * The frames of the stack, outermost call first. The last frame threw the exception, as in
@@ -78,7 +78,7 @@ export interface Exception {
   readonly frames: readonly Frame[];
 }
 
-/** An earlier action of the program. */
+/** An action of the program before the event. */
 export interface Breadcrumb {
   /** The time of the action, in milliseconds since the epoch. Null if unknown. */
   readonly timestamp: number | null;
@@ -148,7 +148,7 @@ export interface MesherEvent {
   readonly contexts: JsonObject;
   /** The HTTP request during which the event occurred. */
   readonly request: JsonObject | null;
-  /** The build of the release. */
+  /** The identifier of the build, if a release has several builds. */
   readonly dist?: string;
   /** Installed packages and their versions. */
   readonly modules?: Readonly<Record<string, string>>;

@@ -34,18 +34,18 @@ export interface Grouping {
   readonly grounds: Grounds;
   readonly title: string;
   /**
-   * The place where the error was thrown, as `function (file)`. If the place is unknown, the
-   * transaction, or an empty text.
+   * The place where the error was thrown, as `function (file)`. If the place is unknown, this is
+   * the transaction, or an empty text if there is no transaction.
    */
   readonly culprit: string;
 }
 
 /**
- * Maximum number of frames that are used, counted from the one that threw. Recursion is removed
- * first.
+ * Maximum number of frames of a stack that the fingerprint uses, counted from the frame that threw.
+ * Recursion is removed first.
  */
 const FRAMES_COUNTED = 30;
-/** Maximum length of a source line that is used. Longer lines are minified code. */
+/** Maximum length of a source line that the fingerprint uses. Longer lines are minified code. */
 const SOURCE_LINE_CHARS_MAX = 200;
 
 /** Returns the group of an event. */

@@ -99,7 +99,7 @@ export function tagsFrom(value: unknown): Record<string, string> {
   return Object.fromEntries(tags);
 }
 
-/** Maximum number of frames read from a stack; those in the middle are dropped. */
+/** Maximum number of frames read from a stack. Frames in the middle of a longer one are dropped. */
 const FRAMES_READ_MAX = 10_000;
 
 /**

@@ -45,8 +45,8 @@ export function passwordProblem(password: string): string | null {
 }
 
 /**
- * Returns a hash that no password matches, for a comparison of the same duration if there is no
- * account.
+ * Returns a hash that no password matches. A login without an account is checked against this hash,
+ * so that the duration does not reveal whether the account exists.
  */
 export function unmatchableHash(cost: PasswordCost): string {
   return encodeHash(cost, randomBytes(SALT_BYTES), randomBytes(KEY_BYTES));

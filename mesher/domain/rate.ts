@@ -29,14 +29,14 @@ export interface RateState {
 
 /** The result of `takeRate`. */
 export interface RateVerdict {
-  /** Number of the requested events that are allowed now, from the first on. */
+  /** Number of the requested events that are allowed now, counted from the first. */
   readonly granted: number;
   /** Milliseconds until one more event is allowed; 0 if all were granted. */
   readonly retryAfterMs: number;
   readonly state: RateState;
 }
 
-/** Takes up to `wanted` events at `now`. `state` is null for the first call. */
+/** Counts up to `wanted` events at the time `now`. `state` is null for the first call. */
 export function takeRate(
   state: RateState | null,
   now: number,
@@ -51,13 +51,13 @@ export function takeRate(
   return { granted, retryAfterMs, state: next };
 }
 
-/** Gives back events that were granted but not used. */
+/** Returns the state without `unused` events, which were granted but not used. */
 export function giveBackRate({ since, count, previous }: RateState, unused: number): RateState {
   const late = Math.max(0, unused - count);
   return { since, count: count - (unused - late), previous: Math.max(0, previous - late) };
 }
 
-/** Returns whether a state no longer matters, so that it can be dropped. */
+/** Returns whether a state can be dropped, because its counts no longer affect the limit. */
 export function isRateIdle(state: RateState, now: number, windowMs: number): boolean {
   return now - state.since >= 2 * windowMs;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Maximum length of a cycle of calls that is detected. */
+/** Maximum length of a cycle that is detected, in calls. */
 const ROUND_MAX = 8;
 
 /**

@@ -8,7 +8,7 @@
 /** The fields by which a release is ordered. */
 export interface ReleaseTime {
   readonly version: string;
-  /** The time when it was first seen; undefined if unknown. */
+  /** The time when the release was first seen; undefined if unknown. */
   readonly createdAt: number | undefined;
 }
 
@@ -24,8 +24,8 @@ export function isLaterRelease(one: ReleaseTime, other: ReleaseTime): boolean {
 }
 
 /**
- * Compares by semantic versioning. Returns null if one has no such version, or if the packages
- * differ.
+ * Compares two releases by semantic versioning. Returns null if one of them has no such version, or
+ * if their packages differ.
  */
 export function compareVersions(a: string, b: string): number | null {
   const [one, other] = [VERSION.exec(a), VERSION.exec(b)];
@@ -38,8 +38,8 @@ export function compareVersions(a: string, b: string): number | null {
 }
 
 /**
- * Compares the parts after the version. A version without such a part comes after all that have
- * one.
+ * Compares the pre-release parts of two equal versions, such as `beta.1`. A version without a
+ * pre-release part comes after all versions with one.
  */
 function compareBeta(a: string | undefined, b: string | undefined): number {
   if (a === undefined || b === undefined) return Number(a === undefined) - Number(b === undefined);

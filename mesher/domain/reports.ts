@@ -71,7 +71,7 @@ function violationOf(report: Raw, userAgent?: unknown): Raw {
   };
 }
 
-/** Converts feedback, of the kind `feedback` or of the older kind `user_report`. */
+/** Converts user feedback, an item of type `feedback` or of the older type `user_report`. */
 export function eventFromFeedback(item: Raw): Raw {
   const contexts = objectOf(item["contexts"]) ?? {};
   const feedback = objectOf(contexts["feedback"]) ?? item;

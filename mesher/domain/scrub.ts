@@ -27,11 +27,11 @@ export const SCRUB_DEFAULT: ScrubRules = { enabled: true, fields: [], safe: [] }
 /** Maximum number of characters of a name. Longer texts are not names. */
 const NAME_CHARS_MAX = 100;
 /**
- * Minimum number of characters of a removed parameter that is removed from the message too. Shorter
- * ones may occur in it for another reason.
+ * Minimum number of characters of a removed parameter that is removed from the message too. A
+ * shorter parameter may occur in the message for another reason.
  */
 const SECRET_CHARS_MIN = 4;
-/** Maximum number of fields of each kind that a project may name. */
+/** Maximum number of names in each list of a project's rules, `fields` and `safe`. */
 export const SCRUB_FIELDS_MAX = 100;
 
 /**
@@ -163,10 +163,10 @@ const NO_VALUE = /["'`\\]{0,8}\[Filtered|\{/y;
 const ELEMENT = /(<([A-Za-z_][\w:.-]{0,63})(?:\s[^<>]{0,256})?>)([^<>]{1,1024})(?=<\/\2>)/g;
 /** Matches an option of a command line with its value: `--name value`. */
 const OPTION = /(--?([A-Za-z][\w-]{0,63})[ \t]+)("[^"]*"|'[^']*'|[^\s"'-][^\s"']*)/g;
-/** Matches the password in the option `-u user:password` of curl. */
 /** Matches the password of MySQL's programs, which follows `-p` without a space. */
 const MYSQL_PASSWORD =
   /(\b(?:mysql|mariadb)[\w-]{0,16}\s(?:[^\r\n]{0,128}?\s)?-p)[^\s"'-][^\s"']*/g;
+/** Matches the password in the option `-u user:password` of curl. */
 const CURL_USER = /(\s(?:-u|--user|--proxy-user)[ =]?["']?[^\s:"']{1,64}:)[^\s"']+/g;
 const DIGITS =
   /(?<![A-Za-z0-9.-])(?:\d[ \u00a0\u2009\u202f\u2010-\u2013-]?){12,18}\d(?![A-Za-z0-9-])|(?<![\w.-])\d{4}(?:\.\d{4}){3}(?![\w.-])/g;

@@ -67,9 +67,9 @@ export type SearchResult =
   | { readonly ok: true; readonly search: Search }
   | { readonly ok: false; readonly fault: SearchFault };
 
-/** Maximum number of parts of a search; more are rejected. */
+/** Maximum number of parts of a search. A search with more parts is rejected. */
 const PARTS_MAX = 32;
-/** Maximum number of characters of a search; more are rejected. */
+/** Maximum number of characters of a search. A longer search is rejected. */
 const CHARS_MAX = 1_024;
 const PART =
   /([!-]?)([A-Za-z_][\w.-]{0,63}):(?:"([^"]*)"|([^\s"]+)|(?=\s|$))|(!?)"([^"]+)"|[^\s"]+|"+/g;
@@ -78,7 +78,7 @@ const NAMES = /^(?:is|level|release|environment|env|assigned|user(?:\.(?:id|emai
 
 /** Names of Sentry's search language that are not supported. As tags, they would match nothing. */
 const UNKNOWN = /^(?:has|age|first_?seen|last_?seen|times_?seen|bookmarks)$/;
-/** Names for which words in the title are searched. */
+/** Matches the names whose values are searched as words of the title. */
 const TITLE = /^(?:title|message)$/;
 
 /** Parses a search. */

@@ -8,17 +8,17 @@
 /** The event counts of an issue. */
 export interface Counts {
   readonly lastHour: number;
-  /** Number of events in the seven days before that hour. */
+  /** Number of events in the seven days before the last hour. */
   readonly weekBefore: number;
 }
 
 /** An hour with this number of events or fewer is no spike. */
 export const SPIKE_EVENTS_MIN = 10;
-/** Number of times by which a spike exceeds the hourly mean. */
+/** Factor by which a spike exceeds the hourly mean of the seven days before it. */
 export const SPIKE_FACTOR = 10;
 const HOURS_PER_WEEK = 168;
 
-/** Returns the number of events in an hour above which the hour is a spike. */
+/** Returns the number of events above which an hour is a spike. */
 export function spikeThreshold(weekBefore: number): number {
   return Math.max(SPIKE_EVENTS_MIN, SPIKE_FACTOR * weekBefore / HOURS_PER_WEEK);
 }

@@ -10,7 +10,7 @@
 
 import type { EventUser } from "./event.ts";
 
-/** Maximum number of different words stored for one text; the others cannot be found. */
+/** Maximum number of different words stored for one text. Further words cannot be found. */
 export const WORDS_MAX = 250;
 /** Maximum length of a word; longer ones are truncated when stored and searched. */
 export const WORD_CHARS_MAX = 64;
@@ -110,7 +110,7 @@ function kindOf(code: number): number {
   return code > 127 ? NOT_ASCII : OTHER;
 }
 
-/** Returns the words of a query. The last may be a prefix. */
+/** Returns the words of a query. The last word may be a prefix. */
 export function queryWords(query: string): string[] {
   const runs = query.slice(0, TEXT_CHARS_MAX).match(RUN) ?? [];
   return runs.slice(0, QUERY_WORDS_MAX).map(wordFrom);

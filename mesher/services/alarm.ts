@@ -18,7 +18,7 @@ const RULES_MS = 2_000;
 /** Maximum number of projects in the cache. When it is exceeded, the cache is cleared. */
 const RULES_MAX = 10_000;
 
-/** Fires the alert rules of a node. */
+/** Fires alert rules on one node, and caches the rules of projects. */
 export class Alarm {
   readonly #parts: Parts;
   readonly #rules = new Map<string, { until: number; rules: readonly AlertRule[] }>();
@@ -27,7 +27,7 @@ export class Alarm {
     this.#parts = parts;
   }
 
-  /** Fires the rules of a project whose condition this change meets. */
+  /** Fires those rules of a project whose condition `trigger` meets. */
   async happened(projectId: string, issueId: string | null, trigger: AlertTrigger): Promise<void> {
     for (const rule of await this.#rulesOf(projectId)) {
       if (isMet(rule.condition, trigger)) await this.fire(rule, issueId, trigger);

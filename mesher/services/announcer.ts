@@ -30,7 +30,7 @@ export interface Announcer {
   };
 }
 
-/** The announcer of a node. */
+/** The service that announces the events that a node has stored. */
 export const announcer: Service<Announcer> = service({
   init(parts) {
     parts.live.adopt(this.self.pid);
@@ -63,7 +63,7 @@ export const announcer: Service<Announcer> = service({
   },
 });
 
-/** Sends the number of unresolved issues to the watchers. */
+/** Sends the number of a project's unresolved issues to the live streams of the project. */
 export async function announceCount({ storage, live }: Parts, projectId: string): Promise<void> {
   const count = await storage.unresolvedCount(projectId);
   live.tell(projectId, { type: "issue_count", project_id: projectId, count });

@@ -49,8 +49,8 @@ export function helperOf(parts: Parts): Service<Helper> {
 }
 
 /**
- * A helper without parts of a node. Used only for its types, and for the functions that call
- * helpers.
+ * A helper service that is never started on this node. It is used to start and call the helpers of
+ * other nodes, which does not need the parts of a node.
  */
 const ANY: Service<Helper> = helperOf(undefined as never);
 

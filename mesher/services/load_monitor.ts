@@ -37,7 +37,7 @@ export interface LoadMonitor {
   info: "look" | Exit;
 }
 
-/** The load monitor of a node. */
+/** The service that starts and stops a helper according to the load of a node. */
 export const loadMonitor: Service<LoadMonitor> = service({
   trapExit: true,
   init(parts, everyMs = LOOK_MS) {

@@ -53,7 +53,7 @@ export interface NodeMonitor {
   info: NodeNews;
 }
 
-/** The node monitor of a node. */
+/** The service that reports the nodes that join and leave, and the events that may be missing. */
 export const nodeMonitor: Service<NodeMonitor> = service({
   init(parts) {
     const { node, holdings } = parts;
@@ -163,8 +163,8 @@ async function tell({ node }: Pick<Parts, "node">, peer: string, own: Holding): 
 }
 
 /**
- * Returns a function that sends an announcement to all peers. It waits only for peers that
- * confirmed the previous one.
+ * Returns a function that sends an announcement to all peers. The function waits only for peers
+ * that confirmed the previous announcement.
  */
 export function tellerOf(parts: Pick<Parts, "node">): TellPeers {
   const late = new Set<string>();

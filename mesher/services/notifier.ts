@@ -51,7 +51,7 @@ export interface Webhooks {
   info: Exit;
 }
 
-/** The notifier of a node. */
+/** The service that delivers the alerts that a node has fired. */
 export const webhooks: Service<Webhooks> = service({
   trapExit: true,
   init(parts, pausesMs = PAUSES_MS) {

@@ -53,7 +53,7 @@ export interface Processor {
   info: Wake;
 }
 
-/** The processor of a node. */
+/** The service that groups the events that a node has accepted. */
 export const processor: Service<Processor> = service({
   init(parts) {
     const { self } = this;

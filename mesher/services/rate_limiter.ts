@@ -31,7 +31,7 @@ export interface RateLimiter {
   info: "sweep";
 }
 
-/** The rate limiter of a node. */
+/** The service that counts the events of the projects that are assigned to a node. */
 export const rateLimiter: Service<RateLimiter> = service({
   init(limit, now) {
     this.self.sendInterval(this.self.pid, "sweep", limit.windowMs);

@@ -1,7 +1,7 @@
 /**
- * The registry of a node: reports the node's name, load and held events to other nodes, as its
- * card. It has the global name `mesher_registry@<node>`, by which other nodes find it. One registry
- * of the cluster also has the name `mesher_registry`; if it is lost, another one takes the name.
+ * Reports the name, the load and the held events of a node to other nodes, as a `NodeCard`. Other
+ * nodes find the registry by its global name `mesher_registry@<node>`. One registry of the cluster
+ * also has the name `mesher_registry`. If this registry is lost, another one takes the name.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import type { Loss } from "../cluster/losses.ts";
 import type { Parts } from "../parts.ts";
 import { type TreeShape, treeShape } from "./tree_shape.ts";
 
-/** The local name of the service on each node, and the global name that one of them has. */
+/** The local name of the registry on each node, and the global name of one of these registries. */
 export const REGISTRY = "mesher_registry";
 
 /** The state of a node. A plain object, so that it can be sent. */
@@ -50,7 +50,7 @@ export interface NodeCard extends NodeLoad {
   readonly ignored?: Readonly<Record<string, number>>;
   /** Numbers of events rejected by ingest, by reason. */
   readonly rejected?: Readonly<Record<string, number>>;
-  /** Number of messages to other nodes that were dropped because those read too slowly. */
+  /** Number of messages to other nodes that were dropped because these nodes read too slowly. */
   readonly dropped: number;
   /** The losses that this node has detected. */
   readonly losses: readonly Loss[];
@@ -83,7 +83,7 @@ export interface Registry {
   info: NameChange;
 }
 
-/** The registry of a node. */
+/** The service that reports the load and the state of a node to other nodes. */
 export const registry: Service<Registry> = service({
   init(parts) {
     const { node } = parts;
@@ -139,7 +139,7 @@ async function answerCard(state: RegistryState, call: Call<unknown, NodeCard>): 
   try {
     if (place.tree !== null) tree = await treeShape("mesher", place.tree);
   } catch {
-    // While the node is stopping, its tree may be unavailable. The card is then sent without it.
+    // While the node is stopping, its tree may be unavailable. Then the card has no tree.
   }
   const dropped = node.peers().reduce((sum, peer) => sum + (node.pressure(peer)?.dropped ?? 0), 0);
   call.reply({

@@ -25,7 +25,7 @@ export async function keepTree(
   const start = async (): Promise<void> => {
     const tree = await startTree();
     place.tree = tree;
-    // A tree that has exited before is not found by the listener.
+    // The listener of exits ignores a tree that exits before `place.tree` is set.
     if (!node.isAlive(tree.pid)) lost();
   };
   const lost = (): void => {

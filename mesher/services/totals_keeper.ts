@@ -22,7 +22,7 @@ const SAVE_MS = 5_000;
  */
 const SAVE_MS_MAX = 3_600_000;
 
-/** The counters that were last stored, and the time. */
+/** The counters that were last stored, and the time at which they were stored. */
 interface Saved {
   readonly text: string;
   readonly at: number;
@@ -59,7 +59,7 @@ export async function saveTotals(parts: Parts): Promise<boolean> {
   }
 }
 
-/** Returns the sums over all nodes: those that answer, and those that have ended. */
+/** Returns the sum of each counter over all nodes that answer, and all nodes that have ended. */
 export async function totalsOf(
   { storage }: Pick<Parts, "storage">,
   cards: readonly NodeCard[],

@@ -74,7 +74,7 @@ export interface Writer {
   info: WriterWake;
 }
 
-/** The writer of a node. */
+/** The service that stores the events of a node's outbox in batches. */
 export const writer: Service<Writer> = service({
   init(parts) {
     const { node, outbox } = parts;
@@ -159,8 +159,8 @@ async function store(state: WriterState, loan: Loan<Outgoing>): Promise<void> {
   state.writes--;
   if (outcomes === undefined) state.failed.push(loan);
   else {
-    // If a successor has taken the batch back, it announces the events itself, when it finds them
-    // stored.
+    // If the service was restarted meanwhile, its successor has taken the batch back, and announces
+    // the events when it finds them stored.
     if (outbox.settle(loan)) { for (const { stored } of loan.items) stored?.(); }
     if (inbox.waiting > 0) inbox.wake?.();
     tell(state.parts, loan, outcomes);
