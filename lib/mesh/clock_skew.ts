@@ -19,7 +19,7 @@ export const SKEW_MS = 30_000;
  */
 const STEP_MS = 1_000;
 
-/** Compares the clocks of peers with this node's. */
+/** Compares the clocks of peers with the clock of this node. */
 export class ClockSkew {
   #offset: number | undefined;
   /** The last reported skew of each peer. */

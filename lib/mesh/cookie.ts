@@ -48,7 +48,7 @@ const PAIRS = new Set(
  */
 const PAIRS_SHARE_MAX = 0.35;
 
-/** Digits that people write for similar letters, each with its letter. */
+/** Digits that people write instead of similar letters, each with the letter that it replaces. */
 const LOOKALIKES: Readonly<Record<string, string>> = {
   "0": "o",
   "1": "l",
@@ -168,7 +168,7 @@ function repeats(text: string): boolean {
 function longestRun(text: string): number {
   let [longest, length, step] = [1, 1, NaN];
   for (let i = 1; i < text.length; i++) {
-    // The step from 9 to a counts as one step, as in hex.
+    // As in hex, the step from "9" to "a" counts as one step.
     const here = /9a|a9/i.test(text.slice(i - 1, i + 1))
       ? (text[i] === "9" ? -1 : 1)
       : text.charCodeAt(i) - text.charCodeAt(i - 1);

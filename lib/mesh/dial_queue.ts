@@ -58,7 +58,7 @@ interface AddressUse {
   triedAt: number;
 }
 
-/** The nodes to dial now, and the time of the next call. */
+/** The nodes to dial now, and when to ask for further nodes. */
 export interface DialPlan {
   /** The nodes to dial, in this order. */
   readonly names: readonly string[];

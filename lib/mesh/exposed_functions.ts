@@ -7,8 +7,8 @@
 import { encodeExposed, LIST_COUNT_MAX, listThatFits } from "./message.ts";
 
 /**
- * Maximum number of exposed functions that are stored for one peer. The names of the others are not
- * stored.
+ * Maximum number of exposed functions that are stored for one peer. The names of further functions
+ * are not stored.
  */
 const EXPOSED_MAX = 65_536;
 

@@ -27,7 +27,7 @@ export class IncomingCall extends Call implements Chained, PassableCall {
   preceding: Chained | undefined = undefined;
   #actor: ActorRef;
   readonly #number: number;
-  /** All open calls from that node, by number. */
+  /** All open calls from the caller's node, by number. */
   readonly #open: SaltedMap<IncomingCall>;
   readonly #answerer: Answerer;
   #over: (() => void) | undefined = undefined;
@@ -60,7 +60,8 @@ export class IncomingCall extends Call implements Chained, PassableCall {
 
   override refuse(error: unknown): void {
     if (!this.close()) return;
-    // Errors lose their class on the wire; the status identifies these errors.
+    // Errors lose their class on the wire. The status of the answer therefore identifies these
+    // errors.
     if (error instanceof CallExitError) {
       return this.#answerer.answer(this.#number, ANSWER.ENDED, error.reason);
     }

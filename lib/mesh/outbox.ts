@@ -114,7 +114,7 @@ export class SessionOutbox {
   #isOverloaded = false;
   /** Whether frames are no longer accepted. */
   #isClosed = false;
-  /** The last frame, sent after all others. */
+  /** The last frame, which is sent after all other frames. */
   #last: Uint8Array | undefined;
 
   constructor(stream: Stream, limits: OutboxLimits, owner: OutboxOwner) {

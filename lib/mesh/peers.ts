@@ -75,7 +75,7 @@ export const STOPPED_MS = 30_000;
 /** Maximum number of known nodes. Further nodes that peers name are not dialed. */
 export const PEERS_MAX = 1024;
 
-/** The state of a known node: see the drawing above. */
+/** The state of a known node, as in the drawing at the top of this file. */
 type PeerState =
   | { readonly kind: "idle"; readonly dialAt: number }
   | { readonly kind: "dialing" }
@@ -193,8 +193,8 @@ export class Peers {
   }
 
   /**
-   * Called when the dial was abandoned because the peer dials this node too. The node is dialed
-   * again if no session opens.
+   * Called when a dial of a node was abandoned because that node dials this node too. The node is
+   * dialed again if no session opens.
    */
   yielded(name: string, now: number): void {
     const peer = this.#peers.get(name);
@@ -202,7 +202,7 @@ export class Peers {
     peer.state = { kind: "idle", dialAt: now + BACKOFF_MS_MIN * (5 + 5 * this.#chance()) };
   }
 
-  /** Called when the dial failed. Returns the number of consecutive failures. */
+  /** Called when a dial of the node has failed. Returns the number of consecutive failures. */
   failed(name: string, now: number, failure: DialFailure = "refused"): number {
     const peer = this.#peers.get(name);
     // In the meantime, the node may have connected by its own dial, or the user may have
@@ -216,7 +216,10 @@ export class Peers {
     return peer.failures;
   }
 
-  /** Called when `canDial` did not allow the dial. It may be tried again later. */
+  /**
+   * Called when `canDial` did not allow a dial of the node. A node that was only requested with
+   * `connect` is forgotten. Any other node may be dialed again later.
+   */
   denied(name: string, now: number): void {
     const peer = this.#get(name);
     peer.isWanted = false;
@@ -251,7 +254,10 @@ export class Peers {
     peer.lastSession = session;
   }
 
-  /** Called when the session has ended. Sets when the node is dialed again, or forgets it. */
+  /**
+   * Called when the session with a node has ended. Sets when the node is dialed again, or forgets
+   * it.
+   */
   down(name: string, why: "lost" | "left" | "stopped", now: number): void {
     const peer = this.#peers.get(name);
     if (peer?.state.kind !== "up") return;

@@ -42,7 +42,7 @@ export class Pressure {
     this.#notify = notify;
   }
 
-  /** Whether the state has changed since the listener was last called. */
+  /** Whether the state has changed since `notify` was last called. */
   get isChanged(): boolean {
     return this.isHigh !== this.#notified;
   }
@@ -61,7 +61,7 @@ export class Pressure {
     }
   }
 
-  /** Calls the listener if the state has changed. */
+  /** Calls `notify` if the state has changed. */
   settle(): void {
     if (!this.isChanged) return;
     this.#notified = this.isHigh;

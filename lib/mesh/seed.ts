@@ -22,13 +22,13 @@ export type Seed =
   | { readonly kind: "service"; readonly service: string }
   | { readonly kind: "file"; readonly path: string };
 
-/** A function that returns the current seeds, for sources other than those in the table above. */
+/** A function that returns the current seeds, for sources other than files and DNS. */
 export type SeedFunction = () => readonly string[] | Promise<readonly string[]>;
 
 const ANY_NAME = "*@";
 const FILE_SCHEME = "file:";
 
-/** Parses a seed. Throws {@linkcode NodeNameError} if it has none of these forms. */
+/** Parses a seed. Throws {@linkcode NodeNameError} if the text is not a valid seed. */
 export function parseSeed(text: string): Seed {
   if (text.startsWith(FILE_SCHEME)) {
     const path = text.slice(FILE_SCHEME.length).replace(/^\/\/(?=\/)/, "");

@@ -157,7 +157,10 @@ const LIST_TAGS: ReadonlySet<number> = new Set([
  */
 const LIST_BYTES_A_TURN_MAX = 32 * 1024;
 
-/** Number of bytes that each message about names and groups counts, in addition to its length. */
+/**
+ * Number of bytes by which each message about names and groups counts towards {@linkcode
+ * LIST_BYTES_A_TURN_MAX}, in addition to its length.
+ */
 const LIST_ROW_BYTES = 64;
 
 /** A pending check of whether the peer is alive. */
@@ -173,7 +176,7 @@ export class Session implements FrameSink, SessionMessages {
   readonly met: Met;
   /** Whether this side dialed. */
   readonly dialed: boolean;
-  /** The send queue. */
+  /** The send queue of the session. */
   readonly outbox: SessionOutbox;
   /** Received messages that are held behind incomplete large ones. */
   readonly holds: HoldbackQueue = new HoldbackQueue();
