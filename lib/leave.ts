@@ -75,7 +75,7 @@ export async function leave(
     mesh.log.warn(`leaving: not all singletons and children moved within ${timeout / 2} ms`);
   }
   const left = (): number => Math.max(0, endAt - host.clock.now());
-  // A quarter of the time remains for the actors to exit.
+  // Sockets must be closed within three quarters of the remaining time. The actors then exit.
   const drainMs = left() * 0.75;
   const stop = { ...batches, code, reason, timeout: drainMs };
   await isWithin(host, drainMs, Promise.all(servers.map((server) => server.stop(stop))));

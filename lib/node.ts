@@ -204,8 +204,8 @@ export class Node {
   }
 
   /**
-   * Internal: the kinds of actors, placed on nodes by key, that this node offers or calls. Programs
-   * use `shards` of `@firn/firn/cluster`.
+   * Internal: the kinds of actors that this node offers or calls, and that are placed on nodes by
+   * key. Programs use `shards` of `@firn/firn/cluster`.
    */
   get homes(): Homes {
     return this.#parts.homes;
@@ -878,9 +878,9 @@ export class Node {
    * so that services run `terminate`. Finally it ends its sessions, so that other nodes emit
    * `nodedown` with "shutdown", and stops listening. Resolves when all of this is done.
    *
-   * An actor that traps exits and has no supervisor must exit within 5 seconds. If it waits for
-   * messages again earlier, it is ended then. Actors that have not exited within `timeout` are
-   * killed and logged. Further calls return the promise of the first.
+   * An actor that traps exits and has no supervisor must exit within 5 seconds. If it waits for the
+   * next message instead, it has ignored the signal, and is ended. Actors that have not exited
+   * within `timeout` are killed and logged. Further calls return the promise of the first.
    *
    * @throws {ArgumentError} `code` "badarg": the timeout is negative, or not a number.
    *

@@ -193,7 +193,7 @@ export class NodeOptionError extends TypeError {
   readonly code = "badoption";
 }
 
-/** The names of all options. */
+/** The names of all options of a node. */
 export const NODE_OPTIONS: Readonly<Record<keyof NodeOptions, true>> = {
   name: true,
   cookie: true,
@@ -231,7 +231,7 @@ export function checkedLimits({ warnings }: NodeOptions): ReturnType<typeof comp
   }
 }
 
-/** Returns the name with which the node is started. Without the option, returns a random one. */
+/** Returns the name with which the node is started: the option `name`, or a random name. */
 export function nodeName(options: NodeOptions, host: Host): NodeName {
   const chance = Array.from(host.random.bytes(3), (byte) => byte.toString(16).padStart(2, "0"));
   return parseName(normalName(options.name ?? `node-${chance.join("")}@127.0.0.1:0`))!;

@@ -137,7 +137,7 @@ async function evaluate(context: ShellContext, line: string, paint: Paint): Prom
   return await (new Function("node", "current", body))(context.node, context.current);
 }
 
-/** Splits a line: a pid such as `<a@host:1 4.2>` is one word. */
+/** Splits a line into words. A pid such as `<a@host:1 4.2>` is one word. */
 function words(line: string): string[] {
   return line.match(/<[^>]*>|"[^"]*"|\S+/g)?.map((word) => word.replaceAll('"', "")) ?? [];
 }

@@ -141,8 +141,8 @@ export interface Simulation {
   /** Resumes a node: the events that it missed run now. */
   resume(short: string): void;
   /**
-   * Sets by how many milliseconds the wall clock of a machine is ahead, from now on and after
-   * restarts.
+   * Sets by how many milliseconds the wall clock of a machine is ahead of the virtual time. The
+   * setting also applies after the machine is restarted.
    */
   skew(short: string, ms: number): void;
   /** Sets the properties of the path between two nodes, in both directions. */
@@ -156,7 +156,7 @@ export interface Simulation {
     others: readonly string[],
     options?: { readonly oneWay?: boolean },
   ): void;
-  /** Removes all partitions. Data that was held is delivered. */
+  /** Removes all partitions, and delivers the data that they held back. */
   heal(): void;
   /** Breaks all open connections between two nodes. They may connect again. */
   cut(a: string, b: string): void;
@@ -270,8 +270,8 @@ class Cluster implements Simulation {
   }
 
   /**
-   * Sets by how many milliseconds the wall clock of a machine is ahead, from now on and after
-   * restarts.
+   * Sets by how many milliseconds the wall clock of a machine is ahead of the virtual time. The
+   * setting also applies after the machine is restarted.
    */
   skew(short: string, ms: number): void {
     this.#note(short, `its clock is off by ${ms} ms`);
@@ -303,7 +303,7 @@ class Cluster implements Simulation {
     }
   }
 
-  /** Removes all partitions. Data that was held is delivered. */
+  /** Removes all partitions, and delivers the data that they held back. */
   heal(): void {
     this.#note("", "heals");
     this.#network.heal();

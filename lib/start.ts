@@ -63,7 +63,8 @@ import { Rooms } from "./ws/rooms.ts";
 import type { Server } from "./ws/server.ts";
 
 /**
- * Number of bytes that are reserved in each message for its receiver. The term may use the rest.
+ * Number of bytes that each message to another node reserves for its receiver. The encoded term may
+ * use the rest.
  */
 const ROW_HEAD_BYTES_MAX = 1024;
 

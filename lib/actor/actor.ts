@@ -92,7 +92,7 @@ export interface ActorHome {
  * reason.
  */
 export interface ActorCrash {
-  /** The message that the actor was handling. */
+  /** The message that the actor was handling when it exited. */
   readonly message: unknown;
   /** Whether the actor exited because an operation failed whose promise it did not await. */
   readonly unhandled?: boolean | undefined;
@@ -165,7 +165,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
   readonly body: ActorFunction<never, never[]>;
   /** The pids of the parent, the parent's parent and so on. */
   readonly ancestors: readonly Pid[];
-  /** Mailbox length from which `System.admit` decides on each message. */
+  /** Mailbox length from which `System.admit` decides on each new message. */
   watermark: number;
 
   /** Number of messages that the actor has taken from its mailbox. */
@@ -181,8 +181,8 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
   /** The message being handled, for crash reports. */
   #last: unknown = undefined;
   /**
-   * Fields of a pending `receive`. They are not in a separate object, because a million actors may
-   * wait.
+   * Fields of a pending `receive`. They are not in a separate object, to save memory: a million
+   * actors may wait at the same time.
    */
   #promise: Promise<unknown> | undefined = undefined;
   #resolve: ((message: unknown) => void) | undefined = undefined;
@@ -488,8 +488,8 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
   }
 
   /**
-   * Called when the timeout of a `receive` has passed. A message that arrived before is still
-   * delivered.
+   * Called when the timeout of a `receive` has passed. A message that arrived before the timeout is
+   * still delivered.
    */
   receiveTimedOut(): void {
     this.#wake();
@@ -694,7 +694,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     if (this.#state !== HANDLER && this.#state !== ASYNC && this.#state !== HELD) return false;
     this.suspendedAs = this.#state;
     this.#state = SUSPENDED;
-    // In this state, messages schedule no turn.
+    // While `#queued` is true, new messages schedule no turn.
     this.#queued = true;
     return true;
   }
@@ -748,8 +748,8 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
   }
 
   /**
-   * Ends the actor because an operation, such as a call, has failed whose promise the actor never
-   * awaited.
+   * Ends the actor because an operation, such as a call, has failed and the actor never awaited its
+   * promise.
    */
   forgot(reason: ExitReason): void {
     this.#end(reason, { message: this.#last, unhandled: true });

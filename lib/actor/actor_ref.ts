@@ -226,7 +226,7 @@ export abstract class ActorRef extends Mailbox {
   released(): void {}
 }
 
-/** Returns the actor of a pid, while it is alive on this node. */
+/** Returns the actor of a pid if it is alive on this node, and otherwise undefined. */
 export function actorRefOf(pid: Pid<never>): ActorRef | undefined {
   return pid.target as ActorRef | undefined;
 }

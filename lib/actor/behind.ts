@@ -25,9 +25,10 @@ export function systemBehind(object: object): System | undefined {
 }
 
 /**
- * Runs an operation that an actor or a node requested. Tracks the returned promise: if it rejects
- * and nothing awaits it, the actor exits, and a loop of retries cannot starve I/O. The promise
- * never settles if the actor has exited.
+ * Runs an operation that an actor or a node requested, and tracks the returned promise. If it
+ * rejects and nothing awaits it, the actor exits. If I/O is due, it settles only after pending I/O,
+ * so that a loop of retries cannot starve I/O. If the actor has already exited, the operation does
+ * not run, and the promise never settles.
  */
 export function trackedFor<T>(from: object, work: () => Promise<T>): Promise<T> {
   const actor = actorOf(from);

@@ -191,8 +191,8 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
   }
 
   /**
-   * Rejects the call because the caller would wait for itself, and removes the request from its
-   * mailbox.
+   * Rejects the call because the caller would wait for itself, and removes the request from the
+   * caller's mailbox.
    */
   callsSelf(): void {
     this.#actor.discard((message) => message === this);

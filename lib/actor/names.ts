@@ -8,7 +8,7 @@ import type { Home, Pid } from "../term/pid.ts";
 import { type ActorRef, actorRefOf } from "./actor_ref.ts";
 import { NameError, NoProcError } from "./errors.ts";
 
-/** Number of names of an exited actor above which they are freed in steps. */
+/** Maximum number of names of an exited actor that are freed at once. More are freed in steps. */
 const FREED_COUNT = 512;
 
 /** Number of names that are freed in one step. */
@@ -18,7 +18,7 @@ const STEP_COUNT = 64;
 export class Names {
   readonly #home: Home;
   readonly #pids = new Map<string, Pid<never>>();
-  /** Names of the runtime's own actors, which are not listed. */
+  /** Names of the runtime's own actors. `registered` does not list them. */
   readonly #reserved = new Map<string, Pid<never>>();
   /** Number of exited actors that still have names in `#pids`. Lookups ignore these names. */
   #freeing = 0;
@@ -58,8 +58,8 @@ export class Names {
   }
 
   /**
-   * Registers a name for one of the runtime's own actors. The name is not listed and cannot be
-   * freed.
+   * Registers a name for one of the runtime's own actors. `registered` does not list the name, and
+   * it cannot be freed.
    */
   reserve(name: string, pid: Pid<never>): void {
     this.#reserved.set(name, pid);

@@ -89,7 +89,7 @@ export class Scheduler {
    */
   #grant = CREDIT;
   #lookedAt: number;
-  /** Whether only turns ran since the last clock read, so that they took all the elapsed time. */
+  /** Whether only turns ran since the last clock read. The elapsed time is then their duration. */
   #unbroken = false;
 
   /**

@@ -35,7 +35,7 @@ export class SelfWaits<A extends ActorRef> {
    * actor awaits them.
    */
   readonly #waits: SelfWait[] = [];
-  /** The async contexts of handlers. Created on first use, because it slows down promises. */
+  /** Stores which handler the running code belongs to. Created on first use: it slows promises. */
   #runs: AsyncLocalStorage<Run<A> | undefined> | undefined = undefined;
 
   add(wait: SelfWait): void {

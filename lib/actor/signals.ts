@@ -27,7 +27,8 @@
  *
  *     an exit ─▶ signals, `Down`s, calls ─▶ a portion at once ─▶ yield to I/O ─▶ a portion ─▶ … ─▶ done
  *
- * An actor can remove a link or monitor until it has received its signal.
+ * An actor can remove a link or monitor until it has received the signal of that link or
+ * monitor.
  *
  * @module
  */
@@ -42,12 +43,12 @@ import type { Remote } from "./remote.ts";
 /** Number of signals and other effects of exits after which pending I/O and timers are handled. */
 export const PORTION = 512;
 
-/** Number of effects in one step. The signals that they cause are delivered after the step. */
+/** Number of effects of exits in one step. Signals that they cause are delivered after the step. */
 const STEP = 64;
 
 /**
- * Number of effects that each actor counts as, in addition to its own effects: the cost of visiting
- * it.
+ * The cost of visiting an actor, as a number of effects. It is counted in addition to the effects
+ * of the actor's exit.
  */
 const VISIT = 1 / 8;
 
@@ -300,7 +301,7 @@ export class Signals {
 
 /**
  * Calls `end` for each item that `take` returns for an actor. Yields the number of effects after
- * every {@linkcode STEP}. Each actor counts as {@linkcode VISIT} in addition.
+ * every {@linkcode STEP} effects. A visit to an actor counts as {@linkcode VISIT} effects.
  */
 function* inSteps<T>(
   actors: readonly ActorRef[],

@@ -8,7 +8,7 @@ import type { Pid } from "../term/pid.ts";
 import type { Actor } from "./actor.ts";
 import { listOf } from "./names.ts";
 
-/** The table from pids to the children of a supervisor. */
+/** The children of one supervisor, by their pids. */
 export interface SupervisedChildren {
   get(pid: Pid): { readonly spec: { readonly id: string } } | undefined;
 }
@@ -81,8 +81,8 @@ export class Supervisors {
   }
 
   /**
-   * Returns the registered name of a supervisor, or its id as a child of another supervisor. Its
-   * links are not searched, because it may have many children.
+   * Returns the registered name of a supervisor, or its id as a child of another supervisor. The
+   * links of the supervisor are not searched, because it may have many children.
    */
   nameOf(supervisor: Pid): string | undefined {
     const actor = this.#actorOf(supervisor);

@@ -134,7 +134,7 @@ export class System implements ActorHome, TimerHost, Tracker {
   deadLetters = 0;
   /** Called when the system is stopped. */
   onStop: () => void = () => {};
-  /** Number of messages that were handled by actors that have exited since. */
+  /** Number of messages that were handled by actors that have already exited. */
   handledBefore = 0;
   readonly #clock: Clock;
   readonly #random: Random;
@@ -440,7 +440,7 @@ export class System implements ActorHome, TimerHost, Tracker {
     this.#direct = probe === undefined ? this.home : undefined;
   }
 
-  /** Sends to a pid, or to the actor registered under a name, on this node or another. */
+  /** Sends a message to a pid, or to the actor registered under a name, on this node or another. */
   sendTo<M>(to: Pid<M> | ActorName | string, message: M): void {
     if (to instanceof Pid) return this.send(to, message);
     if (typeof to !== "string") checkActorName(to);
@@ -521,9 +521,10 @@ export class System implements ActorHome, TimerHost, Tracker {
   }
 
   /**
-   * Runs `work` and tracks its promise. If the promise rejects and is not awaited, the running
-   * actor exits, if it is known; and a loop of retries cannot starve I/O. If `work` throws, rejects
-   * with its error.
+   * Runs `work` and tracks its promise. If the promise rejects and is not awaited, `caller` exits;
+   * without a caller, the failure is reported. If I/O is due, the promise settles only after
+   * pending I/O, so that a loop of retries cannot starve I/O. If `work` throws, rejects with its
+   * error.
    */
   tracked<T>(work: () => Promise<T>, caller: ActorRef | undefined = this.running): Promise<T> {
     try {
@@ -816,7 +817,7 @@ export class System implements ActorHome, TimerHost, Tracker {
   /** Ends all actors and the wheel's timer. Actors spawned afterwards exit at once. */
   stop(): void {
     this.isStopping = true;
-    // Rejections that the stop causes must still be handled here.
+    // `release` takes effect after pending I/O. Rejections that the stop causes are thus handled.
     if (!this.#stopped) this.#failures.release();
     this.#stopped = true;
     for (const actor of this.#actors.all()) actor.end("shutdown");
@@ -949,7 +950,7 @@ class Waiting implements Chained {
   }
 }
 
-/** Converts a pid by `here`. Returns other values unchanged: a later check rejects them. */
+/** Converts a pid with `here`. Returns other values unchanged: a later check rejects them. */
 function checked(system: System, pid: Pid<never>): Pid {
   return pid instanceof Pid ? system.here(pid) as Pid : pid;
 }

@@ -26,7 +26,7 @@ export class Table<T extends object> {
   /** The page of the last added item; kept even when it is empty. */
   #newest: Page<T> | undefined = undefined;
 
-  /** Adds an item. Its number must be higher than all earlier ones. */
+  /** Adds an item. Its number must be higher than the numbers of all items added before. */
   add(id: number, item: T): void {
     const index = Math.floor(id / PAGE_SIZE);
     let page = this.#newest;

@@ -25,8 +25,8 @@ export const REACH_MS: number = 2 ** (BITS * LEVELS) - 1;
 /** A timer in the wheel. The wheel writes its first three fields. */
 export interface WheelTimer {
   /**
-   * Due time in whole milliseconds on the wheel's clock. The negated delay, if the delay has not
-   * begun.
+   * Due time in whole milliseconds on the wheel's clock. If the delay has not begun yet, the
+   * negated delay.
    */
   due: number;
   /** The neighbours in the slot; undefined while the timer is not in the wheel. */
@@ -123,8 +123,8 @@ export class Wheel {
 
   /**
    * Fires at most `most` of the timers that are due at `now`, in the order of their ticks; a timer
-   * that moves to a lower level counts as a sixteenth. Skips empty ticks. Returns whether work is
-   * left.
+   * that moves to a lower level counts as a sixteenth of a timer. Skips empty ticks. Returns
+   * whether work is left.
    */
   advance(now: number, most: number = Infinity): boolean {
     const end = Math.floor(now);

@@ -162,7 +162,7 @@ export class Writer {
   }
 
   u16(value: number): this {
-    // The message is built only on failure.
+    // Calls `assert` only on failure, so that valid values do not pay for building the message.
     if (!(value >= 0 && value <= 0xffff)) assert(false, `not a u16: ${value}`);
     this.#room(2);
     this.#bytes[this.length++] = value;

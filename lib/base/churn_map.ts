@@ -16,8 +16,8 @@
 const KEPT = 64;
 
 /**
- * In a map with fewer keys, removed keys do not stay, because the engine rebuilds a small table
- * often enough.
+ * Number of keys in the map from which removed keys stay in it. In a smaller map they do not stay,
+ * because the engine rebuilds a small table often enough.
  */
 const SIZE_MIN = 1024;
 

@@ -78,7 +78,7 @@ export class LogEntry {
 /** Receives one entry. Errors that it throws are ignored. */
 export type LogSink = (entry: LogEntry) => void;
 
-/** Filters by level and passes entries to a sink, with the name of their source. */
+/** Passes the entries of one source to a sink, except those below a minimum level. */
 export class Log {
   readonly #sink: LogSink;
   readonly #least: number;

@@ -12,7 +12,7 @@ import { Ring } from "./ring.ts";
 export const PORTION_COUNT = 256;
 
 /**
- * Runs tasks at once or, if there are many in one turn, in portions, in order.
+ * Runs tasks in order: at once, or in portions if there are many tasks in one turn.
  */
 export class PortionQueue {
   readonly #yieldToIo: (task: () => void) => void;

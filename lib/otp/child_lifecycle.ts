@@ -1,8 +1,8 @@
 /**
  * Starts and stops the children of a supervisor, and reports their exits.
  *
- *     start ─▶ runs ──ends by itself──▶ ended        stop ─▶ "shutdown" or "kill" ─▶ its end
- *       │                                              └──timeout────▶ "kill" ──────▶ its end
+ *     start ─▶ runs ──ends by itself──▶ ended        stop ─▶ "shutdown" or "kill" ─▶ ended
+ *       │                                              └──timeout────▶ "kill" ──────▶ ended
  *       └──fails · the supervisor must end
  *
  * @module
@@ -88,8 +88,8 @@ export class ChildLifecycle {
 
   /**
    * Starts a child. Throws or rejects with the cause of a failure, or with `NodeUnavailableError`
-   * if the child must wait for a node. If a start function never settles, the wait ends only when
-   * the supervisor must end, which sets `order`.
+   * if the child must wait for a node. While a start function is pending, an exit signal that must
+   * end the supervisor also ends the wait: sets `order` to the signal's reason, and rejects.
    */
   start(child: Child): void | Promise<void> {
     const { start } = child.spec;
@@ -232,7 +232,7 @@ export class ChildLifecycle {
     const reasons = new Map<Pid, ExitReason>();
     /**
      * The children that have not exited, by the number of the monitor's reference. Several children
-     * may have had the same pid, but each exit has its own reference.
+     * may have had the same pid, but each monitor has its own reference.
      */
     const waiting = new Map<number, Child>();
     let count = 0;

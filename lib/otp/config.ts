@@ -211,7 +211,7 @@ export function decodeConfig(bytes: Uint8Array, options: DecodeConfigOptions = {
   if (form !== undefined) return new Reading(bytes, form, functions).config();
   const byRule = new Reading(bytes, "tailed", functions);
   const tailed = byRule.config();
-  // The config contains no tails, so decoding it without tails would give the same result.
+  // The config contains no tails, so decoding it without tails would return the same result.
   if (byRule.fork === undefined) return tailed.ok ? { ...tailed, form: "plain" } : tailed;
   const plain = new Reading(bytes, "plain", functions).config();
   return plain.ok ? { ok: false, fault: "ambiguous", offset: byRule.fork } : tailed;

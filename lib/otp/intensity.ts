@@ -30,8 +30,8 @@ export class Intensity {
 
   /** Counts a restart. Returns false if it exceeds the limit. */
   allow(now: number): boolean {
-    // Removes restarts that are older than the period. A restart that is exactly as old still
-    // counts.
+    // Removes restarts that are older than the period. A restart that is exactly as old as the
+    // period still counts.
     while (this.#times.length > 0 && now - this.#times.peek()! > this.#periodMs) {
       this.#times.shift();
     }

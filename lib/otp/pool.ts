@@ -83,8 +83,8 @@ export class Pool<Args extends unknown[], Result> {
     const accepted = Promise.withResolvers<void>();
     const caller = system.running;
     const failed = (error: JobError): void => {
-      // Records the caller of the promises, because the program may not await a promise that is
-      // derived from them.
+      // Records which actor added the job: it exits if a promise that is derived from the job's
+      // promises rejects and is not awaited.
       system.noted(error, caller);
       accepted.reject(error);
       result.reject(error);

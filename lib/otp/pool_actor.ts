@@ -60,7 +60,10 @@ export type Report =
 export class PooledJob {
   readonly id: string;
   readonly args: readonly unknown[];
-  /** Number of attempts that count, including the running one. */
+  /**
+   * Number of attempts, including the running one. An attempt does not count if its node was lost
+   * or no longer exposes the pool.
+   */
   attempt = 0;
   /** The actor of the running attempt. */
   pid: Pid<never> | undefined = undefined;

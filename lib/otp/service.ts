@@ -369,7 +369,10 @@ function mapped<T extends object>(parts: T, change: (part: never) => unknown): T
   ) as T;
 }
 
-/** Wraps only async handlers: a synchronous handler runs in a turn of its actor. */
+/**
+ * Wraps an async handler, so that its operations are attributed to its actor. Returns a synchronous
+ * handler unchanged, because it runs within a turn of its actor.
+ */
 function known(handler: unknown): unknown {
   if (typeof handler !== "function" || !isAsync(handler)) return handler;
   return function (this: ServiceActor, ...args: unknown[]): Promise<unknown> {

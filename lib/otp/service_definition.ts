@@ -298,8 +298,8 @@ export interface ServiceHandlers<P extends ServiceProtocol> {
    */
   init(this: ServiceContext<P>, ...args: StartArgs<P>): Next<P["state"]>;
   /**
-   * Handles any other message, including the runtime's: `Down`, `Exit`, … Default: such messages
-   * are ignored.
+   * Handles a message that is neither a call nor a cast, including the runtime's: `Down`, `Exit`, …
+   * Default: such messages are ignored.
    */
   info?(this: ServiceContext<P>, state: P["state"], message: InfoMessage<P>): Next<P["state"]>;
   /** Runs after a handler that returned {@linkcode continueWith}. */

@@ -82,7 +82,7 @@ export function remote<Message, Args extends unknown[]>(
   return spawnable(name, body);
 }
 
-/** Returns the definition. An empty name counts as a missing name. */
+/** Returns the definition of a spawnable function. An empty name counts as a missing name. */
 export function spawnable<Message, Args extends unknown[]>(
   name: string,
   body: ActorFunction<Message, Args>,

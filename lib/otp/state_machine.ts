@@ -201,8 +201,8 @@ class Machine {
           continueWith({ state: initial, data, due: undefined }, BEGIN);
         return first instanceof Promise ? first.then(begin) : begin(first);
       },
-      // A machine handles calls and casts with the same functions. The protocol determines for
-      // callers which events are calls.
+      // A machine handles calls and casts with the same functions. For callers, the protocol
+      // determines which events are calls.
       call: handlers,
       cast: handlers,
       info(state, message) {
@@ -265,7 +265,7 @@ class Machine {
     const at = replies.findIndex(([one]) => one === call);
     const own = at < 0 ? undefined : replies.splice(at, 1)[0];
     transient.replies = [];
-    // If the machine stops, it replies now: the stored state does not change any more.
+    // If the machine stops, it replies to postponed calls now, because `continue` does not run.
     if (ran instanceof Outcome) {
       for (const [one, reply] of replies) one.reply(reply);
     }

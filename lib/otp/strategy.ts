@@ -1,11 +1,11 @@
 /**
  * The restart strategies: which children restart together. Deterministic.
  *
- * | strategy | stopped, last first | started, first first |
+ * | strategy | children stopped, in reverse order | children then started, in order |
  * |---|---|---|
- * | one_for_one | | the child |
- * | one_for_all | all the others | all |
- * | rest_for_one | those after the child | the child and those after it |
+ * | one_for_one | none | the failed child |
+ * | one_for_all | all except the failed child | all |
+ * | rest_for_one | those after the failed child | the failed child and those after it |
  *
  * @module
  */

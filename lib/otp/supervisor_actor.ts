@@ -213,7 +213,7 @@ export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
     return due.child === undefined ? [...this.children] : [due.child];
   }
 
-  /** Makes a child wait for a node. Except with "one_for_one", the later children wait too. */
+  /** Makes a child wait for a node. Except with "one_for_one", the children after it wait too. */
   protected override hold(child: Child): boolean {
     this.lifecycle.remoteChildren.wait(child);
     if (this.#strategy === "one_for_one") return true;

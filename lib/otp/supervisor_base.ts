@@ -101,7 +101,7 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
    * has replaced it.
    */
   protected abstract due(due: Due): readonly Child[];
-  /** Handles a child that waits for a node. Returns whether the later children may start. */
+  /** Handles a child that waits for a node. Returns whether the children after it may start. */
   protected abstract hold(child: Child): boolean;
   /**
    * Returns the waiting children whose node may be available, in groups. The groups are started one
