@@ -65,7 +65,7 @@ test("the top level has no unexpected entries", () => {
 /** The folders whose comments must be plain technical English. */
 const PLAIN_FOLDERS = ["lib", "mesher", "tests", "scripts", "bench"];
 
-/** This file contains examples of banned phrases. */
+/** This file is exempt from the check, because it contains examples of banned phrases. */
 const OWN_PATH = "tests/architecture_test.ts";
 
 test("lib declares each class name once, and has no file with a former name", () => {

@@ -273,7 +273,7 @@ test("an answered call leaves no state in the caller or the callee", async () =>
   calls[0]!.reply("!");
   await system.settle();
   assertEquals([seen.value, self.chain, caller.self.chain], ["!", undefined, undefined]);
-  // The mailbox is full, so this call makes the target exit.
+  // The first message fills the mailbox, so the call that follows makes the target exit.
   const small = system.startWith(
     { mailbox: { max: 1, policy: "exit" } },
     () => new Promise(() => {}),

@@ -461,7 +461,7 @@ const LINKS: Record<string, Play> = {
     a.tell("link", dead);
     assertEquals(await b.notes(), ["exit dead noproc"]);
     assertEquals(await a.end(), "noproc");
-    // No link was made, so `unlink` has nothing to remove.
+    // B has no link to the actor that had already exited, so `unlink` removes nothing.
     await b.do("link", await scene.puppet(scene.there, "C"));
     await b.do("unlink", dead);
     assertEquals(await b.notes(), ["exit dead noproc"]);

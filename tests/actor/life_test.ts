@@ -284,7 +284,7 @@ test("self of an exited actor ignores method calls, except exit, after DEAD_USES
   assertEquals(self.demonitorNode("nobody@127.0.0.1:1"), false);
   const spawned = [self.spawn(() => {}), self.spawnLink(() => {}), self.spawnMonitor(() => {})[0]];
   assertEquals(spawned.map((each) => system.isAlive(each)), [false, false, false]);
-  // `exit` still throws, to stop the code that follows.
+  // `exit` throws on an exited actor too, to stop the code that follows the call.
   assertThrows(() => self.exit("again"), ActorExitError);
   await system.advance(10);
   assertEquals([other.got, system.size, system.names.registered()], [[], 1, []]);
@@ -578,7 +578,8 @@ test("a System that has spawned and ended thousands of actors releases their mem
       await until("all actors have had a turn", () => system.scheduler.waiting === 0);
       assert(system.size > count / 2, `${system.size} of ${count} live`);
       for (const [i, pid] of pids.entries()) system.exit(pid, i % 3 === 0 ? "kill" : "over");
-      // Kills the actors that trap exits, because they have received a message instead.
+      // Kills the actors that trap exits. They are still alive, because they have received the exit
+      // signal as a message.
       for (const pid of system.pids()) system.exit(pid, "kill");
       await until("all exits have been handled", () => system.scheduler.waiting === 0);
       const { size, wheel, names } = system;

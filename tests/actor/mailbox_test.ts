@@ -78,7 +78,7 @@ test("Mailbox.take allows its predicate to change the mailbox", () => {
 });
 
 test("Mailbox keeps no reference to removed messages", () => {
-  // Checked in the ring itself, because a program cannot force a garbage collection.
+  // The test inspects the slots of the ring, because a program cannot force a garbage collection.
   const mailbox = new Mailbox();
   const held = (): number => {
     mailbox.length += 4;

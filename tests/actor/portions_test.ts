@@ -199,7 +199,7 @@ test("a NodeChange reaches thousands of monitors in portions, in the order of th
   assertEquals(last.got, []);
   const types = ({ got }: Puppet): unknown[] => got.map((change) => (change as NodeChange).type);
   for (const puppet of watchers.slice(0, -1)) assertEquals(types(puppet), ["nodeup", "nodedown"]);
-  // The first is the answer to `monitorNode`: there is no session.
+  // The first `nodedown` is the answer to `monitorNode`: there is no session with the node.
   assertEquals(types(late!), ["nodedown", "nodedown"]);
   system.stop();
 });

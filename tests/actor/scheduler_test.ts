@@ -144,7 +144,8 @@ test("Scheduler does not count idle time as a slow turn", async () => {
     await system.settle();
     system.clock.jump(10);
   }
-  // Only every 64th message reads the clock, finds the slice over, and waits for I/O.
+  // Most messages do not wait for I/O: the scheduler reads the clock only at every 64th message,
+  // and then finds that the time slice is over.
   assert(system.yields < 40, `${system.yields} of 1,000 messages waited for I/O`);
   system.stop();
 });
@@ -265,7 +266,8 @@ for (const [who, start] of BUSY_ACTORS) {
         await echo(stream, 20);
         await until("timers fire", () => ticks.count >= 10);
         const took = performance.now() - began;
-        // About 10 ms on an idle machine; it never ends if actors starve I/O.
+        // The echoes and ticks take about 10 ms on an idle machine. They never end if actors starve
+        // I/O.
         assert(took < 5000, `${took} ms for 20 echoes and 10 ticks`);
         assert(done() > 1000, `${done()} messages`);
       } finally {

@@ -82,7 +82,8 @@ for (const seed of [1, 2, 3, 4]) {
       } else {
         const first = Math.min(...[...pending].map(({ due }) => due));
         assert(wheel.nextDue() <= first, `${wheel.nextDue()} is later than ${first}`);
-        // Advance to `nextDue`, to just before it, to an edge of a level, or far beyond.
+        // Chooses the next time: `nextDue`, just before the first timer, an edge of a level, or a
+        // random later time.
         const way = random.below(6);
         const target = way === 0
           ? wheel.nextDue()
@@ -127,7 +128,7 @@ test("Wheel.advance skips years without timers in constant time", () => {
   const fired: Probe[] = [];
   const wheel = new Wheel(0);
   const year = 365 * 24 * 3_600_000;
-  // An empty wheel has not advanced; a timer that is due soon is still on time.
+  // A timer that is due at the end of the wheel's reach must fire too.
   wheel.add(new Probe(fired), REACH_MS);
   const began = performance.now();
   for (let i = 0; i < 20; i++) {
@@ -312,7 +313,8 @@ test("Wheel.advance moves timers of a higher level in portions, between which ti
       wheel.remove(removed);
       wheel.add(added, edge - 5);
     }
-    // 160 timers a portion, of 1,000; then 10 a portion, of 5.
+    // The 1,000 timers are moved to lower levels, 160 in each portion. Then the five timers that
+    // are due fire in one portion.
     assert(portions >= 6 && portions <= 8, `${portions} portions`);
     assertEquals(fired.map(({ due }) => due), [edge, edge, edge, edge, edge]);
     assertEquals(fired.includes(added), true);

@@ -46,7 +46,7 @@ test("Ring behaves like an array for random operations", () => {
 });
 
 test("Ring keeps no reference to removed items", () => {
-  // Checked with `peek`, because a program cannot force a garbage collection.
+  // The test inspects the slot with `peek`, because a program cannot force a garbage collection.
   const ring = new Ring<object>(2);
   ring.push({});
   ring.shift();

@@ -4,7 +4,7 @@ import { gzipSync } from "node:zlib";
 import { fileURLToPath } from "node:url";
 import { runtime, test } from "../kit/test.ts";
 
-/** The compressed size that a page loads, in bytes. */
+/** Maximum compressed size of the client that a page loads, in bytes. */
 const BYTES_MAX = 4_096;
 
 interface Bundler {

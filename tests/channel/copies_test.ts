@@ -48,7 +48,7 @@ test("channel with history acknowledges a message after the other node has store
     for (const topic of topics) {
       node!.channels.broadcast(topic, "added", 1).then(() => acknowledged++, () => {});
     }
-    // The node is connected until its pingTimeout of 15 s has passed.
+    // The paused node counts as connected until its pingTimeout of 15 s has passed.
     await sim.run(10_000);
     assertEquals([acknowledged, node!.peers().length], [0, 1]);
     await sim.until("the node is lost", () => node!.peers().length === 0);
@@ -67,7 +67,7 @@ test("channel with history chooses another node for its copy if a node does not 
       node!.channels.broadcast(topic, "added", 1).then(() => acknowledged++, () => {});
     }
     await sim.run(4_500);
-    // Topics whose home is the silent node fail.
+    // Broadcasts to topics whose home is the paused node are not acknowledged.
     assert(acknowledged >= 8, `${acknowledged} of 20 acknowledged`);
   });
 });

@@ -82,7 +82,10 @@ function post(url: string, body?: string, headers: Record<string, string> = {}):
   return fetch(url, { method: "POST", body: body ?? null, headers });
 }
 
-/** Opens a session without the client. Returns its id, and a function that reads its messages. */
+/**
+ * Opens an event stream by plain requests, without Firn's client. Returns the id of the session,
+ * and a function that resolves to the next message of the stream.
+ */
 async function open(server: Server): Promise<{ id: string; next(): Promise<unknown[]> }> {
   const response = await post(`${httpOf(server)}/websocket?vsn=2.0.0`);
   assertEquals(response.headers.get("content-type"), "text/event-stream; charset=utf-8");

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { Presence, type PresencePort, type PresenceRow } from "../../lib/channel/presence.ts";
 import { test } from "../kit/test.ts";
 
-/** A port whose timers and later turns a test runs itself. */
+/** A port whose timers and deferred tasks are run by the test. */
 class ManualPort implements PresencePort {
   readonly timers: (() => void)[] = [];
   tasks: (() => void)[] = [];

@@ -26,7 +26,7 @@ async function apart(
   });
 }
 
-/** Returns a wrapper for hosts that shifts the wall clock. */
+/** Returns a function that wraps a host, and shifts its wall clock by `ms`. */
 function skewed(ms: number): (host: Host) => Host {
   return (host) =>
     hostWith((real) => ({
@@ -319,8 +319,8 @@ test("Global.register: a side of a partition without the quorum loses its names"
       await assertRejects(() => a.global.register("y", idle(a), { quorum }), QuorumError);
       // Without a quorum policy, each side has a holder of its own.
       assertEquals(await a.global.register("y", idle(a)), true);
-      // The other nodes may take the name only after the time in which the first node must have
-      // detected that it lost them.
+      // The other nodes may take the name only after the first node's deadline for detecting that
+      // it has lost them.
       const since = performance.now();
       const heir = idle(b);
       await until(

@@ -207,7 +207,7 @@ test("Global.register does not wait for the answer of a lost node", async () => 
     await testCluster.pass(1, 0);
     await testCluster.pass(0, 1);
     assertEquals(answer, undefined);
-    // A second call in the meantime resolves to the same value.
+    // A second call, while the first is pending, resolves to the same value.
     const again = a!.global.register("x", pid);
     assertEquals(await a!.global.register("x", idle(a!)), false);
     testCluster.cut(0, 2);
@@ -589,7 +589,8 @@ test("Global: a peer that violates the protocol is disconnected, and its names a
     await c!.global.register("of c", idle(c!));
     for (const [tag, row, rule] of rules) {
       await b!.global.register("of b", idle(b!));
-      // The nodes may reconnect before the test checks, so the names are read in the event.
+      // The nodes may reconnect before the test checks, so the test reads the names in the listener
+      // of the event.
       const [gone, noticed] = [namesAtLoss(a!), namesAtLoss(b!)];
       sendMessage(b!, a!, tag, row(b!.name, c!.name).done());
       await until(

@@ -97,7 +97,7 @@ class TestCluster {
     return pid;
   }
 
-  /** Returns an actor of that node: a new or an existing one. */
+  /** Returns an actor of the node with the index `at`: a new or an existing one. */
   actor(at: number): Pid {
     const mine = this.actors.filter((one) =>
       one.at === at && this.nodes[at]!.system.isAlive(one.pid)
@@ -113,8 +113,8 @@ class TestCluster {
       one.name === name && one.key === pid.key && one.node === node.name &&
       (one.state === "pending" || one.state === "true")
     );
-    // Skips the call if the actor has requested the name before: it would resolve to the same
-    // value, for the same entry.
+    // Skips the call if the actor has requested the name before: the second call would resolve to
+    // the same value, for the same entry.
     if (known !== undefined) return;
     const onConflict = pick<OnConflict>(random, ["exit", "keep", () => {}, () => "keep"]);
     const attempt: Attempt = {
@@ -158,7 +158,7 @@ class TestCluster {
       case 6:
         return this.register(at, pick(random, NAMES), this.actor(at));
       case 7: {
-        // Registers an actor of another node, which is found under a name that it has.
+        // Registers an actor of another node, which this node finds by one of its names.
         const far = node.global.whereis(pick(random, NAMES)) as Pid | undefined;
         if (far !== undefined && !far.home.local) this.register(at, pick(random, NAMES), far);
         return;

@@ -22,7 +22,7 @@ function entry(owner: string, name: string, stamp: number, id: number = stamp): 
   return { name, owner, pid: pidOn(owner, id), stamp };
 }
 
-/** A message from the owner of names. */
+/** A message from the node that owns names: a registration, a removal, or its complete list. */
 type OwnerMessage =
   | { readonly kind: "set"; readonly entry: NameEntry }
   | { readonly kind: "remove"; readonly name: string }

@@ -320,7 +320,7 @@ test("SendWindow queues messages in order while the connection is lost or unconf
   for (let i = 0; i < 12; i++) window.push(`${i}`, payload);
   assertEquals([sent.length, window.dropped, fulls], [0, 2, 1]);
   window.isConnected = true;
-  // Up to 1 MiB may be unconfirmed.
+  // Sending pauses while 1 MiB or more is unconfirmed, which four of these messages reach.
   assertEquals(sent, ["0", "1", "2", "3"]);
   for (let i = 0; i < 10; i++) {
     confirm();

@@ -13,7 +13,7 @@ export class Runs {
   readonly live: Set<string> = new Set();
   readonly log: { node: string; token: number | undefined; state: unknown }[] = [];
   most = 0;
-  /** Awaited by each start after the copy has begun to run. */
+  /** Called by each start after its copy has begun to run. The start waits for the result. */
   slowly: (() => Promise<unknown>) | undefined = undefined;
 
   child(node: TestNode): SingletonChild {

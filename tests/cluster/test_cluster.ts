@@ -128,7 +128,9 @@ export function found(nodes: readonly TestNode[], name: string): (string | undef
   return nodes.map(({ global }) => global.whereis(name)?.key);
 }
 
-/** Waits until all nodes find this actor under a name, or none. */
+/**
+ * Waits until all nodes find this actor under a name. `undefined` waits until they find no actor.
+ */
 export function untilFound(
   nodes: readonly TestNode[],
   name: string,

@@ -46,7 +46,7 @@ class Client {
     this.socket.onmessage = ({ data }) => this.#answer?.(data);
   }
 
-  /** Resolves to the reply, or to undefined if the connection was closed before it. */
+  /** Resolves to the reply, or to undefined if the connection was closed before the reply. */
   ask(what: string): Promise<string | undefined> {
     if (this.socket.readyState !== WebSocket.OPEN) return Promise.resolve(undefined);
     return new Promise((answer) => {

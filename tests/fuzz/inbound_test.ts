@@ -16,7 +16,7 @@ import { test } from "../kit/test.ts";
 
 const ROWS = fuzzCount(10_000);
 
-/** The number of messages per session, unless one of them ends it. */
+/** The number of messages in a session that no message ends. */
 const SESSION_ROWS = 200;
 
 /** The tags of actor messages, and one unknown tag. */
@@ -165,7 +165,8 @@ test("Inbound.take accepts any message between valid messages, and keeps no stat
     taken += session(random);
   });
   if (taken < ROWS) return;
-  // Some messages end the session, but most do not.
+  // The average is above 10 because most messages are accepted. It is below the maximum because
+  // some messages end their session.
   const length = taken / sessions;
   assert(length > 10 && length < SESSION_ROWS, `${length} messages per session`);
 });

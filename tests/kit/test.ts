@@ -28,7 +28,7 @@ interface Test {
   (name: string, options: TestOptions, body: Body): void;
 }
 
-/** Time limit of a test on Bun. It only ends a test that hangs. */
+/** Time limit of a test on Bun, in milliseconds. It only ends a test that hangs. */
 const TEST_MS_MAX = 180_000;
 
 async function bunTest(): Promise<Test> {

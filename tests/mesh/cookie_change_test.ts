@@ -86,7 +86,7 @@ test("Mesh.changeKeys ends a session whose peer does not answer PROVE", async ()
     const a = await start("a", {}, hurried);
     const b = await start("b", { seeds: [a.name] });
     await untilWhole([a, b]);
-    // An older version ignores the message, because it does not know it.
+    // Simulates that b runs an older version, which ignores the message PROVE.
     b.mesh.prove = () => {};
     await change(a, NEXT);
     await until("a has lost b", () => a.mesh.session(b.name) === undefined);

@@ -150,7 +150,7 @@ test("FrameReader allocates at most twice the received bytes", () => {
     reader.push(head(FRAME_BYTES_MAX), new Collector());
     for (; received < 1_000_000; received += chunk.length) reader.push(chunk, new Collector());
   });
-  // Doubling: all earlier buffers together are smaller than the last.
+  // The buffer doubles, so all earlier buffers together are smaller than the last one.
   assert(allocated < 4 * received, `${allocated} bytes for ${received}`);
 });
 

@@ -182,7 +182,7 @@ test("Initiator's session id is the first 8 bytes of its nonce, and never 0", ()
 
 test("Initiator and Responder reject a peer with another cookie", () => {
   const proofKey = random.bytes(32);
-  // The initiator is the first side to receive a proof.
+  // The initiator is the first side to receive a proof, so it detects the wrong key.
   assertRefused(run(sides({ initiator: { proofKey } })), "initiator", "cookie");
   assertRefused(run(sides({ responder: { proofKey } })), "initiator", "cookie");
 });
@@ -373,7 +373,10 @@ test("Responder does not agree to features that it lacks", () => {
   assertEquals(body.subarray(at, at + 4).toHex(), "50000000");
 });
 
-/** Creates both state machines in each of their states. */
+/**
+ * Functions that create a state machine of each side in each of its states. `expects` is the
+ * message that it accepts next.
+ */
 const STATES: Readonly<Record<string, () => { machine: Initiator | Responder; expects?: Way }>> = {
   "Initiator that waits for a CHALLENGE": () => {
     const { initiator } = sides();

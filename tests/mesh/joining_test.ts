@@ -110,7 +110,7 @@ test("A list of a thousand names of one port causes only a few dials", async () 
 test("Mesh.connect reaches a live node even if eighty seeds do not answer", async () => {
   await withNodes(async (start) => {
     const live = await start("live");
-    // Each has its own address, so that the limit per address does not apply.
+    // Each server has its own address, so that the limit per address does not apply.
     const servers = await Promise.all(
       Array.from({ length: 80 }, (_, i) => silentServer(`127.0.0.${i + 2}`)),
     );

@@ -82,7 +82,7 @@ test("ReceiveBudget ends the session that uses most memory when an address or th
 
 test("Mesh rejects a session over the limit of an address until another session has ended", async () => {
   await withNodes(async (start) => {
-    // The raw sessions answer no pings.
+    // The raw sessions answer no pings, so the timeout of pings is long.
     const a = await start("a", { logLevel: "silent", pingTimeout: 600_000 });
     const raws: Raw[] = [];
     for (let i = 0; i < SESSIONS_PER_ADDRESS_MAX; i++) {

@@ -75,7 +75,7 @@ class Owner implements SessionHandler {
   }
 }
 
-/** An unassigned tag. */
+/** An unassigned tag, which the tests use for their own messages. */
 const ROW = 0x77;
 
 /** Encodes a BULK with a test message: number, length of tag and body, key, content. */

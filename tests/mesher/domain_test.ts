@@ -158,7 +158,7 @@ test("takeRate allows events up to the limit, and then returns the time until th
   assertEquals(second.granted, 3, "a part of the batch is granted");
   const third = takeRate(second.state, 200, 1, LIMIT);
   assertEquals(third.granted, 0);
-  // Allowed exactly at that time, and not a millisecond earlier.
+  // The next event is allowed exactly at `then`, and not a millisecond earlier.
   const then = 200 + third.retryAfterMs;
   assertEquals(takeRate(third.state, then - 1, 1, LIMIT).granted, 0);
   assertEquals(takeRate(third.state, then, 1, LIMIT).granted, 1);

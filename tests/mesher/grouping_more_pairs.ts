@@ -131,7 +131,7 @@ const MINIFIED_SAME: Texts = [
 ];
 const MINIFIED_DIFFERENT: Texts = [["ea.render", "ea.update"], ["Cart.add", "Shop.add"]];
 
-/** Members of a group of exceptions, with these types. */
+/** Returns an exception group whose members have these types. */
 const members = (...types: string[]): SentryEvent => ({
   exception: {
     values: [
@@ -140,7 +140,7 @@ const members = (...types: string[]): SentryEvent => ({
     ],
   },
 });
-/** An exception as SDKs of JavaScript send values that are not errors. */
+/** Returns the exception that JavaScript SDKs send for a thrown value that is not an error. */
 const thrownValue = (value: string, type?: string): SentryEvent => ({
   platform: "node",
   ...(type === undefined ? { message: value } : {}),

@@ -128,7 +128,7 @@ test("A session cookie is rejected in requests from pages of another site or por
     ) {
       assertEquals([headers, await change(headers as Record<string, string>)], [headers, 200]);
     }
-    // Browsers do not send tokens on their own.
+    // A token is accepted from any origin, because browsers do not send tokens on their own.
     const token = (await user.post("/api/v1/tokens", { label: "t" })).json.token;
     const program = user.as({ authorization: `Bearer ${token}`, origin: "https://evil.example" });
     assertEquals((await program.post("/api/v1/projects/default/settings", {})).status, 200);
@@ -179,7 +179,7 @@ test("Login is blocked after ten failed passwords from one client, however its a
     assertEquals([right.status, right.json], [429, { error: "too many attempts" }]);
     const seconds = Number(right.headers.get("retry-after"));
     assert(seconds > 0 && seconds <= 1_200, `${seconds}`);
-    // Password guesses in a session use the same counter.
+    // Guesses of the current password in a session and failed logins use the same counter.
     const change = { current: "guess", password: "another long one" };
     const got = await user.post("/api/v1/password", change);
     assertEquals([got.status, got.headers.has("retry-after")], [429, true]);
@@ -206,7 +206,8 @@ test("Failed logins of one client do not block other clients", async () => {
     }
     assertEquals((await from("192.0.2.3").post("/api/v1/login", right)).status, 429);
     assertEquals((await from("203.0.113.9", known).post("/api/v1/login", right)).status, 200);
-    // The cookie alone grants no access, does not help with guessing, and is valid for one account.
+    // The cookie of a known browser alone grants no access, does not help with guessing, and is
+    // valid for one account.
     assertEquals((await from("192.0.2.4", known).get("/api/v1/me")).status, 401);
     const statuses: number[] = [];
     for (let i = 0; i < 12; i++) {

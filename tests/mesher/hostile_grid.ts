@@ -163,7 +163,7 @@ export async function tryQueries(
         if (!isWanted(at + i)) continue;
         const query = new URLSearchParams(queryOf(operation).slice(1));
         query.set(field, text.toWellFormed());
-        // The request line has its own limit.
+        // Skips long queries, because the server limits the length of the request line.
         if (`${query}`.length > 7_000) continue;
         await asked(operation, () => own.user.get(`${path}?${query}`));
         tried++;

@@ -14,7 +14,8 @@ const LIMIT = 100;
 const WINDOW_MS = 60_000;
 
 /**
- * Takes events on a node. Returns the number of granted events, and how long the others must wait.
+ * Takes events on a node. Returns the number of granted events, and how long the rejected events
+ * must wait, in milliseconds.
  */
 type Take = (name: string, count: number) => Promise<{ granted: number; waitMs: number }>;
 

@@ -105,7 +105,10 @@ export class RemoteWorkers {
   }
 }
 
-/** Runs `body` with nodes, and stops them at its end. */
+/**
+ * Runs `body` with {@linkcode RemoteWorkers}, and stops the nodes that it started when `body` has
+ * ended.
+ */
 export function withRemoteWorkers(body: (world: RemoteWorkers) => Promise<void>): Promise<void> {
   return withNodes((start) => body(new RemoteWorkers(start)));
 }

@@ -52,7 +52,7 @@ test("Node logs one report for each crash of a child, a start or an unsupervised
     assertEquals(report!.includes(part), true, part);
   }
 
-  // A failed start is only reported by the supervisor.
+  // Only the supervisor reports a failed start.
   fails = 1;
   node.exit(at.pid, "kill");
   await until("both failures are logged", () => lines.length === 2);

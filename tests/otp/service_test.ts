@@ -113,7 +113,7 @@ test("service.start rejects with the error of init", async () => {
     const family = new Family();
     const got = await family.run(failing.start(family.outside).catch((error) => error));
     assertEquals(got instanceof ActorExitError ? got.reason : got, reason);
-    // An actor that starts the service with a link survives.
+    // An actor that starts the failing service with a link does not exit.
     let caught: unknown;
     const parent = family.system.start(async (self: Self) => {
       await failing.start(self).catch((error) => caught = error);
@@ -331,7 +331,7 @@ test("service: a handler may store a call, and another handler may reply to it l
         return waiting.slice(0, -1);
       },
       turnAway(waiting) {
-        // `this.call` is not the earlier call.
+        // `this.call` is undefined in a cast, although an earlier call still waits for its reply.
         assertEquals((this as { call?: unknown }).call, undefined);
         waiting.at(-1)!.refuse(CRASH);
         return waiting.slice(0, -1);

@@ -95,7 +95,7 @@ const additional: Case[] = [
   ]),
 ];
 
-/** All cases of this group. */
+/** All cases of group 7, closing a connection. */
 export const CLOSING: readonly Case[] = [
   ...order,
   ...payloads,

@@ -1,9 +1,10 @@
 /**
- * Groups 12 and 13: compressed messages. The client's offer, the server's response, and messages of
- * each length, whole and in fragments, compressed as negotiated.
+ * The cases of groups 12 and 13: compression as specified in RFC 7692. Group 12 tests compressed
+ * messages of each length, whole and in fragments. Group 13 tests the client's offer and the
+ * server's response.
  *
- * Group 12 tests messages, group 13 the negotiation. Cases `x` are not in the public suite. The
- * public suite sends a thousand messages per case; this one sends fewer.
+ * Cases whose number begins with `x` are not in the public test suite. The public suite sends a
+ * thousand messages per case. Here, a case sends fewer.
  */
 import type { DeflateOptions } from "../../lib/ws/options.ts";
 import type { SeededRandom } from "../../lib/base/random.ts";
@@ -148,7 +149,7 @@ function agreements(group: string, all: typeof AGREEMENTS): DeflateCase[] {
   );
 }
 
-/** All cases of these groups. */
+/** All cases of groups 12 and 13, compression. */
 export const DEFLATE: readonly DeflateCase[] = [
   ...KINDS.flatMap(({ name, opcode, payload }, i) =>
     SIZES.map(([length, fragment], k) => ({

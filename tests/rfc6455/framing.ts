@@ -303,7 +303,7 @@ const additional: Case[] = section("x.1", [
   },
 ]);
 
-/** All cases of these groups. */
+/** All cases of groups 1 to 5 and 10, frames and fragments. */
 export const FRAMING: readonly Case[] = [
   ...messages,
   ...pings,

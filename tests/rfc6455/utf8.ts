@@ -263,7 +263,7 @@ const borders: Case[] = section(
   }),
 );
 
-/** All cases of this group. */
+/** All cases of group 6, valid and invalid UTF-8. */
 export const UTF8: readonly Case[] = [
   ...empties,
   ...valid,

@@ -107,7 +107,7 @@ const GROWING = [64 * KIB, 256 * KIB, MIB, 4 * MIB, 8 * MIB, 16 * MIB];
  */
 const SEGMENTED: number[] = new Array(6).fill(MIB);
 
-/** All cases of this group. */
+/** All cases of group 9, large and many messages. */
 export const VOLUME: readonly Case[] = [
   ...inOne(TEXTS, "9.1", GROWING),
   ...inOne(BINARIES, "9.2", GROWING),

@@ -11,7 +11,7 @@ export interface Behaviour {
   readonly title: string;
   /** The bytes that the client sends. `h` is the Host header. */
   readonly send: string;
-  /** Whether the client ends its side afterwards. */
+  /** Whether the client ends its side of the connection after `send`. */
   readonly fin?: boolean;
   /** The expected responses, each as one line of {@linkcode brief}. */
   readonly expect: readonly (string | RegExp)[];

@@ -552,7 +552,7 @@ test("Server.stop closes all connections with 1001, and rejects new connections"
   const server = await serve(host, { ...ECHO, close: (_conn, code) => codes.push(`${code}`) });
   const clients = [await Client.open(server.url), await Client.open(server.url)];
   const stopped = server.stop({ reason: "moving" });
-  // A second call returns a promise that resolves at the same time.
+  // A second call of `stop` returns a promise that resolves at the same time.
   const again = server.stop();
   await stopped;
   await again;

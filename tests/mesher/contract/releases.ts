@@ -58,7 +58,8 @@ export function releasesContract(promise: Promised): void {
     );
     const users = async (id: string) => (await storage.issue(a.orgId, id))?.userCount;
     assertEquals([await users(two!), await users(made.id)], [3, 2]);
-    // After the split, each issue counts a user whose events are in the other issue as new.
+    // A user whose earlier events are all in the other issue of the split counts as a new user.
+    // Later events of the same user do not count again.
     for (let i = 0; i < 2; i++) {
       await storage.writeEvents(
         [["one", "5"], ["one", "3"], ["two", "1"], ["two", "3"]].map(([message, id]) =>
