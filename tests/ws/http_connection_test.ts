@@ -7,7 +7,7 @@ function get(path: string): string {
   return `GET ${path} HTTP/1.1\r\nHost: h\r\n\r\n`;
 }
 
-test("HttpConnection copies up to 64 KiB of early input, and then stops reading", async () => {
+test("HttpConnection copies up to 64 KiB of input that arrives before a response, and then stops reading", async () => {
   const asked: string[] = [];
   const answers: ((response: Response) => void)[] = [];
   const stage = new HttpConnectionStage({
@@ -60,7 +60,7 @@ test("HttpConnection is idle while it has no request in progress", async () => {
   stage.stream.abort();
 });
 
-test("HttpConnection appends further input to the early input", async () => {
+test("HttpConnection appends further input to the input that waits to be handled", async () => {
   const asked: string[] = [];
   const stage = new HttpConnectionStage({
     fetch: (request) => {
@@ -79,7 +79,7 @@ test("HttpConnection appends further input to the early input", async () => {
   stage.stream.abort();
 });
 
-test("HttpConnection continues to read a request whose first part arrived early", async () => {
+test("HttpConnection continues to read a request whose first part arrived before a response", async () => {
   const answers: ((response: Response) => void)[] = [];
   const stage = new HttpConnectionStage({
     fetch: () => new Promise((resolve) => answers.push(resolve)),

@@ -51,7 +51,7 @@ test("unmask returns whether any byte is not ASCII", () => {
   }
 });
 
-test("unmask continues a split payload with the rest of the key", () => {
+test("unmask continues at the right byte of the key when a payload is split", () => {
   const random = new SeededRandom(2);
   for (let cut = 0; cut <= 11; cut++) {
     const scratch = new Scratch(64);
