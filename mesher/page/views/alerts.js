@@ -162,7 +162,7 @@ function rulesPart({ app, project, signal }) {
         rules.length === 0
           ? empty(
             "No rules yet",
-            "A rule tells this page, or another program, that something happened.",
+            "A rule notifies this page, or another program, when something happens.",
           )
           : h("ul", { class: "rows" }, rules.map(row)),
       { quiet },

@@ -92,7 +92,7 @@ function draw({ nodes, isAlone, helps, names, trees, losses, storage, totals }, 
       panel(
         "Items that are not stored, by type",
         {},
-        countsOrNone(totals.ignored, "All that came was stored"),
+        countsOrNone(totals.ignored, "Nothing was ignored"),
       ),
       panel(
         "Rejected, by reason",
@@ -208,7 +208,10 @@ function missing(most) {
 function helpList(helps, isAlone) {
   if (helps.length === 0) {
     return isAlone
-      ? empty("One node, alone", "With peers, a loaded node has the least loaded process for it.")
+      ? empty(
+        "One node, alone",
+        "With several nodes, a busy node passes events to the least busy one.",
+      )
       : empty("Every node processes its own events", "A loaded node asks the least loaded.");
   }
   return h(

@@ -84,7 +84,7 @@ export function projectSettings({ app, project, signal }) {
         "Names, separated by commas. Passwords, tokens, keys, card numbers and environment " +
           "variables are removed by default.",
       ),
-      field("Keep these", safe, "Names that mean no secret, although they seem to."),
+      field("Keep these", safe, "Names that look like secrets, but are not."),
       h("div", { class: "form-foot" }, save),
     );
   });

@@ -14,7 +14,7 @@ import { ago, until } from "../time.js";
 
 /** The scopes that a user can choose from. @type {[string, string][]} */
 const SCOPES = [
-  ["", "All that you may"],
+  ["", "Everything you may do"],
   ["read", "Read"],
   ["read issues", "Read, and change issues"],
   ["releases", "Releases and source maps"],
@@ -71,7 +71,7 @@ function guide(projectId, token) {
     h(
       "p",
       null,
-      "What can be asked: ",
+      "All operations: ",
       h("a", { href: `${BASE}api/openapi.json`, target: "_blank" }, "the API as OpenAPI"),
     ),
   );
