@@ -12,6 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { readCommandLine, refuse } from "../command_line.ts";
+import { Others } from "../cpu.ts";
 import { size } from "../kit.ts";
 import { calm } from "../peers/calm.ts";
 import { CONTENDERS, ENGINES, PLAIN, WAYS } from "./contenders.ts";
@@ -58,7 +59,8 @@ for (let round = 1; round <= options.rounds; round++) {
       for (const contender of CONTENDERS) {
         const key = `${engine.name}: ${way.name}: ${contender.name}`;
         if (!options.wants(key)) continue;
-        const others = await calm(options.calm);
+        await calm(options.calm);
+        const others = new Others();
         const aim = plainest === undefined ? undefined : 5 * plainest;
         const got = await measure({ folder, engine, way, contender, seconds: options.seconds, aim })
           .catch((error: Error) => (failures++, error.message));
@@ -69,7 +71,7 @@ for (let round = 1; round <= options.rounds; round++) {
         if (contender === PLAIN) plainest = got.stored;
         results.set(key, [...results.get(key) ?? [], got]);
         console.error(
-          `${round} ${key}: ${JSON.stringify(got)}, others use ${Math.round(100 * others)} %`,
+          `${round} ${key}: ${JSON.stringify(got)}, others use ${Math.round(100 * others.use())} %`,
         );
       }
     }
