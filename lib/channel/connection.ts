@@ -252,7 +252,7 @@ export class ChannelConnection implements ClientConnection {
     );
   }
 
-  /** Answers a join, sends the missed messages, and makes the client a receiver of later ones. */
+  /** Answers a join, sends the missed messages, and makes the client receive later messages. */
   #enter(
     message: ClientMessage,
     socket: JoinedSocket,
@@ -332,7 +332,7 @@ export class ChannelConnection implements ClientConnection {
   }
 }
 
-/** Returns whether a message belongs to the current join, rather than to an earlier one. */
+/** Returns whether a message belongs to the current join of its topic, not to an earlier join. */
 function isCurrent({ joinRef }: ClientMessage, socket: JoinedSocket): boolean {
   return joinRef === null || joinRef === socket.joinRef;
 }

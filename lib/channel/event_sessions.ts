@@ -237,7 +237,7 @@ export class EventSession {
     for (const message of messages) {
       if (this.#isOver) return 410;
       try {
-        // A JSON array begins with a bracket, and base64 never does.
+        // A message in JSON begins with a bracket. A message in base64 never does.
         await this.receiver!.received(
           message.startsWith("[") ? message : new Uint8Array(Buffer.from(message, "base64")),
         );

@@ -227,8 +227,8 @@ export class History {
   }
 
   /**
-   * Delivers those messages in the answer that continue what this node has received. Returns false
-   * if a message before them is missing, or if another home sent the earlier messages.
+   * Delivers the messages of an answer that this node has not received yet. Returns false if a
+   * message before them is missing, or if another home has sent the earlier messages.
    */
   #follows(known: Subscription, answer: HomeAnswer, generation: number): boolean {
     if (known.generation !== generation || known.position === undefined) return false;

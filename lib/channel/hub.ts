@@ -44,8 +44,8 @@ const SCOPE = {
 } as const;
 
 /**
- * Number of bytes that are reserved in each frame for its position, and for its receiver between
- * nodes.
+ * Number of bytes that are reserved in each frame: for its position, and for the fields that are
+ * added when it is sent to another node.
  */
 const OVERHEAD_BYTES = 2_048;
 

@@ -34,7 +34,7 @@ export interface ChannelServeOptions<Data> {
 /** A server's options with channels added. */
 export interface Mounted<Data> {
   readonly options: ServeOptions<Data>;
-  /** Returns the responses to clients without WebSockets. */
+  /** Returns the open event streams of clients without WebSockets, so that they can be closed. */
   responses(): Iterable<Closeable>;
 }
 

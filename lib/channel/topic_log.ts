@@ -37,7 +37,7 @@ export interface LogEntry {
   readonly except: readonly [node: string, id: number] | undefined;
 }
 
-/** An epoch: the offsets from `from` on that are below `from` of the next epoch. */
+/** An epoch: the offsets from its `from` up to, but not including, `from` of the next epoch. */
 export interface Epoch {
   readonly id: string;
   /** Increases by one from each epoch to the next. */

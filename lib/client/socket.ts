@@ -349,8 +349,8 @@ export class Socket {
       this.#lost();
       if (!works) {
         this.#isBlocked = false;
-        // Tries once with HTTP requests, to determine whether only WebSockets are blocked. A single
-        // failure after a success is not a reason, because the server may have been stopped.
+        // Tries once with HTTP requests, to determine whether only WebSockets are blocked. Does not
+        // do so for a single failure after a success, because the server may have been stopped.
         if (code === 1006 && !usesEvents && (this.#attempts > 0 || !this.#hasWorked)) {
           return void this.#connect(true);
         }
@@ -610,7 +610,7 @@ export class Socket {
   }
 }
 
-/** The functions of its socket that a channel uses. */
+/** The functions of a {@linkcode Socket} that its channels use. */
 interface ChannelPort {
   send(
     event: string,
@@ -790,7 +790,7 @@ export class ClientChannel<C extends TypedChannel = TypedChannel> {
   answered(ref: string, reply: unknown): void {
     const details = reply as JoinDetails | undefined;
     if (ref !== this.#joinRef || this.state === "joined" || details === undefined) return;
-    // If missed messages follow, they contain their own positions.
+    // If missed messages follow the reply, the position is set from each of them instead.
     if (details.missed === 0) this.#position = { epoch: details.epoch, offset: details.offset };
     else if (details.recovered !== true) this.#position = undefined;
   }

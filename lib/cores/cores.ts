@@ -112,7 +112,7 @@ const BEATS = 5;
 const LOOKS = 4;
 
 /**
- * Time after `leaveTimeout` after which a worker that has not exited is killed, in milliseconds.
+ * Time beyond `leaveTimeout` after which a worker that has not exited is killed, in milliseconds.
  */
 const LATE_MS = 2_000;
 
@@ -357,7 +357,8 @@ class CoreGroup implements Cores {
       const next = this.#spawn(slot);
       await this.#ready(next);
       if (slot.worker !== old) {
-        // The old worker has crashed in the meantime.
+        // The old worker has crashed in the meantime. `next` replaces it, so its restart is
+        // cancelled, and a worker that was already restarted leaves.
         slot.restart?.cancel();
         slot.worker?.leave();
       }

@@ -21,7 +21,7 @@ export class BusyActors {
   /**
    * Returns for how many milliseconds an actor has been handling its current message: for a call,
    * the time since it was made; for other messages, the time since the number of handled messages
-   * was first observed. Undefined if the actor awaits nothing.
+   * was first observed. Undefined unless the status of the actor is "awaiting".
    */
   ms(actor: Actor, now: number): number | undefined {
     const { current, handled } = actor;

@@ -45,7 +45,7 @@ const PANELS: readonly (readonly [title: string, unit: string, expr: string, leg
 ];
 
 /**
- * Returns the dashboard.
+ * Returns the Grafana dashboard of the metrics.
  *
  * @example
  * ```ts

@@ -1,6 +1,6 @@
 /**
  * Passes the messages of a node's actors to observers: measurements, message traces, spans. Without
- * observers, a turn costs only one test of a field.
+ * observers, this costs only one test of a field per turn.
  *
  * @module
  */

@@ -6,11 +6,11 @@
  *       ▲                                             │
  *       └───────── { ok } or { error } ◀──────────────┘
  *
- * Cost: a tenth of the node's time, which the asking nodes share equally. Work on many actors is
- * done in portions of a millisecond with pauses (`portions.ts`); after each question, the next one
- * of the same node waits nine times as long as it took. At most {@linkcode QUESTIONS_MAX} questions
- * of a node run or wait at the same time. Further ones are rejected with the code "busy". Lists are
- * limited.
+ * Requests use at most a tenth of the node's time, which the asking nodes share equally. Work on
+ * many actors is done in portions of a millisecond with pauses (`portions.ts`). After each request,
+ * the next request of the same node waits for nine times the duration of the previous one. At most
+ * {@linkcode QUESTIONS_MAX} requests of a node run or wait at the same time. Further requests are
+ * rejected with the code "busy". The lists in replies have a maximum length.
  *
  * @module
  */

@@ -24,11 +24,11 @@ const LISTED_MAX = 100;
 export interface SessionStats {
   /** The name of the other node. */
   readonly node: string;
-  /** Number of bytes in the send queue. */
+  /** Number of bytes in the send queue to the other node. */
   readonly queued: number;
   /** Length of the send queue, in bytes, above which messages are dropped. */
   readonly limit: number;
-  /** Number of messages that were dropped. */
+  /** Number of messages to the other node that were dropped because the send queue was full. */
   readonly dropped: number;
   /** Whether the send queue is high: see `node.pressure`. */
   readonly high: boolean;

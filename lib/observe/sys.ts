@@ -37,8 +37,8 @@ export interface Sys {
    */
   state(pid: Pid<never>): Promise<string>;
   /**
-   * Returns the pid of the actor with a name, or with a number, such as 42 for `<0.42>`. Requires
-   * only "read".
+   * Returns the pid of the actor with a name, or with a number, such as 42 for `<0.42>`. On another
+   * node, requires only the access "read".
    */
   find(
     name: string | number,
@@ -59,7 +59,8 @@ export interface Sys {
   /**
    * Returns the entries of a node's flight recorder: log entries, events, and samples of messages,
    * at most one per 5 ms, with types and times but no contents. The recorder is always on, and
-   * keeps 1000 entries. `since` is the number of the first entry. Requires "read" only.
+   * keeps 1000 entries. `since` is the number of the first entry. On another node, requires only
+   * the access "read".
    */
   recent(options?: {
     readonly node?: string | undefined;

@@ -57,9 +57,9 @@ export interface TopActor {
   readonly child: string | undefined;
   /** The status of the actor. */
   readonly status: ActorStatus;
-  /** Number of messages in its mailbox. */
+  /** Number of messages in the actor's mailbox. */
   readonly mailbox: number;
-  /** Number of messages that it has taken. */
+  /** Number of messages that the actor has taken. */
   readonly handled: number;
   /** The value by which the actors are ordered. */
   readonly value: number;

@@ -37,7 +37,7 @@ export interface TreeEntry {
   readonly children: readonly TreeEntry[] | undefined;
   /**
    * Whether children are missing from `children`, because the trees of the node have more than
-   * 10000 entries together, or this one is too deep.
+   * 10000 entries together, or because this tree is too deep.
    */
   readonly isCut: boolean;
 }

@@ -71,8 +71,8 @@ export interface WarningLimits {
   /** Milliseconds by which timers may fire late. Default 500. */
   readonly eventLoopDelay?: number | undefined;
   /**
-   * Milliseconds that an actor may wait for a reply. Deadlocks are searched for from then on.
-   * Default 2000.
+   * Milliseconds that an actor may wait for a reply. For a call that takes longer, a deadlock is
+   * searched for. Default 2000.
    */
   readonly longCall?: number | undefined;
   /** The share of the heap limit, 0 to 1, above which memory use causes a warning. Default 0.9. */

@@ -4,8 +4,8 @@
  * SCANNED_MAX} actors.
  *
  * A blocking handler is detected by the delay of that timer. Turns of handlers are then measured
- * for a while, which identifies the actor if it blocks again: two clock reads for up to 64
- * messages. They are not measured all the time because of this cost.
+ * for a while, which identifies the actor if it blocks again. They are not measured all the time,
+ * because a measurement costs two clock reads per turn of up to 64 messages.
  *
  * @module
  */

@@ -114,7 +114,7 @@ export class Network {
     for (const send of link.waiting.splice(0)) send();
   }
 
-  /** Unblocks all paths. Data that was held is delivered. */
+  /** Unblocks all paths, and delivers the data that they held back. */
   heal(): void {
     for (const key of [...this.#links.keys()]) {
       const [from, to] = key.split(">") as [string, string];
@@ -299,7 +299,7 @@ export class SimStream implements Stream {
     this.unsent += bytes.length;
   }
 
-  /** Called by the flush point at the end of a turn. */
+  /** Sends the data that was written in this turn. Called at the end of the turn. */
   flush(): void {
     if (this.isOver || this.#written.length === 0) return;
     const bytes = concat(this.#written);
