@@ -296,8 +296,8 @@ export class Global {
     } catch (error) {
       return this.#system.rejected(error, this.#system.running);
     }
-    // While a registration waits for peers, its promise is the one that `asking` returns, which is
-    // already tracked.
+    // While a registration waits for peers, its promise is the result of `asking`, which the actor
+    // system already tracks.
     return answer === this.#registry.asking(name) ? answer : this.#system.tracked(() => answer);
   }
 

@@ -310,7 +310,7 @@ export class GroupTable {
     this.#sendAll(key, group, [pid], []);
   }
 
-  /** Removes one join of a member. Returns whether it was a member. */
+  /** Removes one join of a member. Returns whether the actor was a member. */
   #remove(owner: Owner, { scope, group: name, pid }: MemberRow): boolean {
     const key = keyOf(scope, name);
     const group = this.#groups.get(key);

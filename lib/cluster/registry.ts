@@ -319,7 +319,10 @@ export class Registry {
     return answer;
   }
 
-  /** Returns the promise of a registration that waits for peers. The promise is tracked. */
+  /**
+   * Returns the promise of a registration that waits for peers. The actor system tracks this
+   * promise.
+   */
   asking(name: string): Promise<boolean> | undefined {
     return this.#own.get(name)?.asking?.answer.promise;
   }

@@ -268,8 +268,8 @@ export class SingletonManager {
     this.#outOfReach = refused === undefined
       ? { owner: "", times: 0 }
       : { owner: refused, times: refused === owner ? times + 1 : 1 };
-    // A peer may not have received yet that the lock was freed. The next attempt therefore follows
-    // later.
+    // A peer may not have received the message yet that the lock was freed. The next attempt
+    // therefore follows later.
     this.#rest();
   }
 
@@ -451,7 +451,7 @@ export class SingletonManager {
     const holder = this.#names.holder();
     // Another node may already have taken over the child, but replied too late. This is so if the
     // lock is held by a node other than `from` and `past`. If one of these seems to hold the lock,
-    // this node has not yet received that the lock was released.
+    // this node has not yet received the message that the lock was released.
     const { from, past = [] } = request;
     const isOver = from !== undefined && holder !== undefined &&
       ![from, ...past].some((earlier) => holder.equals(earlier));

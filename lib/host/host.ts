@@ -72,7 +72,7 @@ export interface ListenOptions {
   readonly tls?: ServerTls | undefined;
   /**
    * Whether other processes of this user may listen on the same port. The system spreads
-   * connections over them.
+   * connections over these processes.
    */
   readonly reusePort?: boolean | undefined;
   /** Time limit of a client's TLS handshake, in milliseconds. */

@@ -1,7 +1,7 @@
 /**
  * A stream over a socket of `node:tls`, or of `node:net` on a shared port. Deno's own TLS cannot
- * replace it for accepted sessions, because it has no `setNoDelay` and Nagle's algorithm would
- * delay messages, or where both sides present certificates.
+ * replace `node:tls`. For accepted sessions, it has no `setNoDelay`, so that Nagle's algorithm
+ * would delay messages, and it cannot request a client certificate.
  *
  * @module
  */

@@ -235,7 +235,7 @@ export function systemSecretFile(path: string, make: () => string): string {
     linkSync(draft, path);
     return secret;
   } catch (error) {
-    // Another process created it in the meantime.
+    // Another process created the file in the meantime.
     if ((error as { code?: string }).code !== "EEXIST") throw error;
     return readSecret(path)!;
   } finally {

@@ -150,12 +150,14 @@ export class Dialer {
     dial.handshake?.withdraw();
   }
 
-  /** Called when a session has opened, so that the next failure is logged again. */
+  /**
+   * Called when a session with a node has opened, so that the node's next failure is logged again.
+   */
   reached(name: string): void {
     this.#failing.delete(name);
   }
 
-  /** Called when a node was forgotten, so that its next failure is logged again. */
+  /** Called when a node was forgotten, so that the node's next failure is logged again. */
   forgotten(name: string): void {
     this.#failing.delete(name);
   }

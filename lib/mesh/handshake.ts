@@ -214,7 +214,7 @@ export class Initiator {
     return trouble;
   }
 
-  /** Handles a message. Returns the next step. */
+  /** Handles a message of the responder. Returns the next step. */
   receive(tag: number, body: Uint8Array): Step {
     const state = this.#state;
     this.#state = { waitsFor: "nothing" };
@@ -299,7 +299,7 @@ export class Responder {
     this.#certificate = certificate;
   }
 
-  /** Handles a message. Returns the next step. */
+  /** Handles a message of the initiator. Returns the next step. */
   receive(tag: number, body: Uint8Array): Step {
     const state = this.#state;
     this.#state = { waitsFor: "nothing" };

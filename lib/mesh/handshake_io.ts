@@ -25,7 +25,7 @@ export type HandshakeFailure = RejectReason | "timeout" | "broken" | "aborted";
 
 /** Receives the frames after the handshake. */
 export interface SessionSink extends FrameSink {
-  /** Called when a frame exceeded the limit, so that no more frames can be read. */
+  /** Called when a frame exceeded the maximum length, so that no more frames can be read. */
   overlong(): void;
 }
 

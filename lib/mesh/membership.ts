@@ -97,8 +97,8 @@ export interface MembershipStats {
    */
   readonly listenerFailures: number;
   /**
-   * Number of times that a peer's clock was found to differ: events `clockskew` whose skew is not
-   * 0.
+   * Number of times that a peer's clock was found to differ from this node's clock: events
+   * `clockskew` whose skew is not 0.
    */
   readonly clockSkews: number;
 }

@@ -34,7 +34,7 @@ export class Reauthentication {
   readonly #keys: ProofKeys;
   readonly #nonce: () => Uint8Array;
   readonly #pending = new Map<Session, { readonly nonce: Uint8Array; readonly timer: Timer }>();
-  /** The key with which each session was last proved again. */
+  /** The key with which the peer of each session last proved its membership again. */
   readonly #proved = new WeakMap<Session, Uint8Array>();
 
   constructor(clock: Clock, keys: ProofKeys, nonce: () => Uint8Array) {

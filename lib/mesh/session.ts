@@ -153,7 +153,7 @@ const LIST_TAGS: ReadonlySet<number> = new Set([
 
 /**
  * Number of bytes of messages about names and groups after which pending I/O and timers are
- * handled. They contain about 600 names, and take 1 to 3 ms.
+ * handled. This number of bytes contains about 600 names, and takes 1 to 3 ms to handle.
  */
 const LIST_BYTES_A_TURN_MAX = 32 * 1024;
 

@@ -14,7 +14,7 @@ export interface TraceCarrier {
   arrived(subject: unknown, traceparent: string): void;
 }
 
-/** A message and its trace, as sent. */
+/** A message and its trace, in the form that is sent to other nodes. */
 interface TracedMessage {
   readonly $trace: string;
   readonly $message: unknown;

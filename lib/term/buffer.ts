@@ -20,7 +20,10 @@
 const CHUNK_BYTES_MIN = 4 * 1024;
 const CHUNK_BYTES_MAX = 64 * 1024;
 
-/** A piece of at least this length grows by a quarter, because doubling it would waste memory. */
+/**
+ * Minimum length of a piece, in bytes, whose memory grows by a quarter when it is full. Doubling it
+ * would waste memory.
+ */
 const LARGE_BYTES_MIN: number = 1024 * 1024;
 
 /**

@@ -208,8 +208,8 @@ export class Encoder {
       this.#value(value[key], depth);
     }
     const shape = node.shape;
-    // The shape may have been numbered during this traversal, by an object within this one. The
-    // peer does not have the shape yet.
+    // The shape may have got its number during this traversal, from an object within this one that
+    // has the same keys. The peer does not have this shape yet.
     if (shape < 0 || shape >= known) return this.#spellOut(value, depth, start, body, node);
     if (known > SHORT_SHAPES) {
       out.bytes[start] = TAG.SHAPE_WIDE + (shape >> 8);

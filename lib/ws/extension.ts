@@ -58,7 +58,7 @@ export interface DeflateTerms {
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const WINDOW_BITS = /^([89]|1[0-5])$/;
 
-/** Parses the header; returns `undefined` if it is malformed. */
+/** Parses the header `Sec-WebSocket-Extensions`. Returns `undefined` if it is malformed. */
 export function parseExtensions(header: string): Extension[] | undefined {
   const all: Extension[] = [];
   for (const each of splitOutside(header, ",")) {

@@ -150,7 +150,7 @@ export function isAscii(text: string): boolean {
 
 /**
  * Returns the header lines about the connection. They state how long the connection is kept, so
- * that clients do not send a request while it is being closed.
+ * that clients do not send a request while the server closes the connection.
  */
 function connectionLines(persistence: Persistence): string {
   if (persistence === "close") return "connection: close\r\n";

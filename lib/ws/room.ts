@@ -30,7 +30,7 @@ export interface Member {
   readonly packing?: SharedCompression | undefined;
 }
 
-/** The room of a broadcast, as its members receive it. */
+/** The room of a broadcast, with what members need to deliver the broadcast. */
 export interface RoomTerms {
   /** The name of the room. */
   readonly name: string;
@@ -179,7 +179,7 @@ export function handOutAround(
 /** Throws {@linkcode RoomError} if the name of a room is invalid. */
 export function checkName(room: string): void {
   if (room.length > 0 && room.isWellFormed()) {
-    // UTF-8 has at most three bytes for each code unit.
+    // UTF-8 has at most three bytes for each UTF-16 code unit.
     if (room.length * 3 <= ROOM_NAME_BYTES_MAX || utf8(room).length <= ROOM_NAME_BYTES_MAX) return;
   }
   const shown = JSON.stringify(room.length > 40 ? `${room.slice(0, 40)}…` : room);

@@ -374,7 +374,7 @@ export class Rooms {
    */
   checkLength(room: string, data: RoomMessage, more: number = 0): void {
     if (typeof data !== "string") checkBytes(data);
-    // UTF-8 has at most three bytes for each code unit.
+    // UTF-8 has at most three bytes for each UTF-16 code unit.
     const most = this.#messageBytesMax - more;
     if (data.length * (typeof data === "string" ? 3 : 1) <= most) return;
     const length = typeof data === "string" ? utf8(data).length : data.length;
