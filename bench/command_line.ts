@@ -37,7 +37,10 @@ export interface Options {
   readonly values?: Readonly<Record<string, string | undefined>>;
   /** Options without a value. */
   readonly flags?: readonly string[];
-  /** Whether the only argument that is not an option is a number: its default. */
+  /**
+   * Default of a number that is accepted in addition to the options. Without a default, a number is
+   * rejected.
+   */
   readonly count?: number;
 }
 
@@ -53,7 +56,7 @@ export interface Given {
   integer(option: string, least: number, most: number): number;
   /** Returns whether an option without a value is given. */
   has(flag: string): boolean;
-  /** The number that is not an option, or its default. */
+  /** The number given in addition to the options, or its default. */
   readonly count: number;
 }
 

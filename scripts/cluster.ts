@@ -126,7 +126,7 @@ async function inTime(
     return await Promise.race([work.then(() => true), late, quit.promise.then(() => false)]);
   } finally {
     clearTimeout(timer);
-    // The other promise may still reject once the cluster is stopped.
+    // `work` may still reject after the user has quit or the time is up.
     work.catch(() => {});
   }
 }

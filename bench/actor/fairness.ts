@@ -32,7 +32,7 @@ const MS_MAX = 5_000;
 export interface Fairness {
   /** Median latency of an echo, in milliseconds. */
   readonly p50Ms: number;
-  /** The 99th percentile, in milliseconds. */
+  /** 99th percentile of the latency of an echo, in milliseconds. */
   readonly p99Ms: number;
   /** Fraction of the time, 0 to 1, in which the actors could run. */
   readonly share: number;

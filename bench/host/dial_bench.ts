@@ -116,7 +116,7 @@ async function bunWays(): Promise<Record<string, Way>> {
   };
 }
 
-/** Counts received bytes. `take` resolves when as many more bytes have arrived. */
+/** Counts received bytes. `take` returns a promise that resolves when `bytes` more have arrived. */
 class Counter implements StreamHandler {
   #left = 0;
   #reached: () => void = () => {};

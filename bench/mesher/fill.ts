@@ -24,9 +24,9 @@ const WRITTEN = 5_000;
  * number of days.
  */
 const DAYS = 10;
-/** Age of the newest old event, in days. */
+/** Age of the newest of the old events, in days. */
 const OLD_DAYS = 60;
-/** Number of copies in one transaction. */
+/** Number of copies of all written events that one transaction inserts. */
 const COPIES = 10;
 
 /**

@@ -22,7 +22,7 @@ export interface Probes {
   readonly p99: number;
 }
 
-/** Probes for `ms` milliseconds. */
+/** Runs the probe for `ms` milliseconds. Resolves to its results. */
 export async function probe(place: Place, port: number, ms: number): Promise<Probes> {
   const until = performance.now() + ms;
   const looking: Promise<number>[] = [];

@@ -33,15 +33,15 @@ import {
 } from "./rounds.ts";
 import { draw } from "./table.ts";
 
-/** Number of measured windows. The result of a run is their median. */
+/** Number of measured windows. The result of a run is the median of all windows. */
 const WINDOWS = size(7, 1);
 
-/** Duration of a window, in milliseconds. */
+/** Duration of one measured window, in milliseconds. */
 const WINDOW_MS = size(60, 1);
-/** Duration of the warm-up, in milliseconds. */
+/** Duration of the warm-up before the first window, in milliseconds. */
 const WARM_MS = size(300, 1);
 
-/** The version of msgpackr in the record. */
+/** The npm package of msgpackr, in the version that `RECORD.md` reports. */
 const MSGPACKR = "msgpackr@2.1.3";
 
 const HELP = `Compares the codec of terms with msgpackr and JSON, on Deno and on Bun.

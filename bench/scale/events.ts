@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- prints a table
 /**
- * Measures how long one event blocks the event loop that concerns 100,000 actors, calls, timers,
- * names or groups at once.
+ * Measures how long the event loop is blocked by one event that concerns 100,000 actors, calls,
+ * timers, names or groups at once.
  *
  *     deno run -A bench/scale/events.ts [options]
  *     bun bench/scale/events.ts [options]

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Time limit of a program, after which it is killed and its stage fails. */
+/** Time limit of a program in milliseconds, after which it is killed and its stage fails. */
 const RUN_MS_MAX = 12 * 60_000;
 
 /** Number of characters kept from the end of the output. */

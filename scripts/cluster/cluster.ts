@@ -148,7 +148,7 @@ export class Cluster implements ProcessWatcher {
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#fail("the cluster was stopped");
-    // Closes them concurrently, because the client of a hanging process closes only when the
+    // Closes the clients concurrently, because the client of a hanging process closes only when the
     // process ends.
     const closed = [...this.#clients.values()].map((client) => client.close());
     await Promise.all([...closed, ...this.nodes.map((node) => node.stop())]);

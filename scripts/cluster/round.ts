@@ -76,7 +76,7 @@ class Ledger {
   #sent = 0;
   #from: ChatClient | undefined;
   #sentAt = 0;
-  /** The nodes that have received the last broadcast, with the times. */
+  /** The clients that have received the last broadcast, each with its latency in microseconds. */
   #observed = new Map<ChatClient, number>();
   /** Checks the condition of the pending wait. */
   #look: () => void = () => {};
@@ -115,7 +115,7 @@ class Ledger {
       micros.push(times.map(median));
       await this.#send(from, "broadcastFrom");
     }
-    // The reply comes after all other messages in transit to a client.
+    // The reply to `leave` arrives after all other messages in transit to a client.
     for (const client of this.#clients) client.say({ type: "leave", room: this.#room });
     await this.#until(() => this.#in.size === 0);
     return micros;

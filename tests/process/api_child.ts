@@ -29,7 +29,10 @@ function reasonOf(reason: unknown): string {
   return reason instanceof Error ? reason.message : String(reason);
 }
 
-/** Links to an actor, monitors it and its node, and reports its messages. */
+/**
+ * Runs an actor that links to `who`, monitors `who` and its node, and reports each signal and node
+ * change that it receives.
+ */
 async function watcher(self: Self<unknown>, who: Pid, tag: string): Promise<void> {
   self.trapExit = true;
   self.link(who);

@@ -25,7 +25,8 @@ for (const [one, other] of pairsInTurn(0)) {
         const options = { ...hasty, seeds: [a.name], ...(name === undefined ? {} : { name }) };
         const node = await start(runtime, "n", options, "api_child.ts");
         others.push(node);
-        // Creates links and monitors in both directions.
+        // Links an actor of the new node with the hub when the nodes are connected. The actor also
+        // monitors the hub and its node.
         await until(
           "the node is connected to the hub's node",
           async () => (await node.ask<string[]>("peers")).length > 0,
@@ -49,7 +50,7 @@ for (const [one, other] of pairsInTurn(0)) {
           );
           await node!.kill();
         }
-        // The hub exits with the first of the linked actors of that node, so it is spawned again.
+        // The hub exits with the first linked actor of the lost node, so it is spawned again.
         await a.ask("counter", { name: "hub" }).catch(() => {});
         await join(random.next() < 0.5 ? node!.name : undefined);
         assert(others.length === 3, `seed ${seed}, round ${round}`);

@@ -201,7 +201,7 @@ test("cluster.ts reports the port that is in use, and exits with status 1", asyn
   const server = createServer();
   await new Promise<void>((open) => server.listen(0, "127.0.0.1", open));
   const { port } = server.address() as { port: number };
-  // With one node only one port is needed; others may use the next ports.
+  // Starts only one node, which needs only this port: other programs may use the next ports.
   await using demo = Demo.start(["--nodes", "1", "--port", `${port}`]);
   assertEquals(await demo.ended, 1);
   await new Promise((closed) => server.close(closed));

@@ -34,7 +34,7 @@ export class Demo {
   /** The output so far. */
   out = "";
   err = "";
-  /** Resolves to its exit status, or to the signal that ended it. */
+  /** Resolves to the demo's exit status, or to the signal that ended it. */
   readonly ended: Promise<number | string>;
   readonly #child: ChildProcess;
 
@@ -74,7 +74,7 @@ export class Demo {
     return this.out.trimEnd().split("\n").map((line) => JSON.parse(line) as NodeLine);
   }
 
-  /** Writes to its standard input. */
+  /** Writes to the standard input of the demo. */
   type(text: string): void {
     this.#child.stdin!.write(text);
   }

@@ -51,7 +51,7 @@ async function dialsTls(name: string): Promise<boolean> {
       );
       isUp = true;
     } catch {
-      // The caller handles the rejection.
+      // The session did not open in time, so `isUp` remains false.
     }
   });
   return isUp;

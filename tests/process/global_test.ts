@@ -21,7 +21,9 @@ function spawn(node: NodeProcess, label: string, sum = 0): Promise<string> {
   return node.ask<string>("spawn", { label, sum });
 }
 
-/** Waits until all nodes find this actor under a name, or none. */
+/**
+ * Waits until all nodes find this actor under a name. `undefined` waits until they find no actor.
+ */
 function untilFound(nodes: NodeProcess[], name: string, key: string | undefined): Promise<void> {
   return until(`all nodes find ${key} under ${name}`, async () => {
     const found = await Promise.all(nodes.map((node) => whereis(node, name)));

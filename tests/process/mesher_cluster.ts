@@ -115,7 +115,7 @@ export class MesherCluster {
     this.#firstLogin ??= node.firstLogin;
   }
 
-  /** Starts all nodes, the first one first. */
+  /** Starts the first node, and then the other nodes. */
   async startAll(): Promise<void> {
     await this.start(0);
     await Promise.all([...this.names.keys()].slice(1).map((i) => this.start(i)));

@@ -26,7 +26,9 @@ class Load {
   sent = 0;
   readonly #ended: Promise<void>;
   #isOver = false;
-  /** The error that stopped it. `stop` throws it, so that the next test does not see it. */
+  /**
+   * The error that stopped the load. `stop` throws it, so that the next test does not receive it.
+   */
   #failure: unknown;
 
   constructor(cluster: MesherCluster, node: number, count: number, everyMs: number) {

@@ -70,7 +70,7 @@ export class MesherProcess {
     return join(this.#folder, "login.txt");
   }
 
-  /** Waits until its page is served. Returns the URL. */
+  /** Waits until the process serves Mesher's page. Returns the URL of the page. */
   async ready(): Promise<string> {
     const address = (): string | undefined => /Mesher is ready: (\S+)/.exec(this.output)?.[1];
     const isDecided = (): boolean => this.#isGone || address() !== undefined;

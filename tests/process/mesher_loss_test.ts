@@ -68,7 +68,10 @@ async function lossOn(engine: Engine): Promise<void> {
      */
     const risked = new Set<string>();
     const promised = new Set<string>();
-    /** The ids that others accepted with 202, and that were never sent to that incarnation. */
+    /**
+     * The ids that other incarnations accepted with 202, and that were never sent to the
+     * incarnation that is killed.
+     */
     const sure = new Set<string>();
     let sureSeen = 0;
     const watchers: Watcher[] = [];

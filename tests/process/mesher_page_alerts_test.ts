@@ -52,13 +52,13 @@ test(
       await ada.shoots("alerts-resolve-all-desk");
       assertEquals(await accessibilityProblems(ada.page), []);
 
-      // Asks for confirmation, and resolves nothing when cancelled.
+      // The page asks for confirmation, and resolves nothing if the user cancels.
       await all.click();
       await ada.sees("Resolve 3 alerts?", "dialog");
       await dialog.getByRole("button", { name: "Cancel" }).click();
       await seesRows("active", 3);
 
-      // Resolves only the alerts of one state.
+      // The button resolves only alerts of the state that the list shows.
       await ada.page.getByRole("button", { name: "Acknowledge" }).first().click();
       await ada.page.locator(".row.alert").nth(2).waitFor({ state: "detached" });
       await seesRows("acknowledged", 1);
@@ -67,7 +67,7 @@ test(
       await yes.click();
       await ada.sees("1 alert resolved", "#toasts");
       await all.waitFor({ state: "hidden" });
-      // The keyboard focus is kept when the button disappears.
+      // When the button disappears, the keyboard focus moves to `#alert-status`.
       await ada.page.locator("#alert-status:focus").waitFor();
 
       // Another alert fires while the confirmation is open.

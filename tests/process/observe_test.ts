@@ -96,26 +96,26 @@ for (const [one, other] of pairsInTurn(0)) {
         assertStringIncludes(text, `${kind}:`);
       }
 
-      // 2. The full mailbox, and the activity of its actor.
+      // 2. The shell shows the full mailbox, and the activity of its actor.
       text = await type(a.name, "top mailbox 1", "info full");
       assertStringIncludes(text, "full");
       assertStringIncludes(text, "3000");
-      // 3. The timers that are never cancelled.
+      // 3. The shell shows the timers that are never cancelled.
       await until("many timers are set", async () => {
         const [most] = await node.top({ node: a.name, by: "timers" });
         return most?.names.includes("reminders") ?? false;
       });
       assertStringIncludes(await type(a.name, "top timers 1"), "reminders");
-      // 4. The deadlock: both actors, and what each waits for.
+      // 4. The log shows the deadlock: both actors, and what each waits for.
       text = await type(a.name, "log 100", "info orders", "use b", "log 100");
       const line = text.split("\n").find((each) => each.includes("deadlock: "));
       assert(line !== undefined, text);
       assertStringIncludes(line, "orders");
       assertStringIncludes(line, "stock");
-      // 5. The busy loop: the actor that blocks the event loop.
+      // 5. The log shows the busy loop: the actor that blocked the event loop.
       assertStringIncludes(text, "report blocked the event loop");
 
-      // 6. The slow connection: c is suspended, and messages for it are queued.
+      // 6. A warning shows the slow connection: c is suspended, and messages for it are queued.
       c.signal("SIGSTOP");
       await a.ask("flood", { node: c.name });
       await until("the slow connection is reported", async () => {

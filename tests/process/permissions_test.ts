@@ -36,7 +36,8 @@ function run(args: readonly string[], last?: RegExp, env: object = {}): Promise<
   let isSent = false;
   const take = (bytes: Uint8Array): void => {
     output += new TextDecoder().decode(bytes);
-    // Sent once, because a second signal would kill a program that is stopping gracefully.
+    // Sends the signal only once, because a second signal would kill a program that is stopping
+    // gracefully.
     if (isSent || !last?.test(output)) return;
     isSent = true;
     child.kill("SIGTERM");

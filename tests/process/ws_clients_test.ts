@@ -90,7 +90,8 @@ const CANDIDATES: readonly Candidate[] = [
   {
     name: "Bun's own WebSocket",
     missing: bun === undefined ? "Bun" : undefined,
-    // Bun's own client also has `terminate` and `ping`, and ignores `fin`.
+    // Bun's own client has `terminate` and `ping`, like npm's `ws`. It ignores `fin`, so it cannot
+    // send fragments.
     fragments: false,
     deflates: true,
     talk: (url) => run(bun!, [SCRIPT, url]),

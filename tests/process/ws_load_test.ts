@@ -233,7 +233,7 @@ test("a broadcast to members that never read is stored once for all members", as
   }, async (server) => {
     const { child, lines } = startClients("stalled", server.port, members);
     await until("all connections are open", () => lines.includes("open"));
-    // One runtime counts bytes as heap, the other as external memory.
+    // One runtime counts the bytes of queued messages as heap, the other as external memory.
     const bytes = (): number => Math.max(heapBytes(), process.memoryUsage().external);
     const before = bytes();
     await until("all queues are full", () => {

@@ -13,7 +13,7 @@ export interface Numbered {
   /** The sender: a node incarnation. */
   readonly from: string;
   readonly number: number;
-  /** The receiver's pid, if it was sent by pid. */
+  /** The receiver's pid, if the message was sent by pid. */
   readonly to: string | undefined;
   readonly ballast: string;
 }

@@ -148,7 +148,7 @@ class Cluster {
     else this.#settings.progress(`the journals are in ${this.#folder}`);
   }
 
-  // Faults.
+  // The methods that follow cause faults.
 
   async #do(fault: Fault): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
@@ -250,7 +250,7 @@ class Cluster {
     );
   }
 
-  // Checks.
+  // The methods that follow check the promises after the faults.
 
   /** Waits until each node has a reply from the current incarnation of each other node. */
   async #untilWhole(): Promise<void> {

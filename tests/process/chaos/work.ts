@@ -270,7 +270,7 @@ export class Work {
       this.#tree = tree;
       tell({ kind: "tree", tree: id });
     }, () => {
-      // The node was lost meanwhile: there is no tree, and there are no children.
+      // The other node was lost during the start: there is no tree, and there are no children.
     });
   }
 

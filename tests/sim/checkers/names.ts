@@ -18,7 +18,7 @@ export class NameChecker implements Checker {
     if (fact.kind === "holds") {
       this.#holders.push({ incarnation, name: fact.name, pid: fact.pid });
     } else if (fact.kind === "released") {
-      // Removes any holder on this node. Holders that have exited do not matter.
+      // Removes every holder of the name on this incarnation, including holders that have exited.
       this.#holders = this.#holders.filter((held) =>
         held.incarnation !== incarnation || held.name !== fact.name
       );

@@ -48,8 +48,8 @@ export class Sessions {
   }
 
   /**
-   * Returns a node that has been connected to both since that time, according to all three, or
-   * undefined.
+   * Returns a node that has been connected to both nodes since `since`, according to all three.
+   * Returns undefined if there is none.
    */
   between(one: string, other: string, since: number): string | undefined {
     for (const node of this.#since.keys()) {
@@ -70,7 +70,7 @@ export class Sessions {
     return new Set(nodes.map((name) => `${name} ${this.#incarnations.get(name)}`));
   }
 
-  /** Returns whether two nodes have been connected since that time, according to both. */
+  /** Returns whether two nodes have been connected since `since`, according to both. */
   isJoined(one: string, other: string, since: number): boolean {
     if (one === other) return true;
     const [here, there] = [this.#since.get(one)?.get(other), this.#since.get(other)?.get(one)];

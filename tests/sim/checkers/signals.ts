@@ -58,7 +58,7 @@ export class SignalChecker implements Checker {
       // A lost session also causes a signal, so the limit of one signal holds for actors that are
       // alive, too.
       if (exits > mostExits || downs > mostDowns) throw new Error(observed);
-      // The watchers on that incarnation crashed with it, perhaps before they received the signal.
+      // The watchers on `incarnation` crashed with it, perhaps before they received the signal.
       if (this.#gone.has(incarnation)) continue;
       if (living.has(target) && end !== undefined) {
         throw new Error(`${target} is alive, but ${incarnation} received its exit with ${end}`);
