@@ -21,7 +21,7 @@ export const ACTIVITY_KINDS = [
 /** The kind of an entry. */
 export type ActivityKind = typeof ACTIVITY_KINDS[number];
 
-/** Maximum number of characters of a comment; more are rejected. */
+/** Maximum number of characters of a comment. A longer comment is rejected. */
 export const COMMENT_CHARS_MAX = 4_096;
 
 /** An entry in the activity of an issue. */

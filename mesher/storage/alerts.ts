@@ -53,8 +53,8 @@ export interface Alerts {
   /** Changes an active or acknowledged alert to resolved. */
   resolveAlert(orgId: string, alertId: string): Promise<Result<Alert, "no_alert" | "wrong_state">>;
   /**
-   * Resolves all unresolved alerts of a project, or those in one state or fired until the given
-   * time. Returns the number of resolved alerts.
+   * Resolves the unresolved alerts of a project. `status` and `until` restrict this to alerts in
+   * one state, or fired until a time. Returns the number of resolved alerts.
    */
   resolveAlerts(
     orgId: string,

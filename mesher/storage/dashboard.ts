@@ -43,7 +43,7 @@ export interface Dashboard {
     projectId: string,
     range: { readonly since: number; readonly until: number; readonly bucketMs: number },
   ): Promise<readonly VolumeBucket[]>;
-  /** Returns the number of events per level since that time. */
+  /** Returns the number of a project's events of each level since the time `since`. */
   levelCounts(orgId: string, projectId: string, since: number): Promise<readonly ValueCount[]>;
   /**
    * Returns the most common values of one tag, most frequent first; only the tags of the latest

@@ -29,12 +29,12 @@ export interface Database extends Query {
   /** Aborts long statements. Undefined if they cannot be aborted. */
   readonly signal: AbortSignal | undefined;
   /**
-   * Returns all rows of a statement that may take some time. On SQLite, it runs concurrently with
-   * other statements; it rejects with the signal's reason if that is aborted before its turn, and
-   * on PostgreSQL also while it runs.
+   * Returns all rows of a statement that may take some time. On SQLite, the statement runs
+   * concurrently with other statements. Rejects with the signal's reason if the signal is aborted
+   * before the statement runs, and on PostgreSQL also while it runs.
    */
   scan<Row>(sql: string, params: readonly Value[], signal?: AbortSignal): Promise<Row[]>;
-  /** Runs all of `body`'s statements in a transaction, or none if it rejects. */
+  /** Runs `body` in a transaction, which is rolled back if `body` rejects. */
   transaction<T>(body: (query: Query) => Promise<T>): Promise<T>;
 }
 

@@ -35,15 +35,16 @@ export interface Engine extends Database, Pick<Events, "writeEvents"> {
   readonly schema: number;
   /** The day partitions of the events. Undefined on SQLite. */
   readonly days: Days | undefined;
-  /** Returns freed space to the file system. Resolves with whether there is more. */
+  /** Returns some freed space to the file system. Resolves with whether more can be returned. */
   release?(): Promise<boolean>;
-  /** Checkpoints the log into the file. */
+  /** Writes the contents of the write-ahead log into the database file. */
   checkpoint?(): Promise<void>;
   close(): Promise<void>;
 }
 
 /**
- * Days after which events are deleted if there are no projects, whose settings would determine it.
+ * Age in days at which events are deleted while there are no projects. Otherwise, the settings of
+ * the projects determine it.
  */
 const RETENTION_DAYS = 90;
 const DAY_MS = 86_400_000;
@@ -102,7 +103,7 @@ export function storageOn(engine: Engine): Storage {
   return on(engine);
 }
 
-/** Purges deleted rows, and waits a short time for it. */
+/** Starts a purge of deleted rows, and waits at most `PURGE_WAIT_MS` for its end. */
 async function purgeSoon(isDeleted: boolean, purger: Purger): Promise<boolean> {
   if (!isDeleted) return false;
   let timer: ReturnType<typeof setTimeout> | undefined;

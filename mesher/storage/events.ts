@@ -70,7 +70,9 @@ export interface EventDetail {
 
 /** A filter of events. Absent conditions are not applied. */
 export interface EventFilter {
-  /** Words that must all occur in the title, message or exceptions. The last may be a prefix. */
+  /**
+   * Words that must all occur in the title, message or exceptions. The last word may be a prefix.
+   */
   readonly query?: string | undefined;
   readonly issueId?: string | undefined;
   readonly level?: Level | undefined;
@@ -91,9 +93,9 @@ export interface Events {
   /**
    * Internal: stores a batch in one transaction. If it rejects, no event is stored. Creates missing
    * issues, counts events, and reopens resolved issues. An id that the project already has changes
-   * nothing, so that a batch may be written again. Outcomes are in the order of `batch`; of two
-   * events with one id in a batch, the second is the duplicate; of several first events of an
-   * issue, only the first is `first`.
+   * nothing, so that a batch may be written again. Outcomes are in the order of `batch`. If two
+   * events of a batch have the same id, the second is the duplicate. If several events of a batch
+   * belong to a new issue, only the first of them has `first`.
    */
   writeEvents(batch: readonly NewEvent[]): Promise<readonly EventOutcome[]>;
   /** Returns a page of a project's events, newest first by time of reception, then by id. */
@@ -103,7 +105,7 @@ export interface Events {
     filter: EventFilter,
     page: PageRequest,
   ): Promise<Page<EventSummary>>;
-  /** Returns a page of an issue's events, in the same order. */
+  /** Returns a page of an issue's events, newest first by time of reception, then by id. */
   issueEvents(
     orgId: string,
     issueId: string,

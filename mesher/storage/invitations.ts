@@ -20,7 +20,7 @@ export interface Invitation {
 
 /** Queries and changes of invitations and password resets. */
 export interface Invitations {
-  /** Creates an invitation. Replaces an earlier one of the same address to the organisation. */
+  /** Creates an invitation. Replaces an earlier invitation of the address to the organisation. */
   createInvitation(
     input: {
       readonly orgId: string;
@@ -40,7 +40,7 @@ export interface Invitations {
     secretHash: string,
     userId: string,
   ): Promise<Result<Invitation, "no_invitation" | "no_user" | "already_member">>;
-  /** Internal: creates a password reset. Replaces an earlier one of the user. */
+  /** Internal: creates a password reset. Replaces an earlier password reset of the user. */
   createReset(
     input: { readonly userId: string; readonly secretHash: string; readonly expiresAt: number },
   ): Promise<void>;

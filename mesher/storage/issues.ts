@@ -41,8 +41,8 @@ export interface Issue {
   /** The release of the latest event that had a release; null if no event had one. */
   readonly lastRelease: string | null;
   /**
-   * For an issue that is resolved in the next release: the latest release at that time. Events of
-   * this or an earlier release do not reopen the issue.
+   * If the issue is resolved in the next release: the release that was the latest when the user
+   * resolved the issue. Events of this or an earlier release do not reopen the issue.
    */
   readonly resolvedAfter: string | null;
 }
@@ -73,14 +73,14 @@ export const ISSUE_SORTS = ["last_seen", "first_seen", "events", "users"] as con
 /** The sort order of issues. */
 export type IssueSort = typeof ISSUE_SORTS[number];
 
-/** An archived issue with the event counts by which a spike is detected. */
+/** An archived issue, and the numbers of its events that determine whether it spikes. */
 export interface SpikeCandidate {
   readonly issueId: string;
   readonly projectId: string;
   readonly title: string;
   /** Number of events in the last hour. */
   readonly lastHour: number;
-  /** Number of events in the seven days before that hour. */
+  /** Number of events in the seven days before the last hour. */
   readonly weekBefore: number;
 }
 

@@ -12,8 +12,8 @@ export function cleanText(text: string): string {
 }
 
 /**
- * Returns a value as JSON without characters that a database cannot store. In nearly all cases, the
- * first line is sufficient.
+ * Returns a value as JSON without characters that a database cannot store. Such characters are
+ * rare, so the value is cleaned only if its JSON contains an escape of one.
  */
 export function jsonText(value: unknown): string {
   const text = JSON.stringify(value);

@@ -3,7 +3,7 @@ export class KnownKeys {
   readonly #keys = new Set<string>();
   readonly #max: number;
 
-  /** Holds at most `max` keys. When one more is added, all others are forgotten. */
+  /** Creates a set of at most `max` keys. When one more is added, all others are removed. */
   constructor(max: number) {
     this.#max = max;
   }

@@ -23,7 +23,7 @@ export class KnownUsers {
   readonly #keys = new KnownKeys(USERS_MAX);
   #since = 0;
 
-  /** Returns whether the user of an event is stored. */
+  /** Returns whether the user of an event is known to be stored as a user of the issue. */
   has(row: Pick<EventColumns, "fingerprint">, issueId: string, user: string, now: number): boolean {
     // A clock may have been set back.
     if (Math.abs(now - this.#since) > USERS_MS_MAX) {

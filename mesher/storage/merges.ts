@@ -21,7 +21,7 @@ export interface IssueFingerprint {
   /** The title of the issue to which the fingerprint originally belonged. */
   readonly title: string;
   readonly culprit: string;
-  /** Time at which the fingerprint was merged into the issue; null for the issue's original one. */
+  /** Time of the merge into the issue; null for the original fingerprint of the issue. */
   readonly mergedAt: number | null;
 }
 
@@ -29,7 +29,7 @@ export interface IssueFingerprint {
 export interface Merges {
   /**
    * Merges issues into `targetId`, which keeps its title and state. The reason `busy` means that
-   * events of one of them are still being moved by an earlier call.
+   * events of one of these issues are still being moved by an earlier call.
    */
   mergeIssues(
     orgId: string,

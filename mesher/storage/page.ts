@@ -14,7 +14,7 @@ export interface Page<T> {
 }
 
 /**
- * A position in a list: the time and id of the last row seen. Later rows do not change it.
+ * A position in a list: the time and id of the last row seen. New rows do not change the position.
  * `domain/cursor.ts` encodes it as text.
  */
 export interface Cursor {

@@ -293,7 +293,8 @@ export class Postgres implements Engine {
         ) as readonly EventOutcome[];
       });
     }, () => this.days.forget());
-    // Recorded after the commit, because a batch that is rolled back creates no rows.
+    // Adds the new rows to the caches after the commit, because a batch that is rolled back creates
+    // no rows.
     rows.forEach((row, i) => {
       const outcome = outcomes[i]!;
       if (outcome.kind !== "stored") return;

@@ -173,7 +173,8 @@ async function issuesFor(
 }
 
 /**
- * Returns whether a fingerprint of these new issues was merged into another issue in the meantime.
+ * Returns whether the fingerprint of one of these new issues was merged into another issue while
+ * the batch created them.
  */
 async function isAlias(batch: Batch, made: readonly IssueRow[]): Promise<boolean> {
   const found = await batch.rows(

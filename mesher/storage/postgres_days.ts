@@ -13,8 +13,8 @@ const DAY_MS = 86_400_000;
 /** The key of the advisory lock for creating partitions. */
 const DAYS_LOCK = 0x6d736864;
 /**
- * Maximum time to wait for the lock that dropping a partition needs, in milliseconds. Short,
- * because all new queries of that day wait meanwhile.
+ * Maximum time to wait for the lock that dropping a day's partition needs, in milliseconds. The
+ * time is short, because all new queries of that day wait meanwhile.
  */
 const DROP_LOCK_MS = 2_000;
 /** Time limit for dropping a day, in milliseconds; the next round retries it. */
@@ -102,7 +102,7 @@ async function make(query: Query, day: number): Promise<boolean> {
   return true;
 }
 
-/** Returns the number of events in the partition. */
+/** Drops a partition, and returns the number of events that it contained. */
 async function drop(query: Query, name: string): Promise<number> {
   await query.change(`SET LOCAL lock_timeout = ${DROP_LOCK_MS}`);
   await query.row(`SELECT pg_advisory_xact_lock(${DAYS_LOCK})`);

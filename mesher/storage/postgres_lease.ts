@@ -126,7 +126,7 @@ export class PostgresLease implements Lease {
 
 /**
  * Runs statements in a transaction that holds the token of a lease. Rejects with
- * {@linkcode FencedError} if a later one was granted.
+ * {@linkcode FencedError} if a later token was granted.
  */
 export async function fenced<T>(
   sql: postgres.Sql,

@@ -93,7 +93,7 @@ export const POSTGRES_STEPS: readonly string[] = [
   EXCEPTION WHEN OTHERS THEN NULL;
   END $do$;
   `,
-  // Adds operators. The first account becomes one.
+  // Adds the role of operators, and assigns it to the first account.
   `
   ALTER TABLE users ADD COLUMN operator boolean NOT NULL DEFAULT FALSE;
   UPDATE users SET operator = TRUE

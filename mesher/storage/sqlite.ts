@@ -127,7 +127,7 @@ class Sqlite implements Engine {
   readonly #writer: Lane;
   readonly #reader: Lane;
   readonly #scanner: Lane;
-  /** The lock for writes: batches hold it together, everything else exclusively. */
+  /** The lock for writes. Batches hold it as readers, and all other writes hold it exclusively. */
   readonly #lock = new SharedLock();
   /**
    * The open transaction of a database in memory, whose only connection is shared. Settles when it
@@ -237,8 +237,8 @@ class Sqlite implements Engine {
   }
 
   /**
-   * Runs a query. With a connection of its own it sees the last committed state; on a shared
-   * connection, it waits for the open transaction.
+   * Runs a query. On a separate connection, the query sees the last committed state. On the
+   * connection of the writer, the query waits for the end of the open transaction.
    */
   async #read<Row>(
     lane: Lane,
@@ -271,7 +271,7 @@ class Sqlite implements Engine {
     });
   }
 
-  /** Commits the open transaction when `body` has resolved, or rolls it back. */
+  /** Runs `body`, and commits the open transaction. Rolls it back if `body` rejects. */
   async #ended<T>(body: () => Promise<T>): Promise<T> {
     try {
       const value = await body();

@@ -34,7 +34,7 @@ export function backUpSqlite(path: string, into: string): void {
   checkSqlite(into);
 }
 
-/** How long `detachSqlite` waits for other connections to close, in milliseconds. */
+/** Maximum time for which `detachSqlite` waits for other connections to close, in milliseconds. */
 const DETACH_MS_MAX = 1_000;
 
 /**

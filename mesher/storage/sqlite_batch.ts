@@ -35,7 +35,7 @@ interface Tally {
   firstSeen: number;
   lastSeen: number;
   level: string;
-  /** Number of users that the issue did not have before. */
+  /** Number of users that the issue did not have before the batch. */
   users: number;
   firstRelease: string | null;
   lastRelease: string | null;

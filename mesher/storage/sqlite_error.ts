@@ -13,7 +13,7 @@ const SQLITE_FULL = 13;
 
 /**
  * Codes of errors that do not depend on the statement, so that a retry may succeed. A full disk is
- * reported as either of the last two.
+ * reported with one of the last two codes.
  */
 const RETRIED: ReadonlySet<number> = new Set([
   SQLITE_BUSY,
@@ -51,7 +51,7 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Returns SQLite's primary error code, or undefined if it is not an error of SQLite. */
+/** Returns the primary code of an error of SQLite, or undefined for any other error. */
 function codeOf(error: unknown): number | undefined {
   const { code, errcode } = (error ?? {}) as {
     readonly code?: unknown;

@@ -10,8 +10,8 @@ const OWNER_ONLY = 0o600;
 
 /**
  * Makes the file readable only by its owner, and creates it empty if it does not exist. SQLite
- * creates its log (`-wal`) and its index of the log (`-shm`) with the mode of the file. Existing
- * ones are changed here.
+ * creates its log (`-wal`) and its index of the log (`-shm`) with the mode of the file. The mode of
+ * an existing log or index is changed here.
  */
 export function keepToOwner(path: string): void {
   // The mode is set at creation: otherwise, another user could open the file between the two calls.

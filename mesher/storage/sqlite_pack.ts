@@ -16,7 +16,7 @@ import type { EventColumns } from "./rows.ts";
 import type { EventOutcome } from "./events.ts";
 
 const NUL = "\0";
-/** Number of parts per event. */
+/** Number of columns of an event, each of which is one part of the text. */
 const COLUMNS = 15;
 
 /** Encodes rows as a text. */

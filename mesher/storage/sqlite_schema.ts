@@ -81,7 +81,7 @@ export const SQLITE_STEPS: readonly string[] = [
   CREATE INDEX alerts_by_rule ON alerts (rule_id);
   CREATE INDEX alerts_by_issue ON alerts (issue_id) WHERE issue_id IS NOT NULL;
   `,
-  // Adds operators. The first account becomes one.
+  // Adds the role of operators, and assigns it to the first account.
   `
   ALTER TABLE users ADD COLUMN operator INTEGER NOT NULL DEFAULT 0;
   UPDATE users SET operator = 1 WHERE id = (SELECT id FROM users ORDER BY created_at, id LIMIT 1);

@@ -131,7 +131,7 @@ export class SqliteThread {
     }) as Promise<T>;
   }
 
-  /** Sends the next request, or the final one. */
+  /** Sends the next request if none is running. If none is left, sends the request to close. */
   #pump(): void {
     if (this.#running !== undefined) return;
     for (;;) {

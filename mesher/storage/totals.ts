@@ -19,8 +19,8 @@ export function sumOf(all: readonly TotalCounts[]): TotalCounts {
 
 /** Queries and changes of the counters of nodes. */
 export interface Totals {
-  /** Internal: stores the counters of one run of a node. Replaces its earlier ones. */
+  /** Internal: stores the counters of one run of a node. Replaces earlier counters of the run. */
   saveTotals(run: string, counts: TotalCounts): Promise<void>;
-  /** Internal: returns the sums over all runs except these. */
+  /** Internal: returns the sum of each counter over all runs except those in `except`. */
   totals(except: readonly string[]): Promise<TotalCounts>;
 }

@@ -15,8 +15,8 @@ export const BUCKETS_MAX = 1000;
 const DAY_MS = 86_400_000;
 
 /**
- * Number of the latest events of a project or an issue whose tags are counted. More would change
- * little, and take seconds.
+ * Number of the latest events of a project or an issue whose tags are counted. Counting more events
+ * would change the result little, and take seconds.
  */
 export const TAG_EVENTS_MAX = 10_000;
 

@@ -23,7 +23,7 @@ export function events(db: Database): Omit<Events, "writeEvents"> {
    */
   const list = async (where: Conditions, page: PageRequest): Promise<Page<EventSummary>> => {
     if (!narrowToPage(where, page, "e.received_at", "e.id")) return NO_ROWS;
-    // Logically redundant, but allows PostgreSQL to skip whole days.
+    // This condition is redundant, but it allows PostgreSQL to skip the partitions of later days.
     if (page.after) where.and(`e.received_at <= ${where.param(page.after.at)}`);
     const limit = limitOf(page);
     const rows = await db.scan<SummaryRow>(

@@ -182,8 +182,8 @@ export function issues(db: Database): Issues {
     async deleteIssue(orgId, issueId) {
       if (!isId(orgId) || !isId(issueId)) return false;
       return await db.transaction(async (query) => {
-        // The issue is deleted first. A batch in progress has it locked and finishes before; a
-        // later batch creates a new issue.
+        // The issue is deleted first. This waits for a batch in progress that has locked the issue.
+        // A later batch creates a new issue.
         const deleted = await query.change(
           `DELETE FROM issues WHERE id = $1 AND ${ofOrg("$2")}`,
           issueId,

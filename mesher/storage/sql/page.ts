@@ -16,8 +16,8 @@ export function limitOf(page: Pick<PageRequest, "limit">): number {
 }
 
 /**
- * Adds the condition that rows come after the last row of the previous page. Returns false if its
- * id is invalid.
+ * Adds the condition that rows come after the last row of the previous page. Returns false if the
+ * id of that row is invalid.
  */
 export function narrowToPage(
   where: Conditions,

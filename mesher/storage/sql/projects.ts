@@ -114,8 +114,8 @@ export function projects(db: Database): Projects {
     async deleteProject(orgId, projectId) {
       if (!isId(orgId) || !isId(projectId)) return false;
       return await db.transaction(async (query) => {
-        // The project is deleted first. A batch in progress has it locked and finishes before; a
-        // later batch finds that it does not exist.
+        // The project is deleted first. This waits for a batch in progress that has locked the
+        // project. A later batch finds that the project does not exist.
         const deleted = await query.change(
           "DELETE FROM projects WHERE id = $1 AND org_id = $2",
           projectId,

@@ -88,9 +88,9 @@ export async function search(
   return pageOf(await inSlices(db, projectId, filter, page, query, limit + 1));
 }
 
-/** Maximum number of the latest events that determine which issues have such events. */
+/** Maximum number of matching events, latest first, by which `issueIds` selects issues. */
 const ISSUE_EVENTS_MAX = 5_000;
-/** Maximum number of issues that are returned. */
+/** Maximum number of ids that `issueIds` returns. */
 const ISSUE_IDS_MAX = 500;
 
 /** Returns the ids of the issues of a project's latest events that match a filter. */
@@ -134,14 +134,15 @@ function wordsOf(filter: EventFilter): SearchTerms | null {
 /** Adds the conditions that words and marks do not cover. Returns false if no event can match. */
 function narrow(db: Database, where: Conditions, filter: EventFilter, page: PageRequest): boolean {
   if (filter.issueId !== undefined) where.and(`e.issue_id = ${where.param(filter.issueId)}`);
-  // Tags are compared too: another value may have the same mark, with a probability of 1 in 10^19.
+  // Tags are compared in addition to their marks, because two values may have the same mark, with a
+  // probability of 1 in 10^19.
   if (filter.tags !== undefined && Object.keys(filter.tags).length > 0) {
     where.and(db.dialect.tagsHold(where.param(jsonText(filter.tags))));
   }
   if (filter.since !== undefined) where.and(`e.received_at >= ${where.param(filter.since)}`);
   if (filter.before !== undefined) where.and(`e.received_at < ${where.param(filter.before)}`);
   if (!narrowToPage(where, page, "e.received_at", "e.id")) return false;
-  // Logically redundant, but allows PostgreSQL to skip whole days.
+  // This condition is redundant, but it allows PostgreSQL to skip the partitions of later days.
   if (page.after) where.and(`e.received_at <= ${where.param(page.after.at)}`);
   return true;
 }
@@ -201,8 +202,8 @@ async function inSlices(
 }
 
 /**
- * Returns the time since which a project received `size` events before `until`, including those at
- * the same time.
+ * Returns the start of a slice that ends before `until` and has more than `size` events of a
+ * project. Returns 0 if there are not so many events.
  */
 async function sliceBegin(
   db: Database,
