@@ -139,7 +139,7 @@ Environment:
 /** Environment variables by name. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Returns the result of a start. If it fails, adds the name of the setting to the error. */
+/** Resolves with the result of `started`. Adds the name of the setting to its error. */
 export async function withSettingName<T>(setting: string, started: Promise<T>): Promise<T> {
   try {
     return await started;

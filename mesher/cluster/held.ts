@@ -21,7 +21,7 @@ const CEILING_MIN = 16;
 export interface Holding {
   /** The start time of the node, which distinguishes its incarnations. */
   readonly life: number;
-  /** The number of the announcement. Receivers ignore older ones. */
+  /** The number of the announcement. Receivers ignore an announcement with a lower number. */
   readonly turn: number;
   /** Maximum number of events that the node holds: accepted, but not stored. */
   readonly most: number;
@@ -47,7 +47,7 @@ export class Held {
   /** The maximum number of held events since the last tick. */
   #peak = 0;
 
-  /** `held` returns the number of events that the node holds now. */
+  /** Creates the ceiling of a node. `held` returns the number of events that the node holds now. */
   constructor(life: number, held: () => number, tell: TellPeers) {
     this.#life = life;
     this.#held = held;
@@ -67,8 +67,8 @@ export class Held {
   }
 
   /**
-   * Announces a higher ceiling, for `count` more events. When it resolves, the caller must check
-   * `fits` again.
+   * Announces a higher ceiling, for `count` more events, or waits for one that is being announced.
+   * The caller must then check `fits` again, because other events may have arrived meanwhile.
    */
   raise(count: number): Promise<void> {
     return this.#raising ??= this.#raise(ceilingOf(this.#held() + count));
@@ -87,8 +87,8 @@ export class Held {
   }
 
   /**
-   * Lowers a ceiling that is higher than needed. Called at each tick. Resolves when peers have
-   * received it.
+   * Lowers the ceiling if it is higher than needed. Called at each tick. Resolves when peers have
+   * confirmed the lower ceiling.
    */
   async lower(): Promise<void> {
     const lower = ceilingOf(Math.max(this.#peak, this.#held()));

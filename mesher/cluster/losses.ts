@@ -5,7 +5,7 @@
  * @module
  */
 
-/** Maximum number of losses that are kept. Older ones are removed. */
+/** Maximum number of losses that are kept. When it is exceeded, the oldest loss is removed. */
 export const LOSSES_MAX = 20;
 /**
  * Time in milliseconds within which reports of several nodes about one lost node are treated as the
@@ -17,7 +17,8 @@ const SAME_LOSS_MS = 60_000;
 export interface Loss {
   readonly node: string;
   /**
-   * The incarnation of the lost node, from its announcement (`held.ts`). Null if it had sent none.
+   * The incarnation of the lost node, from its announcement (`held.ts`). Null if the node had sent
+   * no announcement.
    */
   readonly life: number | null;
   /** The time at which the loss was detected, in milliseconds since the epoch. */
@@ -49,12 +50,13 @@ export class Losses {
 }
 
 /**
- * Combines the losses reported by several nodes, each loss once, the latest first. The time is the
- * earliest report; the number of missing events is the largest one reported.
+ * Combines the losses that several nodes have reported into one list without repetitions, the
+ * latest loss first. The time of a loss is that of the earliest report, and its number of missing
+ * events is the largest number that was reported.
  */
 export function mergeLosses(seen: readonly (readonly Loss[])[]): Loss[] {
   const ends: Loss[] = [];
-  // Losses with an incarnation come first, so that the others can be matched with them.
+  // Losses with an incarnation come first, so that losses without one can be matched with them.
   const all = seen.flat().toSorted((a, b) => rank(a) - rank(b) || a.at - b.at);
   for (const loss of all) {
     const place = ends.findIndex((end) => isSame(end, loss));

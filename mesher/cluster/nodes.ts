@@ -76,11 +76,11 @@ export async function runNodes(
   return Math.max(...await ended);
 }
 
-/** The process of one node, and those that replace it. */
+/** One node: its process, and the processes that replace it after it has ended. */
 class Child {
   /** The exit status of the last process. */
   readonly ended: Promise<number>;
-  /** Resolves if the node does not start. */
+  /** Resolves if the node ends before it was ready for the first time. */
   readonly failed: Promise<void>;
   readonly #name: string;
   readonly #env: NodeJS.ProcessEnv;

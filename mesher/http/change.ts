@@ -14,8 +14,8 @@ type Row = Pick<Route, "path" | "name" | "about" | "body" | "scope"> & {
 };
 
 /**
- * Creates a route that changes data. `make` resolves with the number of changes, or with whether
- * there was one.
+ * Creates a route that changes data. `make` resolves with the number of changed rows, or with
+ * whether a row was changed.
  */
 export function changeRoute(
   { errors = [], access = "user", ...row }: Row,

@@ -3,8 +3,8 @@
  * shows that a user has logged in from this browser before (see `attempts.ts`).
  *
  * Over https, the names begin with `__Host-`: browsers then accept the cookie only from this host
- * over https, so that neither a subdomain nor a page of plain http can set it. Only the name for
- * the kind of connection is read.
+ * over https, so that neither a subdomain nor a page of plain http can set it. Over https, only
+ * cookies with this prefix are read, and over http only cookies without it.
  *
  * @module
  */

@@ -15,7 +15,7 @@ import {
 import { HttpError } from "./http_error.ts";
 import { ZstdFrame } from "./zstd_frame.ts";
 
-/** Content encodings of bodies, and their decoders for a body with this first byte. */
+/** Functions that create a decoder, by content encoding. `first` is the first byte of the body. */
 const DECODERS: Readonly<Record<string, (first: number) => Transform>> = {
   // The decoder reads all members of a gzip body.
   gzip: () => createGunzip(),
@@ -38,7 +38,7 @@ export const ZSTD_FRAMES_MAX = 1_000;
 /** Maximum number of blocks of a zstd body. Each is written to the decoder separately. */
 export const ZSTD_BLOCKS_MAX = 10_000;
 
-/** The byte that is written after a body. */
+/** The byte that is written to a decoder after a body, to detect whether the body is complete. */
 const ONE_MORE = new Uint8Array(1);
 
 /** Bytes of one frame. A body with another encoding than zstd is one frame. */
@@ -76,7 +76,7 @@ export async function* inflated(
     if (error instanceof HttpError) throw error;
     isEmpty = true;
   } finally {
-    // Not awaited, because a client may not send the next chunk.
+    // Not awaited, because the client may never send the next chunk.
     parts.return(undefined).catch(() => {});
   }
   if (isEmpty) throw new HttpError(400, `the body is not valid ${encoding}`);
@@ -88,9 +88,9 @@ async function* decoded(
   first: Part,
   others: AsyncGenerator<Part>,
 ): AsyncGenerator<Uint8Array> {
-  // A decoder of anything but zstd ends by itself if, and only if, its data has ended and one more
-  // byte is written. Such a byte is written after the body: thus neither data after the end nor
-  // incomplete data is accepted, which some decoders do.
+  // Except for zstd, a decoder ends by itself if, and only if, its data has ended and one more byte
+  // is written. This byte is written after the body, in order to reject incomplete data and data
+  // after the end, which some decoders accept.
   let isRead = false;
   let isEnded = false;
   let isWhole = false;

@@ -54,8 +54,8 @@ interface Content {
   /** The ETag: the hash of the file, in quotes. */
   readonly tag: string;
   /**
-   * Inode, modification time and size when the file was read. If they differ, the content is read
-   * again.
+   * Inode, modification time and size of the file when it was read. If one of them has changed, the
+   * file is read again.
    */
   readonly stamp: string;
 }

@@ -2,8 +2,8 @@
  * Finds where a frame of a zstd body and its blocks end, without decompressing them (RFC 8878,
  * 3.1). Two faults of Deno's decoder make this necessary. It ends after the first frame of several,
  * and does not report how many bytes it has read. And it ends the process if it finds damaged data
- * after its output buffer has been full. Therefore it is given one block at a time, which it reads
- * before it returns output.
+ * after its output buffer has been full. Therefore one block at a time is written to the decoder,
+ * which reads the block before it returns output.
  *
  * ```
  * frame             magic:4 · descriptor:1 · window:0-1, dictionary:0-4, content size:0-8
@@ -19,26 +19,26 @@
 const FRAME_MAGIC = 0xfd2fb528;
 /** Magic number of a skippable frame. Its low 4 bits may have any value. */
 const SKIPPABLE_MAGIC = 0x184d2a50;
-/** Length of the dictionary id, by its flag. */
+/** Length of the dictionary id in bytes, by the flag in the descriptor of the frame. */
 const DICTIONARY_BYTES = [0, 1, 2, 4] as const;
-/** Length of the content size, by its flag. In a frame of a single segment, the least is 1. */
+/** Length of the content size in bytes, by its flag. At least 1 in a frame of a single segment. */
 const CONTENT_SIZE_BYTES = [0, 2, 4, 8] as const;
 const CHECKSUM_BYTES = 4;
 /** Type of a block whose content is one byte, which is repeated `size` times. */
 const REPEATED_BLOCK = 1;
 
-/** What comes next: bytes that are skipped, then a little-endian number. */
+/** The next part of a frame: bytes that are skipped, then a little-endian number. */
 interface Step {
   readonly skip: number;
-  /** Length of the number, at most 4. 0 if there is none. */
+  /** Length of the number in bytes; 0 if there is no number. */
   readonly bytes: 0 | 1 | 3 | 4;
 }
 
 /** Finds the end of a frame that arrives in chunks. */
 export class ZstdFrame {
-  /** Whether the whole frame has been taken. */
+  /** Whether `take` has received the whole frame. */
   isEnded = false;
-  /** Number of blocks of which at least the header has been taken. */
+  /** Number of blocks of which `take` has received at least the header. */
   blocks = 0;
   readonly #steps = this.#layout();
   #skip = 0;

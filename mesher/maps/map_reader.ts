@@ -34,15 +34,15 @@ export type MapOrder =
   & { readonly id: number; readonly key: string; readonly places: readonly MinifiedPlace[] }
   & (
     | { readonly kind: "trace" }
-    /** Loads the map first. `map` and `code` are compressed with gzip. */
+    /** Loads the map before the lookup. `map` and `code` are compressed with gzip. */
     | { readonly kind: "load"; readonly map: Uint8Array; readonly code: Uint8Array | null }
   );
 
 /** Maximum number of parsed maps in the cache. */
 const KEPT_MAX = 8;
-/** Maximum number of bytes of JSON of the maps in the cache. */
+/** Maximum total size of the JSON of the maps in the cache, in bytes. */
 const KEPT_BYTES_MAX = 67_108_864;
-/** Number of source lines before and after the one that threw. */
+/** Number of source lines that are shown before and after the line that threw. */
 const CONTEXT_LINES: number = Math.min(5, CONTEXT_LINES_MAX);
 
 /** A map, and the minified file if that was uploaded too. */
@@ -59,8 +59,8 @@ export class MapReader {
   readonly #kept = new Map<string, Loaded | null>();
 
   /**
-   * Returns the original places, or undefined if the map is not loaded. Loads it first if the order
-   * contains it.
+   * Returns the original places, or undefined if the map is not loaded. If the order contains the
+   * map, loads it first.
    */
   async answer(order: MapOrder): Promise<(Traced | null)[] | undefined> {
     if (order.kind === "load") await this.#load(order);

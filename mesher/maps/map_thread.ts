@@ -22,7 +22,7 @@ export type MapReport =
   | { readonly id: number; readonly traced: Places }
   | { readonly id: number; readonly problem: string };
 
-/** Time limit for a request, including the requests before it, in milliseconds. */
+/** Time limit for a request, including its wait for earlier requests, in milliseconds. */
 const ORDER_MS_MAX = 20_000;
 /** The pause after the library could not be imported, in milliseconds. */
 const PROBLEM_MS = 60_000;

@@ -6,7 +6,7 @@
 import { NAME_CHARS_MAX } from "../domain/limits.ts";
 import { cut } from "../domain/trim.ts";
 
-/** The parts of a map that are used here. */
+/** The functions of a parsed source map that Mesher uses. */
 export interface ParsedMap {
   /** Returns the original place. Lines start at 1, columns at 0. */
   originalPlace(line: number, column: number): {

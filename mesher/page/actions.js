@@ -14,7 +14,7 @@ import { plural } from "./time.js";
 /** @import { IconName } from "./icons.js" */
 /** @import { Action } from "./server/issues.js" */
 
-/** Maximum number of concurrent requests. */
+/** Maximum number of concurrent requests for an action on several issues. */
 const REQUESTS_MAX = 6;
 
 /**
@@ -153,7 +153,7 @@ export async function mergeAll(issues, button) {
  */
 async function toAll(list, work) {
   const rest = [...list];
-  /** The first failure. @type {unknown} */
+  /** The error of the first failed call; null if none has failed. @type {unknown} */
   let problem = null;
   const lane = async () => {
     for (let one = rest.shift(); one !== undefined; one = rest.shift()) {

@@ -55,7 +55,7 @@ export class App extends EventTarget {
    * The time since which the node has not answered; null while it answers. @type {number | null}
    */
   lostAt = null;
-  /** Times of the latest events, for the rate. @type {number[]} */
+  /** Times at which the latest events arrived, for the rate of events. @type {number[]} */
   #arrivals = [];
   /** The project's live stream. @type {LiveStream | null} */
   #live = null;
@@ -183,7 +183,7 @@ export class App extends EventTarget {
     });
   }
 
-  /** Closes the stream permanently. */
+  /** Closes the project's live stream permanently. */
   stop() {
     this.#live?.close();
     this.#live = null;
@@ -195,7 +195,8 @@ export class App extends EventTarget {
     if (state === "open") this.lostAt = null;
     if (state === "waiting") this.lostAt ??= Date.now();
     this.dispatchEvent(new Event("state"));
-    // Messages sent in the meantime were missed, so views load their data again.
+    // Messages that were sent while the stream was disconnected are lost, so views load their data
+    // again.
     if (wasLost && this.lostAt === null) this.#hear({ type: "reconnected" });
   }
 

@@ -13,7 +13,7 @@
 /** Maximum time between the two keys of a pair, in milliseconds. */
 const PAIR_MS = 1_200;
 
-/** The current bindings; the last added is checked first. */
+/** The current key bindings. The bindings that were added last are checked first. */
 export class Keys {
   /** The bindings, in the order in which they were added. @type {Bindings[]} */
   #layers = [];

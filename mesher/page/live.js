@@ -12,7 +12,7 @@ import { objectOf } from "./server/values.js";
  * @typedef {"connecting" | "open" | "waiting" | "closed"} LiveState
  */
 /**
- * The events that the server sends. Default: all.
+ * The filters of a stream, by level and environment. An absent filter matches all events.
  *
  * @typedef {{ level?: string, environment?: string }} Filters
  */
@@ -22,7 +22,7 @@ import { objectOf } from "./server/values.js";
 const WAIT_MS = 1_000;
 /** The longest pause before a reconnection, in milliseconds. */
 const WAIT_MS_MAX = 10_000;
-/** The close code if the session or the project no longer exists. */
+/** The WebSocket close code that the server sends if the session or the project does not exist. */
 const REFUSED = 1008;
 
 /** The live stream of a project. Emits `message` and `state`. */

@@ -80,7 +80,10 @@ async function begin() {
   run(app, signal);
 }
 
-/** Called when the link was used. Starts the page again, without the secret in the history. */
+/**
+ * Called when the link of an invitation or a password reset was used. Starts the page again,
+ * without the secret in the history.
+ */
 function enter() {
   history.replaceState(null, "", BASE);
   begin();

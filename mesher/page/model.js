@@ -105,7 +105,7 @@
  * }} Exception
  */
 /**
- * An earlier action of the program that sent the event.
+ * An action of the program before the event.
  *
  * @typedef {{
  *   at: number | null, type: string | null, category: string | null, level: Level,

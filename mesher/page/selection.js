@@ -1,6 +1,6 @@
 /**
- * The selected rows of a list. A row is selected by its checkbox; with Shift, all rows from the
- * last selected one are.
+ * The selected rows of a list. A row is selected by its checkbox. With Shift, all rows between this
+ * row and the row that was selected before are selected too.
  *
  * @module
  */
@@ -9,7 +9,7 @@
 export class Selection extends EventTarget {
   /** The ids of the selected rows. @type {Set<string>} */
   #ids = new Set();
-  /** The row from which the next range is selected. @type {string | null} */
+  /** The row at which the next range begins: the last one changed. @type {string | null} */
   #last = null;
 
   /** Returns the number of selected rows. */
@@ -23,7 +23,8 @@ export class Selection extends EventTarget {
   }
 
   /**
-   * Selects or deselects a row; with a range, all rows between it and the last one.
+   * Selects or deselects a row. With `range`, also selects or deselects all rows between this row
+   * and the row that was selected or deselected before.
    *
    * @param {string} id
    * @param {boolean} picked

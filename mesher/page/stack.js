@@ -75,8 +75,8 @@ function exceptionPart(exception, depth) {
 }
 
 /**
- * Returns whether a frame is shown open at first: the first with source code, among the
- * application's own if there are any.
+ * Returns whether frame `i` is shown open at first. This is the first frame with source code, among
+ * the application's own frames if there are any.
  *
  * @param {readonly model.Frame[]} frames
  * @param {number} i

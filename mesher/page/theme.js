@@ -9,7 +9,7 @@
   try {
     chosen = localStorage.getItem("mesher.theme");
   } catch {
-    // Without storage, the setting of the operating system is used.
+    // If the browser's storage is unavailable, the setting of the operating system is used.
   }
   if (chosen === "light" || chosen === "dark") document.documentElement.dataset.theme = chosen;
 })();

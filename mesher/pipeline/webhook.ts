@@ -29,7 +29,7 @@ export interface AttemptOptions {
   readonly signal: AbortSignal;
   /** Time limit in milliseconds. Default: `WEBHOOK_MS_MAX`. */
   readonly timeoutMs?: number | undefined;
-  /** Returns all addresses of a name. Default: the system's. */
+  /** Returns all addresses of a name. Default: the lookup of the system. */
   readonly lookup?: ((name: string) => Promise<readonly string[]>) | undefined;
 }
 

@@ -179,7 +179,7 @@ export function mustHaveRoom(
   accepted({ kind: "full" });
 }
 
-/** Returns the project of the key. Throws 401. */
+/** Returns the project of the request's key. Throws 401 if the request has no key. */
 export function projectOf({ requester }: RouteInput): Project {
   if (requester.kind !== "project") throw new HttpError(401, "unauthorized");
   return requester.project;
@@ -299,7 +299,7 @@ async function takeSentry(
   return { json: isId(id) ? { id: bareId(id) } : {} };
 }
 
-/** Returns the number of accepted events. Throws 429 or 503 if there are none. */
+/** Returns the number of accepted events. Throws 429 or 503 if no event was accepted. */
 export function accepted(verdict: Verdict): number {
   switch (verdict.kind) {
     case "accepted":

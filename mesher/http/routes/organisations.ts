@@ -197,8 +197,8 @@ async function lookUp(asked: RouteInput, email: string): Promise<string> {
 }
 
 /**
- * Counts a lookup of an address. Throws 429 if the user has looked up too many. Returns a function
- * that undoes the count, for a lookup that revealed nothing.
+ * Counts a lookup of an address. Throws 429 if the user has looked up too many addresses. Returns a
+ * function that undoes the count, for a lookup that revealed nothing.
  */
 function countLookup(asked: RouteInput): () => void {
   const { lookups, now } = asked.mesher;

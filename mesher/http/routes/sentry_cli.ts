@@ -28,7 +28,7 @@ import { readBytes } from "../input.ts";
 import type { Field, Reply, Route, RouteInput } from "../route.ts";
 import { organisationOf, personIn, projectPlaceOf } from "../scope.ts";
 
-/** Maximum number of bytes of a chunk. A larger form would delay other requests: it is read at once. */
+/** Maximum number of bytes of a chunk. Parsing a larger chunk would delay other requests. */
 const CHUNK_BYTES = 1_048_576;
 /** Maximum number of chunks of one request. */
 const CHUNKS_MAX = 1;
@@ -436,7 +436,7 @@ function changeRelease(asked: RouteInput, version: string): Promise<Reply> {
   return projects?.length ? makeRelease(asked, version) : knownRelease(asked, version);
 }
 
-/** Returns a release, of the first project that has it. Throws 404. */
+/** Returns a release from the first project that has it. Throws 404 if no project has it. */
 async function knownRelease(
   asked: RouteInput,
   version: string = asked.params["version"]!,

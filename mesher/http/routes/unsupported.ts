@@ -14,7 +14,7 @@ interface Kind {
   readonly name: string;
   /** The type under which a request is counted. */
   readonly type: string;
-  /** Default: POST. */
+  /** The method of the route. Default: POST. */
   readonly method?: "GET" | "POST";
   /**
    * The name of the data in the response, which then has status 501. If absent, the response has

@@ -56,7 +56,7 @@ export function empty(title, words, ...more) {
 }
 
 /**
- * Creates a name and a value for a list of such pairs.
+ * Creates an entry of a description list: a name and its value.
  *
  * @param {string} name
  * @param {Child} value

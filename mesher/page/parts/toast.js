@@ -10,7 +10,7 @@ import { icon } from "../icons.js";
 const TOAST_MS = 5_000;
 /** Time after which a message that offers an undo disappears, in milliseconds. */
 const UNDO_MS = 10_000;
-/** Maximum number of messages shown at once. The oldest is removed. */
+/** Maximum number of messages shown at once. When it is exceeded, the oldest one is removed. */
 const TOASTS_MAX = 4;
 
 /**
@@ -45,7 +45,7 @@ export function toast(text, { kind = "plain", href, undo } = {}) {
   while (box.children.length > TOASTS_MAX) box.firstElementChild?.remove();
 }
 
-/** Undoes the last action, if a message still offers that. */
+/** Undoes the last action, if the message that offers this is shown. */
 export function undoLast() {
   const last = [...document.querySelectorAll("#toasts .undo")].at(-1);
   if (last instanceof HTMLElement) last.click();

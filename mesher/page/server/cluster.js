@@ -39,7 +39,7 @@ const nodeFrom = shape({
 });
 
 /**
- * Returns a reader of an object whose values are numbers, as pairs.
+ * Returns a function that reads an object with numeric values as pairs of key and value.
  *
  * @param {string} name
  * @returns {(raw: import("./values.js").Raw) => [string, number][]}

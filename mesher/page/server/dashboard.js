@@ -40,7 +40,8 @@ function ask(projectId, what, query, signal) {
 }
 
 /**
- * Returns counts by hour for one day, or by day for fourteen days.
+ * Returns the number of a project's events in each hour of the last day, or in each of the last
+ * fourteen days.
  *
  * @param {string} projectId
  * @param {"hour" | "day"} bucket

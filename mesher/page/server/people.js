@@ -10,8 +10,8 @@ import { flag, list, listOf, maybeText, objectOf, oneOf, shape, text, time } fro
 /** @import { Signal } from "./request.js" */
 
 /**
- * The key under which the browser stores that a user has signed in. Without it, the first visit
- * sends no request.
+ * The key under which the browser stores that a user has signed in. If it is absent, `me` rejects
+ * without a request to the server.
  */
 const SIGNED_IN = "mesher.signedin";
 
@@ -60,8 +60,8 @@ export async function logout() {
 }
 
 /**
- * Records that the user is signed in, because another node has sent the user here: all ports of a
- * host share the session's cookie.
+ * Records that the user is signed in. Called if the page of another node has opened this page: the
+ * session's cookie is valid here too, because all ports of a host share their cookies.
  */
 export function comeFromOtherNode() {
   localStorage.setItem(SIGNED_IN, "yes");

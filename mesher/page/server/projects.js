@@ -76,7 +76,7 @@ export async function settings(projectId, signal) {
 }
 
 /**
- * Changes settings of a project. Absent ones stay unchanged.
+ * Changes settings of a project. Settings that are absent stay unchanged.
  *
  * @param {string} projectId
  * @param {{

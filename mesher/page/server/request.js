@@ -12,7 +12,7 @@ import { objectOf } from "./values.js";
  *
  * @typedef {Record<string, string | null | undefined>} Query
  */
-/** Aborts a request, if the caller needs that. @typedef {AbortSignal | undefined} Signal */
+/** A signal that aborts a request; optional. @typedef {AbortSignal | undefined} Signal */
 
 /**
  * Time in milliseconds after which a request without a response is aborted. It may then be retried.

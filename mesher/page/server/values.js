@@ -29,7 +29,7 @@ export function objectOf(value) {
 }
 
 /**
- * Returns the rows of a list, or of one page of it.
+ * Returns the rows of a JSON list, or of one page of a list, as objects.
  *
  * @param {unknown} value
  * @returns {Raw[]}
@@ -95,8 +95,8 @@ export function shape(fields) {
 }
 
 /**
- * Returns a function that reads a text: the first of these properties that is a number or a string
- * that is not empty; "" if there is none.
+ * Returns a function that reads a text: the value of the first of these properties that is a number
+ * or a non-empty string. The function returns "" if there is none.
  *
  * @param {...string} names
  * @returns {Reader<string>}
@@ -106,8 +106,8 @@ export function text(...names) {
 }
 
 /**
- * Returns a function that reads a text: the first of these properties that is a number or a string
- * that is not empty; null if there is none.
+ * Returns a function that reads a text: the value of the first of these properties that is a number
+ * or a non-empty string. The function returns null if there is none.
  *
  * @param {...string} names
  * @returns {Reader<string | null>}
@@ -128,7 +128,7 @@ export function number(name, otherwise = 0) {
 }
 
 /**
- * Returns a function that reads the first of these properties that is a number; null if none is.
+ * Returns a function that reads the first of these properties that is a number, or returns null.
  *
  * @param {...string} names
  * @returns {Reader<number | null>}
@@ -138,7 +138,7 @@ export function maybeNumber(...names) {
 }
 
 /**
- * Returns a function that reads the first of these properties that is a time; null if none is.
+ * Returns a function that reads the first of these properties that is a time, or returns null.
  *
  * @param {...string} names
  * @returns {Reader<number | null>}
@@ -158,7 +158,7 @@ export function flag(name) {
 }
 
 /**
- * Returns a function that reads the first of these properties that is a boolean; null if none is.
+ * Returns a function that reads the first of these properties that is a boolean, or returns null.
  *
  * @param {...string} names
  * @returns {Reader<boolean | null>}
@@ -171,7 +171,8 @@ export function maybeFlag(...names) {
 }
 
 /**
- * Returns a function that reads one of these words. Any other value becomes the first word.
+ * Returns a function that reads a property whose value is one of `words`. Any other value becomes
+ * the first word.
  *
  * @template {readonly [string, ...string[]]} Words
  * @param {string} name
@@ -228,7 +229,8 @@ export function list(name, from) {
 }
 
 /**
- * Reads a page of rows. Its `next` is added to the query of the next request.
+ * Converts JSON to a page of rows. The `next` of the page is added to the query of the next
+ * request.
  *
  * @template T
  * @param {unknown} value

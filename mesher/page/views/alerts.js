@@ -322,7 +322,7 @@ function rulesPart({ app, project, signal }) {
  * @param {number} max
  */
 function numberBox(value, min, max) {
-  // Sets the attribute too, so that a reset returns to this value.
+  // The default value is set, so that a reset of the form restores it.
   const box = h("input", { type: "number", required: true, min, max });
   box.defaultValue = String(value);
   return box;

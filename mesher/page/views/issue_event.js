@@ -58,7 +58,7 @@ export function showEvent(body, { issueId, eventId, signal, keys }) {
 }
 
 /**
- * Draws the link to the previous or the next event. Disabled if there is none.
+ * Draws the link to the previous or the next event. The link is disabled if there is no such event.
  *
  * @param {string} text
  * @param {"back" | "next"} name

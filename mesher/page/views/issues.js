@@ -27,8 +27,9 @@ const STATUSES = /** @type {const} */ ([
   ["all", "All"],
 ]);
 /**
- * The actions of keys, on the selected rows or on the row that has the focus. @type {Record<string,
- * Action[]>}
+ * The actions that keys perform on the selected rows, or on the row that has the focus.
+ *
+ * @type {Record<string, Action[]>}
  */
 const ROW_KEYS = { e: ["resolve", "unresolve"], x: ["archive"] };
 

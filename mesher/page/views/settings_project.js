@@ -162,7 +162,7 @@ export function projectSettings({ app, project, signal }) {
 }
 
 /**
- * Creates an input for names that are separated by commas.
+ * Creates an input for a comma-separated list of names.
  *
  * @param {readonly string[]} names
  * @param {string} placeholder
@@ -172,7 +172,7 @@ function namesInput(names, placeholder) {
 }
 
 /**
- * Returns the names in a text that separates them by commas.
+ * Returns the names in a comma-separated text.
  *
  * @param {string} text
  * @returns {string[]}

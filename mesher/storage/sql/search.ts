@@ -203,7 +203,7 @@ async function inSlices(
 
 /**
  * Returns the start of a slice that ends before `until` and has more than `size` events of a
- * project. Returns 0 if there are not so many events.
+ * project. Returns 0 if the project has fewer events before `until`.
  */
 async function sliceBegin(
   db: Database,
