@@ -129,7 +129,7 @@ export abstract class ActorRef extends Mailbox {
     return ActorRef.#of(this)?.watchers;
   }
 
-  /** Adds a monitor that another actor has set on this one. */
+  /** Adds a monitor that another actor has set on this actor. */
   addWatcher(monitor: Monitor): void {
     const extras = ActorRef.#make(this);
     const { watchers } = extras;
@@ -138,7 +138,7 @@ export abstract class ActorRef extends Mailbox {
     else extras.watchers = new Set([watchers, monitor]);
   }
 
-  /** Removes a monitor that another actor has set on this one. */
+  /** Removes a monitor that another actor has set on this actor. */
   removeWatcher(monitor: Monitor): void {
     const watchers = ActorRef.#of(this)?.watchers;
     if (watchers === monitor) this.clearWatchers();
@@ -147,7 +147,7 @@ export abstract class ActorRef extends Mailbox {
     }
   }
 
-  /** Removes all monitors that other actors have set on this one. */
+  /** Removes all monitors that other actors have set on this actor. */
   clearWatchers(): void {
     const extras = ActorRef.#of(this);
     if (extras !== undefined) extras.watchers = undefined;
@@ -214,13 +214,13 @@ export abstract class ActorRef extends Mailbox {
 
   // Remote actors override the following methods, in order to notify the other node.
 
-  /** Called when an actor has linked to this one. */
+  /** Called when another actor has linked to this actor. */
   linked(_actor: ActorRef): void {}
-  /** Called when an actor has unlinked from this one. */
+  /** Called when another actor has unlinked from this actor. */
   unlinked(_actor: ActorRef): void {}
-  /** Called when an actor has set a monitor on this one. */
+  /** Called when another actor has set a monitor on this actor. */
   watched(_monitor: Monitor): void {}
-  /** Called when an actor has removed its monitor on this one, or has exited. */
+  /** Called when an actor that monitors this actor has removed its monitor, or has exited. */
   unwatched(_monitor: Monitor): void {}
   /** Called when the actor may have lost its last link, monitor or attached object. */
   released(): void {}

@@ -161,8 +161,8 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
   }
 
   /**
-   * Rejects the call because the called actor has exited, or because the session with its node has
-   * ended.
+   * Rejects the call because the called actor has exited, or because the session with that actor's
+   * node has ended.
    */
   drop(reason: ExitReason): void {
     const { label, pid } = this.#actor;
@@ -175,7 +175,7 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
     this.fail(withoutStack(() => new CallExitError(this.#actor.label, reason, this.which)));
   }
 
-  /** Rejects the call because the actor does not exist on the other node. */
+  /** Rejects the call because the called actor does not exist on its node. */
   missing(): void {
     this.fail(withoutStack(() => new NoProcError(this.#actor.label, this.which)));
   }
@@ -185,7 +185,7 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
     this.fail(new MailboxFullError(this.#actor.label, this.which));
   }
 
-  /** Rejects the call because the send queue to the other node is full. */
+  /** Rejects the call because the send queue to the called actor's node is full. */
   queueFull(node: string): void {
     this.fail(new QueueFullError(node, this.which));
   }

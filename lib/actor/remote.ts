@@ -8,15 +8,15 @@ import type { ActorRef } from "./actor_ref.ts";
 
 /** The link to one incarnation of another node, while there is a session with that node. */
 export interface NodeLink {
-  /** Returns the reference to an actor on that node, and creates it if necessary. */
+  /** Returns the reference to an actor on the linked node, and creates it if necessary. */
   remoteActor(id: number): ActorRef;
-  /** Returns the reference to an actor on that node, or undefined if there is no reference yet. */
+  /** Returns the existing reference to an actor on the linked node; undefined if there is none. */
   known(id: number): ActorRef | undefined;
-  /** Returns a reference to the actor registered under a name on that node. */
+  /** Returns a reference to the actor registered under a name on the linked node. */
   named(name: string): ActorRef;
-  /** Sends a message to an actor on that node, without creating a reference. */
+  /** Sends a message to an actor on the linked node, without creating a reference. */
   send(id: number, message: unknown): void;
-  /** Sends a message to the actor registered under a name on that node. */
+  /** Sends a message to the actor registered under a name on the linked node. */
   sendNamed(name: string, message: unknown): void;
 }
 

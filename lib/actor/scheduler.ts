@@ -112,8 +112,8 @@ export class Scheduler {
   }
 
   /**
-   * Maximum number of messages in the turn that begins now: its share of a round. If the slice ends,
-   * the turn ends too.
+   * Maximum number of messages in the turn that begins now: {@linkcode ROUND} divided by the number
+   * of ready actors, but at least {@linkcode CREDIT}. If the slice ends, the turn ends too.
    */
   get turnMax(): number {
     return Math.max(CREDIT, Math.floor(ROUND / (this.#queue.length + 1)));

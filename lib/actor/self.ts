@@ -88,7 +88,7 @@ export interface Self<Message = unknown> extends AsyncIterable<Message> {
   link(pid: Pid<never>): void;
   /** Removes a link on both sides. */
   unlink(pid: Pid<never>): void;
-  /** Delivers a `Down` message when that actor exits, or at once if it does not exist. */
+  /** Delivers a `Down` message when the actor `to` exits, or at once if it does not exist. */
   monitor(to: Pid<never> | ActorName | string): Ref;
   /**
    * Removes a monitor; `flush` also removes its `Down` from the mailbox. Returns whether the
@@ -153,8 +153,8 @@ export interface Self<Message = unknown> extends AsyncIterable<Message> {
     ...args: A
   ): Promise<[Pid<M>, Ref]>;
   /**
-   * Delivers a `NodeChange` message when a session with this node is established and when it ends.
-   * If there is no session now, delivers "nodedown" at once.
+   * Delivers a `NodeChange` message when a session with `node` is established and when it ends. If
+   * there is no session now, delivers "nodedown" at once.
    */
   monitorNode(node: string): void;
   /** Stops the messages of `monitorNode` for a node. Returns whether the node was monitored. */

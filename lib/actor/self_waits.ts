@@ -35,7 +35,10 @@ export class SelfWaits<A extends ActorRef> {
    * actor awaits them.
    */
   readonly #waits: SelfWait[] = [];
-  /** Stores which handler the running code belongs to. Created on first use: it slows promises. */
+  /**
+   * Stores which handler the running code belongs to. Created on first use, because an
+   * `AsyncLocalStorage` slows down promises.
+   */
   #runs: AsyncLocalStorage<Run<A> | undefined> | undefined = undefined;
 
   add(wait: SelfWait): void {

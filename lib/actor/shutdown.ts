@@ -30,8 +30,8 @@ const LOOK_MS = 1;
 const LOOK_MS_MAX = 50;
 
 /**
- * Ends all actors of a system within `ms` milliseconds. Resolves with the actors that were still
- * working when the time was over, and were ended then.
+ * Ends all actors of a system within `ms` milliseconds. Resolves with the actors that were ended by
+ * the time limit, while they were not waiting for a message.
  */
 export async function shutDown(system: System, ms: number): Promise<Pid[]> {
   const deadline = system.now() + ms;
@@ -101,8 +101,8 @@ async function signalAll(system: System): Promise<void> {
 }
 
 /**
- * Waits until the actors that trap exits have ended or have ignored the signal. Returns false if
- * the time is over before.
+ * Waits until the actors that trap exits have ended or have ignored the signal "shutdown". Returns
+ * false if the time is over before that.
  */
 async function handled(system: System, left: () => number): Promise<boolean> {
   const began = system.now();

@@ -16,7 +16,7 @@
 const KEPT = 64;
 
 /**
- * Number of keys in the map from which removed keys stay in it. In a smaller map they do not stay,
+ * Minimum number of keys of a map in which removed keys stay. In a smaller map they do not stay,
  * because the engine rebuilds a small table often enough.
  */
 const SIZE_MIN = 1024;

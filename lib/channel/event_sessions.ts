@@ -79,7 +79,7 @@ interface Receiver {
   received(data: string | Uint8Array): void | Promise<void>;
 }
 
-/** The interface from the sessions of a node to its hub. */
+/** The properties and functions of the hub that the sessions of its node use. */
 export interface SessionPorts {
   readonly creation: number;
   peers(): Iterable<Pid>;

@@ -64,7 +64,7 @@ export interface Resumed {
   readonly missed: readonly (string | Uint8Array)[];
 }
 
-/** The interface from history to its hub. */
+/** The properties and functions of the hub that the history uses. */
 export interface HistoryPorts {
   readonly me: Pid;
   readonly node: string;

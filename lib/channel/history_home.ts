@@ -73,7 +73,7 @@ export type HomeCast =
   | readonly ["unsubscribe", hub: Pid]
   | readonly ["keep"];
 
-/** The interface from the actor to its node. */
+/** The options of a history, and the functions of the node that the actor of a topic uses. */
 export interface HomePorts {
   readonly size: number;
   readonly ttl: number;

@@ -96,7 +96,7 @@ export type HubRequest =
   | readonly ["history", topic: string]
   | SendRequest;
 
-/** The interface from a hub to its node. */
+/** The parts of a node that its hub uses. */
 export interface HubPorts {
   readonly system: System;
   readonly groups: GroupTable;
@@ -196,7 +196,7 @@ export class Hub {
   /** The pid of the hub. */
   readonly pid: Pid<unknown>;
 
-  /** Returns the hubs of the other nodes, by node. */
+  /** Returns the hubs of the other nodes, by the name of the node. */
   get peers(): ReadonlyMap<string, Pid> {
     return this.#peers;
   }

@@ -45,7 +45,7 @@ export type PresenceMessage =
   /** Requests all entries. */
   | readonly ["presences?"];
 
-/** The interface from presence to its node. */
+/** The functions of a node that its presence uses. */
 export interface PresencePort {
   /** Sends a message to one node, or to all other nodes if `node` is undefined. */
   send(node: string | undefined, message: PresenceMessage): void;

@@ -114,7 +114,7 @@ export function encodeReply(
   return JSON.stringify(row);
 }
 
-/** Encodes a message to all clients of a topic. It is encoded once for all of them. */
+/** Encodes a message to all clients of a topic. Called once per message, not per client. */
 export function encodeBroadcast(
   topic: string,
   event: string,

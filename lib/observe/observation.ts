@@ -104,7 +104,7 @@ const LEAVE_MS = 50;
 
 /** The option that selects the node of a request. */
 export interface OnNode {
-  /** The name of the node. Default: this one. */
+  /** The name of the node. Default: this node. */
   readonly node?: string | undefined;
 }
 

@@ -29,8 +29,8 @@ export const QUESTION_NAME = "$observe";
 export const QUESTIONS_MAX = 8;
 
 /**
- * Maximum number of nodes whose state is kept. Above it, the state of nodes without requests is
- * removed.
+ * Maximum number of asking nodes whose state is kept. When it is exceeded, the state of nodes
+ * without requests is removed.
  */
 const ASKERS_MAX = 64;
 

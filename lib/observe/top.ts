@@ -37,7 +37,7 @@ export interface TopOptions {
    * "mailbox".
    */
   readonly by?: "mailbox" | "time" | "rate" | "timers" | undefined;
-  /** The node whose actors are compared. Default: this one. */
+  /** The node whose actors are compared. Default: this node. */
   readonly node?: string | undefined;
   /** Number of actors, 1 to 1000. Default 10. */
   readonly count?: number | undefined;

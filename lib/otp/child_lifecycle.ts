@@ -176,8 +176,8 @@ export class ChildLifecycle {
    */
   #tooLate(started: Started): void {
     const pid = pidOf(started);
-    // A child that the supervisor spawned was linked, so it has received the exit signal, and may
-    // still be cleaning up.
+    // A child that the supervisor spawned was linked. It has received the supervisor's exit signal,
+    // and may still be cleaning up, so it is not killed.
     const own = pid.home.local &&
       this.system.find(pid.id)?.ancestors.includes(this.self.pid as Pid);
     if (!own) this.system.exit(pid, "kill");

@@ -396,7 +396,7 @@ export class PoolActor {
     this.#fail(job, code, undefined);
   }
 
-  /** Called when the attempt of a job has ended. Frees its place on the node. */
+  /** Called when the attempt of a job has ended. Frees the job's place on its node. */
   #left(job: PooledJob): void {
     const { node, pid, timer } = job;
     this.#active.delete(job.id);

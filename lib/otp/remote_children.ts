@@ -166,8 +166,8 @@ export class RemoteChildren {
     const away = `it waits for ${former ?? `a node that exposes ${JSON.stringify(fn)}`}`;
     if (onNodeDown === "wait" && former !== undefined) throw new NodeUnavailableError(away);
     if (isNodeName(choice)) {
-      // Returned even if the node is unknown: the attempt to start the child then fails with the
-      // reason.
+      // Returns the node even if it is not available: the attempt to start the child then fails with
+      // the reason.
       if (onNodeDown === "fail" || nodes.includes(choice)) return choice;
     }
     const how = (isNodeName(choice) ? "any" : choice) as Placement | NodeSelector;

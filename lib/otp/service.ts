@@ -46,8 +46,8 @@ import type { StartTerms } from "./persistence.ts";
 import { startAndWait, type Starter } from "./start.ts";
 
 /**
- * A node or actor that can start actors on other nodes. If an actor starts another, it is linked
- * with it.
+ * A node or actor that can start actors on other nodes. An actor is linked with the actors that it
+ * starts.
  */
 export interface RemoteStarter extends Caller {
   /** Spawns a function that another node exposes. */
@@ -130,7 +130,7 @@ export interface Service<P extends ServiceProtocol>
    * `counter.call(counter.at(node, "hits"))`.
    */
   at(source: NameSource, name: string): ServiceName<P>;
-  /** Returns a reference to the service with a name on a node. It may be another node. */
+  /** Returns a reference to the service that has a name on a node, which may be another node. */
   at(source: Caller, where: ActorName): ServiceName<P>;
   /**
    * Returns the functions that call a service. They reject as `Node.call` does. If the handler

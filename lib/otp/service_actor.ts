@@ -65,7 +65,7 @@ export interface MarkedState {
 const ANSWERS =
   "return [reply, state], or noReply(state), stopService(reason, state), continueWith(state, value)";
 
-/** Describes the valid results of the other handlers, for error messages. */
+/** Describes the valid results of all handlers except call handlers, for error messages. */
 const STATES =
   "return the state, or stopService(reason, state), continueWith(state, value); only a service whose " +
   "state is undefined from the start may return undefined";
@@ -176,7 +176,7 @@ export class ServiceActor {
           this.#started = undefined;
         });
         // Ends the actor with the error once. Otherwise each message that waits for the start would
-        // reject with it.
+        // reject with the error.
         this.#started.catch((error) => this.#fail(error));
       }
     } catch (error) {

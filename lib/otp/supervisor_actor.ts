@@ -197,7 +197,7 @@ export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
     const due = new Due(alone ? child : undefined);
     if (alone) child.waits = due;
     else {
-      // The new restart replaces the scheduled one, and is not earlier than that.
+      // The new restart replaces the scheduled restart, but does not run earlier.
       const before = this.#wave?.timer;
       const left = before === undefined ? 0 : this.lifecycle.system.cancelTimer(before) || 0;
       pause = Math.max(pause, left);

@@ -89,7 +89,7 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
   protected abstract answer(request: Request): unknown;
   /** Handles a child that has exited and is not restarted. */
   protected abstract over(child: Child): Ending;
-  /** Stops the children that restart together with this one, in reverse order. */
+  /** Stops the children that restart together with `child`, in reverse order. */
   protected abstract stopGroup(child: Child): void | Promise<void>;
   /**
    * Plans the restart of a child and of those that restart with it: at once, or after `pause`
@@ -192,7 +192,7 @@ export abstract class SupervisorBase<Request extends { readonly $child: string }
     return (child.limit ?? this.#intensity).allow(this.lifecycle.system.now());
   }
 
-  /** Gives up a child that has exceeded its own limit. */
+  /** Gives up a child that has exceeded its own restart limit. */
   #giveUp(child: Child, reason: ExitReason, ended: string, didRun: boolean): Ending {
     child.restarting = child.waiting = false;
     this.lifecycle.report(child, reason, `${ended} once too often: it is given up`, didRun);

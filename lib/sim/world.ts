@@ -103,7 +103,7 @@ export class World {
     place.isHeld = false;
     const missed = this.#held.filter((event) => event.place === place);
     this.#held = this.#held.filter((event) => event.place !== place);
-    // These events keep their order, and run before all other scheduled events.
+    // The missed events keep their order, and run before all other scheduled events.
     for (const event of missed) {
       event.at = this.now;
       this.#push(event, FIRST);
