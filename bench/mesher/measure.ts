@@ -55,7 +55,7 @@ export interface Figures {
   readonly p99: number;
   /** The fixed rate of the second part, in events per second. */
   readonly rate: number;
-  /** Number of events per second that were accepted in the second part. */
+  /** Number of events per second that were accepted in the second part, at the fixed rate. */
   readonly held: number;
   /**
    * Latencies in the second part, in milliseconds: from the due time of a request until its
@@ -67,9 +67,11 @@ export interface Figures {
   readonly stored99: number;
   /** Number of events rejected with 429 or 503 in either part. */
   readonly refused: number;
-  /** CPU microseconds of the server per event of the first part. */
+  /** CPU microseconds of the server per event in the first part, at the maximum rate. */
   readonly cpu: number;
-  /** CPU microseconds of PostgreSQL's processes per event of the first part. */
+  /**
+   * CPU microseconds of PostgreSQL's processes per event in the first part, at the maximum rate.
+   */
   readonly cpuDatabase: number;
 }
 
@@ -141,7 +143,7 @@ function mustNotFail({ failed, accepted }: Answers): void {
   if (accepted === 0) throw new Error("nothing was accepted");
 }
 
-/** Waits until exactly the accepted events are stored. Resolves to the time. */
+/** Waits until exactly the accepted events are stored. Resolves to the time at which they are. */
 async function untilStored(place: Place, accepted: number): Promise<number> {
   const deadline = Date.now() + STORE_MS;
   for (;;) {

@@ -208,7 +208,7 @@ async function names(): Promise<void> {
     rates.push(NAMES / took);
     if (i < 29) { for (const name of all) node.unregister(name); }
   }
-  // Drops the first third, which is the warm-up.
+  // Reports the median without the first third of the rates, which is the warm-up.
   report("register", rates.slice(10).sort((a, b) => a - b)[10]!);
   await reportRate("whereis", 2_000_000, (n) => {
     let found = 0;

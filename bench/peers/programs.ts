@@ -38,7 +38,7 @@ export function path(name: string): string {
   return fileURLToPath(new URL(name, import.meta.url));
 }
 
-/** The results by metric. */
+/** The results of one run, by metric. */
 export type Figures = ReadonlyMap<string, number>;
 
 /** Returns the results in a program's output: lines of JSON, between other lines. */

@@ -209,8 +209,8 @@ test("call rarely reads the clock if it is answered in the next turn", async () 
   await system.call(pid, 0);
   const before = system.clock.readings;
   for (let i = 0; i < 640; i++) await system.call(pid, i);
-  // The scheduler reads the clock 10 times. Of the calls whose stack is not captured, every 16th
-  // reads it.
+  // The scheduler reads the clock 10 times in 640 calls. Most calls capture no stack, and only
+  // every 16th of these reads the clock.
   const readings = system.clock.readings - before;
   assert(readings <= 60, `${readings} readings`);
   system.stop();

@@ -198,7 +198,7 @@ test("receive rejects if its predicate throws, and the message stays in the mail
   const match = (): boolean => {
     throw new Error("a bad predicate");
   };
-  // The predicate throws while a message is sent.
+  // `receive` already waits, so the predicate throws when a message is sent.
   receive({ match, timeout: 1000 });
   system.send(pid, 1);
   await system.settle();

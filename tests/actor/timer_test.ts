@@ -296,7 +296,7 @@ test("self.sendAfter, self.sendInterval and self.cancelTimer behave like those o
 });
 
 test("sendAfter with the longest delay sets no host timer over the host's limit", async () => {
-  // The clock starts between two whole milliseconds.
+  // The clock starts at 0.5 ms, between two whole milliseconds.
   const system = new ManualSystem(0.5);
   const { pid, got } = system.puppet();
   await system.settle();

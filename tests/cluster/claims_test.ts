@@ -215,7 +215,7 @@ test("Global.reregister moves a name to another actor without ending its former 
       true,
       true,
     ]);
-    // The exit of a former holder no longer removes the name.
+    // The actors that held the name before no longer affect it when they exit.
     a.system.exit(one, "kill");
     b.system.exit(two, "kill");
     await cluster.settled();

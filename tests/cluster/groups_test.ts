@@ -75,7 +75,7 @@ test("Groups: two nodes that connect exchange the members that joined before", a
     assertEquals(groupsOf(a!).scope("s").leave("\0g", x), true);
     assertEquals(groupsOf(a!).scope("s\0").members("g").length, 3);
     assertEquals(groupsOf(a!).names(), []);
-    // No state is kept for an actor that has left all of its groups.
+    // The node keeps no state for an actor that has left all of its groups.
     const w = idle(a!);
     groupsOf(a!).join("w", w);
     groupsOf(a!).join("w", w);

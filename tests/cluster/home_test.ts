@@ -99,7 +99,7 @@ test("HomeKind.call starts one actor per key while several nodes begin to offer 
       const counts = await Promise.all(
         KEYS.map((key) => Promise.all(homes.map((home) => home.call<number>(key, "add")))),
       );
-      // One actor has counted the calls of all three nodes.
+      // Each key has one actor, which has counted the calls from all three nodes.
       for (const of of counts) assertEquals(of.sort(), [1, 2, 3]);
     });
   }

@@ -63,7 +63,7 @@ test("Mesh delivers thousands of Downs of a lost node in portions before the nod
     assert(a.system.signals.isBehind);
     assertEquals(actor.monitors!.size > COUNT - 3 * PORTION, true);
     assertEquals(a.received.includes(`down ${b.name} closed`), false);
-    // Queries for the other actors already return noconnection.
+    // Queries for actors whose monitors have not been signalled yet already return noconnection.
     assertEquals(a.system.lookup(far.at(-1)!), "noconnection");
     await a.mesh.connect(b.name);
     await until("all messages have arrived", () => log.length === COUNT + 2);

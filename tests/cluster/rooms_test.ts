@@ -153,7 +153,7 @@ test("RoomRelay does not forward the broadcasts that it receives", async () => {
     for (let i = 0; i < 10; i++) one.write(encodeRoomBroadcast("room", `${i}`));
     one.write(encodeRoomBroadcast("room", new Uint8Array([1])));
     await until("a's member has received all broadcasts", () => here.observed.length === 11);
-    // A broadcast by `a` arrives after anything it may have forwarded.
+    // This broadcast arrives after all broadcasts that `a` may have forwarded.
     a!.rooms.broadcast("room", "last");
     const rooms = (raw: Raw) =>
       raw.frames.filter(({ tag }) =>
@@ -360,7 +360,7 @@ test("RoomRelay announces a bucket until the last of its rooms is empty", async 
     await b!.rooms.announced();
     b!.rooms.leaveAll(first);
     const mark = new Listener(b!, "mark");
-    // Waits until the departure would have been announced.
+    // Waits for longer than the delay after which a departure is announced.
     const hasLeft = b!.host.clock.now() + 1_300;
     await until("the departure would have been announced", () => b!.host.clock.now() > hasLeft);
     await b!.rooms.announced();

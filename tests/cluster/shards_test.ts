@@ -122,7 +122,7 @@ test("shards: the store lets one side write while both sides of a partition run 
     for (const key of moved) {
       const error = await assertRejects(() => a!.call(key).add("late"), CallExitError);
       assert(`${(error as CallExitError).reason}`.includes("stale"));
-      // The next incarnation of the actor has loaded what the other side wrote.
+      // The call starts the actor again, which loads the state that the other side has written.
       assertEquals(await a!.call(key).add("late"), 3);
     }
     sim.heal();

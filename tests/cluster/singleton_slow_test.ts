@@ -94,7 +94,7 @@ test("Global.singleton: a lease is released after a child whose restart is in pr
         return pid;
       },
     };
-    // The child has a third of the lease's validity to stop.
+    // A child whose lease is not renewed has a third of the lease's validity, 200 ms, to stop.
     const lease = authority.lease(600);
     await awake(Promise.all(nodes.map((node) => node.global.singleton("slow", child, { lease }))));
     const pid = nodes[0]!.global.whereis<Pid<unknown>>("slow")!;

@@ -330,7 +330,7 @@ test("Inbound.take ignores a monitor or call that was cancelled while held back"
     far.call(other.pid(near) as never, 2, { signal }).catch(() => {});
     for (const ref of refs) far.demonitor(ref);
     cancel.abort("not any more");
-    // Creates a monitor that is not cancelled.
+    // In the second round, also creates a monitor that is not cancelled.
     if (round === 1) far.monitor(to);
     moveAll(one, other);
     // Cancelled calls stay in the mailbox.

@@ -109,7 +109,7 @@ test("Mesh.disconnect is permanent on both sides, even if one is the other's see
       false,
       false,
     ]);
-    // The user may connect again.
+    // After `disconnect`, the user may connect the two nodes again.
     await a.mesh.connect(b.name);
     await untilWhole([a, b, c, d]);
   });
@@ -350,7 +350,7 @@ test("Mesh.stop leaves no timers, even with dials and handshakes in progress", a
       !what.includes("after 5000.") && !what.endsWith(`every ${TICK_MS}`)
     );
     assertEquals(ofMesh.filter((what) => !what.includes("dial")), []);
-    // The dial ends long before its timeout.
+    // The pending dial ends long before its timeout.
     const isLeft = (): boolean => [...armed].some((what) => what.includes("dial"));
     await until("no dial is pending", () => !isLeft(), 1000);
     await Promise.all([dialing, gone]);

@@ -90,7 +90,7 @@ test("An actor of another node in the same process is reached only through the s
     await assertRejects(() => a.global.register("there", there.pid as Pid), NoProcError);
     await new Promise((turn) => setTimeout(turn, 5));
     assertEquals([b.isAlive(there.pid), there.got.length], [true, count]);
-    // The actor's own node can still call it.
+    // The node on which the actor runs can still call it.
     assertEquals(await b.call(asked, "?"), "an answer");
   });
 });

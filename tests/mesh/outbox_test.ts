@@ -289,7 +289,7 @@ test("SessionOutbox alternates between small frames and the fragments of a large
   fixture.send();
   fixture.send();
   assertEquals(fixture.runs, ["77×1"]);
-  // Keeps the queue full of small messages throughout.
+  // Keeps the queue full of small messages until the large frame has arrived.
   let small = 1;
   const place = () => fixture.arrived.findLastIndex(({ tag }) => tag === 0x78);
   for (; place() === -1; fixture.send()) {
@@ -349,7 +349,8 @@ test("SessionOutbox sends data while fragments wait for a TAKEN", () => {
 for (const turns of [1, 300]) {
   test(`SessionOutbox sends no more data past a large frame than the peer's limit of held messages, in ${turns} turns`, () => {
     const fixture = new Fixture();
-    // Runs twice, because messages that overtook an earlier large frame must not count.
+    // Runs twice, because messages that overtook the first large frame must not count for the
+    // second.
     for (const round of [0, 1]) {
       const before = fixture.arrived.length;
       fixture.takes = false;

@@ -99,7 +99,7 @@ test("A link or monitor to a node without a session ends with noconnection", asy
       "failed NoConnectionError noconnection",
     ]);
     assertEquals(await far.peek(), []);
-    // When there is a session, the same pid reaches the actor.
+    // When b has a session with c, the same pid reaches the actor.
     await b!.mesh.connect(c!.name);
     await untilWhole([a!, b!, c!]);
     await near.do("link", far);

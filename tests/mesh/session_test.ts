@@ -160,7 +160,7 @@ async function assertBreaks(what: (open: Open) => void, words: string): Promise<
     assertEquals([open.owner.overs, open.owner.words], [["protocol"], words]);
     assert(open.session.isOver);
     await until("the connection is closed", () => open.far.isOver);
-    // Later frames change nothing.
+    // Frames that arrive after the violation are ignored.
     assertEquals(open.owner.broadcasts, []);
   });
 }
@@ -689,7 +689,7 @@ test("Session yields to I/O between portions of messages about names, and keeps 
     assertEquals(numbers.slice(0, COUNT), Array.from({ length: COUNT }, (_, i) => i));
     assert(Math.max(...counting.turns) <= 4, `${counting.turns}`);
     assert(counting.turns.length >= COUNT * 0.9 / 4, `${counting.turns.length} turns`);
-    // The session still reads.
+    // The session still reads after the GOODBYE.
     wire.far.send(ROW, new Uint8Array(8));
     await until("a later message was handled", () => numbers.length === COUNT + 2);
     wire.far.stream.end();

@@ -417,7 +417,7 @@ test("Node.exposed includes a change that either side made at any moment of a ha
       await a.mesh.disconnect(b.name);
       const { spawner } = round % 2 === 0 ? a.remote : b.remote;
       const connecting = b.mesh.connect(a.name);
-      // Delays the change, in each round until a later moment of the handshake.
+      // Delays `expose`, in each round until a later moment of the handshake.
       let left = round;
       while (left-- > 0) await new Promise<void>((wake) => setTimeout(wake, left % 2));
       spawner.expose(`fn ${round}`, idle);

@@ -275,7 +275,7 @@ test("Login blocks a client after fifty failures at different accounts, and does
   const proxies = rangesFrom(["127.0.0.1"]) as AddressRange[];
   await onStage(async ({ user, first, lines }) => {
     let made = 0;
-    // The proxy appends the client's address after what the client sent.
+    // The proxy appends the client's address to the header that the client sent.
     const guess = async (client: string): Promise<number> => {
       const forwarded = { "x-forwarded-for": `198.51.100.${made % 250}, ${client}` };
       const body = { email: `user${made++}@example.org`, password: "the guess" };
@@ -292,7 +292,7 @@ test("Login blocks a client after fifty failures at different accounts, and does
     assertEquals([there.status, there.json], [429, { error: "too many attempts" }]);
     const seconds = Number(there.headers.get("retry-after"));
     assert(seconds > 0 && seconds <= 1_200, `${seconds}`);
-    // A session of that client cannot guess the user's password either.
+    // A client that must wait cannot guess the user's password in a session either.
     const change = { current: "a guess", password: "another long one" };
     const headers = { ...user.headers, "x-forwarded-for": "203.0.113.9" };
     assertEquals((await user.as(headers).post("/api/v1/password", change)).status, 429);
@@ -369,7 +369,7 @@ test("A manager can look up twenty addresses of users by adding members", async 
     const leo = { ...EVA, email: "leo@example.org" };
     assertEquals((await eva.client.post(`${at}/users`, leo)).status, 201);
     for (let i = 0; i < LOOKUPS.limit - 1; i++) {
-      // Adding existing members does not count.
+      // Adding an existing member does not count as a lookup.
       assertEquals(await add(eva.client, "MAX@example.org"), 409);
       assertEquals(await add(eva.client, `nobody${i}@example.org`), 404);
     }
@@ -384,7 +384,8 @@ test("A manager can look up twenty addresses of users by adding members", async 
     const made = await eva.client.post(`${at}/users`, { ...EVA, email: "new@example.org" });
     assertEquals([made.status, made.headers.has("retry-after")], [429, true]);
     assertEquals(await app.mesher.storage.credentials("new@example.org"), null);
-    // A lookup by id reveals nothing about an address, and other clients need not wait.
+    // A lookup by id is not limited, because it reveals nothing about an address. Other clients
+    // need not wait.
     const byId = await eva.client.post(`${at}/members`, { user_id: max.userId });
     assertEquals(byId.status, 201);
     assertEquals(await add(user, "nobody@example.org"), 404);

@@ -173,7 +173,7 @@ test("A request with another organisation's id runs the same queries as one with
       const questions = async (operation: Operation, path: string): Promise<string[]> => {
         asked.length = 0;
         await ask(operation.access === "key" ? theirs.sender : theirs.user, operation, path);
-        // Excludes the calls that the node itself makes at the same time.
+        // Excludes the calls of the storage that the node itself makes at the same time.
         const own =
           /^(?:all|enabled|eventC|write|unresolved|upkeep|spike|fire|unarch|health|projectBy)/;
         return asked.filter((key) => !own.test(key));

@@ -97,7 +97,8 @@ test("Storage starts no read for a client that has disconnected", () =>
     const [first, second] = [search(), search()];
     const ended = [first, second].map((one) => one.then(() => "done", () => "aborted"));
     gone.abort();
-    // One of the reads may already have been running. The other is aborted.
+    // One of the two reads may already have been running when they were cancelled. The other one is
+    // aborted.
     assert((await Promise.all(ended)).includes("aborted"));
     await assertRejects(search, DOMException);
     assertEquals((await storage.events(orgId, project.id, {}, { limit: 100 })).rows.length, 100);

@@ -55,7 +55,7 @@ test("MESHER_PUBLIC_URL with a path serves all routes with and without the path"
       assert(await opens(stream));
     }
     assertEquals((await anybody.get("/other/main.js")).status, 404);
-    // The page's origin is that of the public URL.
+    // The server accepts the origin of its public URL, from which the page is loaded.
     const changed = await user.as({ ...user.headers, origin: "https://errors.example" })
       .post("/mesher/api/v1/projects/default/settings", {});
     assertEquals(changed.status, 200);

@@ -99,7 +99,7 @@ test("A peer reports at least as many lost events as a killed node held", async 
         const pid = watcher.whereis(NODE_MONITOR);
         if (random.below(2) === 0 && pid !== undefined) watcher.exit(pid, "kill");
       }
-      // In some runs, all events are stored before the node ends.
+      // In some runs, all events are stored before node a ends.
       if (Math.floor(seed / 2) % 4 === 0) {
         isQuiet = true;
         stage.isAway = false;

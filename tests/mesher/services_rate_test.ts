@@ -105,7 +105,7 @@ test("The rate limit is counted on another node when the counting node is lost",
     const [one, two] = NAMES.filter((name) => name !== owner) as [string, string];
     assertEquals(sum([await take(one, 80), await take(owner, 20), await take(two, 1)]), LIMIT);
     sim.crash(owner);
-    // Until a node has detected the loss, its own limiter counts the events.
+    // Until a node has detected the loss of the counting node, its own limiter counts the events.
     await sim.until(
       "the first node has lost the counting node",
       () => sim.node(one)!.peers().length === 1,

@@ -57,7 +57,7 @@ test("Rounds move to another node when their node is lost, and never run on two 
       const lost = holder(EVALUATOR)!;
       await sim[ends[seed % 3]!](lost);
       const at = sim.now;
-      // Waits until the loss is detected, and then until the first run.
+      // Waits until the loss of the node is detected, and then until the first run of the rounds.
       const { firstMs } = ROUNDS.find(({ name }) => name === SPIKES)!;
       await sim.run(30_000 + firstMs);
       for (const { name } of ROUNDS) {
@@ -99,7 +99,7 @@ test("Rounds fire a threshold alert once per cooldown although their node is los
     const fired = minutes(await alerts());
     assertEquals(fired.map((minute) => minute - beganAt), [0, 10, 20, 30]);
     assertEquals((await alerts())[0]!.message, "7 events in 5 min, more than 5");
-    // The events are now outside the window.
+    // The events are now outside the window of the rule, so it does not fire again.
     await sim.run(30 * MINUTE_MS);
     assertEquals((await alerts()).length, fired.length);
   });

@@ -415,7 +415,7 @@ test(
         event.exception[0].frames.slice(0, 3).map(({ file }: { file: string }) => file),
         frames.slice(0, 3).map(({ filename }) => filename),
       );
-      // The content is read once, even if the map is invalid.
+      // The content of a source map is read only once, even if the map is invalid.
       const { storage } = stage.app.mesher;
       const { organisations: [organisation] } = (await user.get("/api/v1/me")).json;
       const detail = (await storage.event(organisation.id, event.id))!;

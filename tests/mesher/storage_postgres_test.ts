@@ -143,7 +143,7 @@ else {
         assertEquals((await days(url)).slice(0, 2), [nameOf(NOON - 5 * DAY_MS), nameOf(NOON)]);
         const [ids] = await cluster.run(url, "SELECT count(*)::int AS count FROM event_ids");
         assertEquals(ids, { count: 1 });
-        // Three days later, three more days are prepared.
+        // After three more days, upkeep creates the partitions of three more days.
         assertEquals((await storage.upkeep(NOON + 3 * DAY_MS)).partitionsCreated, 3);
       } finally {
         await storage.close();

@@ -432,7 +432,8 @@ test("service.replace changes a state on another node that permits control", asy
     const there = counter.at(b, { name: "hits", node: a.name });
     assertEquals(await counter.replace(there, ({ sum }) => ({ sum: sum * 7 })), { sum: 7 });
     const pid = await pidOn(b, a, "hits") as never;
-    // A message that arrives between reading and writing the state is not lost.
+    // A message that arrives while `replace` computes the new state is not lost: `replace` tries
+    // again.
     let tries = 0;
     const next = await counter.replace(pid, ({ sum }) => {
       if (++tries < 3) counter.cast(counter.at(a, "hits")).add(1);

@@ -35,7 +35,7 @@ interface Span {
   failed: boolean;
 }
 
-/** Runs `body` with the SDK registered. */
+/** Runs `body` on a node while the minimal SDK is registered. */
 async function traced(body: (node: Node, spans: Span[]) => Promise<void>): Promise<void> {
   const storage = new AsyncLocalStorage<Context>();
   const root = new Context(new Map());

@@ -535,7 +535,7 @@ for (const manner of ["atOnce", "ignores"] as const) {
       await a.mesh.connect(b.name);
       await world.untilLiving("w@c");
       await untilWhole([a, b, c]);
-      // The child stays on c; the copy on b is killed.
+      // The child stays on c. The copy on b was killed after the nodes had reconnected.
       const ended = a.system.whenEnded(tree.pid);
       world.crash("w@c");
       assertEquals(await ended, "shutdown", "the restart counts");

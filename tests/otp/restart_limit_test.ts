@@ -61,7 +61,7 @@ for (const strategy of STRATEGIES) {
       ["b", false],
       ["c", true],
     ]);
-    // The child can be started again, terminated and deleted.
+    // The child that was given up can be started again, terminated and deleted.
     await family.system.advance(2_000);
     await family.run(tree.restartChild("b"));
     assertEquals(family.runs("b"), true);

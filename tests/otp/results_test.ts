@@ -65,7 +65,7 @@ test("continueWith runs the continue handler before the next message", async () 
   assertEquals((await seen()).slice(6), [
     ...["cast", "continue 0", "slow", "continue 0", "info message", "continue 0"],
   ]);
-  // A message that arrives meanwhile waits until all of the chain has run.
+  // A message that arrives during a chain of `continueWith` is handled after the whole chain.
   worker.cast(pid).chain(2);
   family.system.send(pid, "last");
   assertEquals(await seen(), [

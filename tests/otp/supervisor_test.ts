@@ -380,7 +380,7 @@ test("Supervisor ends when its parent exits, whatever the reason", async () => {
     await family.system.settle();
     assertEquals(family.system.isAlive(tree.pid), false);
     assertEquals(family.system.size, 0);
-    // The failure is reported only once.
+    // The crash is reported only once, although the supervisor exits for the same reason.
     assertEquals(family.crashes.length, reason === CRASH ? 1 : 0);
     assertEquals(family.received, []);
   }

@@ -8,7 +8,7 @@ import { CRASH, Family } from "./family.ts";
 /** Promises that the test resolves by their number. */
 class Gates {
   readonly #open = new Map<number, () => void>();
-  /** The number of pending promises, and the highest number so far. */
+  /** The number of pending promises. `most` is the highest number so far. */
   waiting = 0;
   most = 0;
 

@@ -147,7 +147,7 @@ async function chat(browser: Browser, cluster: Cluster): Promise<void> {
   await ada.sees("A plain text, from a program on node2.");
   await ada.sees('{"load":0.25}');
 
-  // Opens a second room, in which a broadcast is not sent to its sender.
+  // Opens a second room, in which a broadcast must not be sent to its sender.
   for (const person of [ada, grace]) await person.joins("workshop");
   await ada.picks("lobby");
   await grace.page.getByLabel("all but me").check({ force: true });

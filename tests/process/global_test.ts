@@ -82,7 +82,7 @@ for (const [one, other] of PAIRS) {
       await untilFound([a, c], "till", undefined);
       for (const node of [a, c]) assertEquals(await node.ask("names"), ["cart"]);
       for (const node of [a, c]) assertEquals(await members(node), [x]);
-      // Each node removed the names by itself, without a message from another.
+      // Each node removed the name of the lost node by itself, without a message from another node.
       for (const node of [a, c]) {
         const received = node.received.filter(({ event, name }) =>
           event === "name" && name === "till"
@@ -255,7 +255,7 @@ for (const [one, other] of pairsInTurn(1)) {
       assertEquals([second.count("rests"), third.count("runs")], [0, 1]);
       second.signal("SIGCONT");
       await untilWhole(second, third);
-      // The former copy exits, not its replacement.
+      // The copy that was suspended exits, and its replacement continues to run.
       assertEquals(await untilOne(two), third);
       assertEquals([second.count("rests"), third.count("rests")], [1, 0]);
     });

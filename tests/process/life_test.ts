@@ -104,7 +104,7 @@ for (const [one, other] of PAIRS) {
         const late = node.received.find(({ event }) => event === "refused")!.at! - readyAt;
         assert(late < 1000, `rejected after ${late} ms`);
       }
-      // The node continues to retry, and neither node logs more.
+      // The rejected node continues to retry, and neither node logs another warning.
       await until("the node has tried again", () => a.count("refused") >= 4);
       assertEquals(a.warnings().length, 1, a.warnings().join("\n"));
       assertEquals(outsider.warnings().length, 1, outsider.warnings().join("\n"));

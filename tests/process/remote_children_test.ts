@@ -133,7 +133,7 @@ for (const pair of PAIRS) {
       const [after] = await which(a);
       assertNotEquals(after!.pid, before!.pid);
       assertEquals(await living(again), [{ id: "w", pid: after!.pid! }]);
-      // The other child and the supervisor are unaffected.
+      // The other child, on c, and the supervisor are unaffected.
       assertEquals([c.count("end"), starts(c), a.count("over")], [0, 1, 0]);
     });
   });

@@ -300,7 +300,8 @@ test("Decoder allocates at most a multiple of the size of hostile input", () => 
     const term = new Decoder().decode(bytes) as unknown[];
     const made = used() - before;
     assertEquals(term.length, count);
-    // Includes garbage that is not collected yet. Sparse arrays would need at least 1e8 bytes.
+    // `made` includes garbage that is not collected yet. Sparse arrays would need at least 1e8
+    // bytes.
     assert(made < 400 * bytes.length + 10e6, `${row}: ${made} from ${bytes.length}`);
   }
 });

@@ -171,7 +171,7 @@ test("HttpConnection.yieldPlace ends the stream in the second after a response, 
     stage.now = 500;
     stage.receive(get("/"));
     await settle();
-    // A time limit starts at the next tick.
+    // The time limit of the idle connection starts at the next tick.
     stage.arrival.tick(stage.now);
     stage.now += ms;
     stage.arrival.yieldPlace();

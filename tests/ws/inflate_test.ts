@@ -175,7 +175,7 @@ test("Inflator returns the same message however its input is split", () => {
       inflator.reset();
     }
   }
-  // The limit is 64 final blocks, however the input is split.
+  // At most 64 final blocks may follow the first one, however the input is split.
   const last = Uint8Array.of(0x03, 0x00);
   for (let i = 0; i < 65; i++) assert(Array.isArray(inflator.next(last, 10)));
   assertEquals(inflator.next(last, 10), "broken");

@@ -82,7 +82,7 @@ test("serve answers pipelined requests one at a time and in order", async () => 
     const expected = requests.map((_, i) => i % 3 ? `GET /${i}` : `POST /${i} e`);
     assertEquals(await texts(client, 20), expected);
     assertEquals(most, 1);
-    // The connection continues to read requests.
+    // After the pipelined requests, the connection continues to read requests.
     client.write(get("/20"));
     assertEquals((await texts(client, 21)).at(-1), "GET /20");
     await client.abort();
@@ -391,7 +391,8 @@ test("serve at its limit closes an idle connection to accept a new client", asyn
       await RawClient.connect(host, server.port),
       await RawClient.connect(host, server.port),
     ];
-    // The first two wait for their responses, so neither can be closed.
+    // The first two clients wait for their responses, so neither connection can be closed for a new
+    // one.
     for (const client of [third, fourth]) {
       await client.gone();
       assertEquals(client.status, 503);

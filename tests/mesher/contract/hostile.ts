@@ -120,7 +120,7 @@ export function hostileContract(promise: Promised): void {
         });
         assertEquals([alert?.message, alert?.ruleName], [kept(nasty), kept(nasty)]);
 
-        // As an id, the text matches no row in any operation.
+        // A hostile text that is passed as an id matches no row in any operation.
         assertEquals(await storage.organisationOf(nasty, nasty), null);
         assertEquals(await storage.project(nasty, nasty), null);
         assertEquals(await storage.issue(org.id, nasty), null);

@@ -45,7 +45,7 @@ export function issuesContract(promise: Promised): void {
     const [first] = await storage.writeEvents([entry]);
     assertEquals(await storage.deleteIssue(a.orgId, issueOf(first)), true);
     assertEquals(await storage.deleteIssue(a.orgId, issueOf(first)), false);
-    // A purge of deleted rows may still be running.
+    // Completes the purge of deleted rows, which may still be running.
     await storage.upkeep(NOON);
     assertEquals(await storage.event(a.orgId, entry.event.id), null);
     const found = await storage.events(a.orgId, a.project.id, { query: "door" }, { limit: 9 });

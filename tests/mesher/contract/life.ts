@@ -118,7 +118,7 @@ export function lifeContract(promise: Promised, engine: Engine): void {
         }
       };
       await Promise.all([write(), write(), remove()]);
-      // A purge of deleted rows may still be running.
+      // Completes the purge of deleted rows, which may still be running.
       await storage.upkeep(NOON);
       const { rows } = await storage.issues(a.orgId, a.project.id, {}, { limit: 9 });
       const counted = rows.reduce((sum, { eventCount }) => sum + eventCount, 0);

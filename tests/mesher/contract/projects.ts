@@ -56,7 +56,7 @@ export function projectsContract(promise: Promised): void {
     assertEquals(await storage.deleteProject(b.orgId, a.project.id), false);
     assertEquals(await storage.deleteProject(a.orgId, a.project.id), true);
     assertEquals(await storage.project(a.orgId, "shop"), null);
-    // A purge of deleted rows may still be running.
+    // Completes the purge of deleted rows, which may still be running.
     await storage.upkeep(NOON);
     assertEquals(await storage.eventCount(a.project.id, 0), 0);
     assertEquals(kinds(await storage.writeEvents([entry])), ["orphan"]);

@@ -97,7 +97,7 @@ class Cluster {
   readonly #faults: Record<string, number> = {};
   readonly #began = Date.now();
   #received = Date.now();
-  /** An error of the test itself. */
+  /** The first error that is not a violated promise, for example the unexpected exit of a node. */
   #failure: Error | undefined;
 
   constructor(settings: ChaosSettings, network: Network) {

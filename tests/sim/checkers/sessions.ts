@@ -1,6 +1,6 @@
 /** Records which nodes are connected and since when, and which nodes run or have just resumed. */
 
-/** The time in milliseconds in which a resumed node detects what has changed. */
+/** The time in milliseconds within which a resumed node detects what has changed. */
 const STALE_MS = 500;
 
 /** The age in milliseconds of a session at which a node knows all names of the other. */

@@ -34,7 +34,8 @@ export const singletons: MakePromise = ({ nodes, pick, sim }) => {
       return async (message: string | Exit) => {
         if (message === "crash") throw new Error("as told");
         if (!(message instanceof Exit)) return;
-        // Stopping takes time, except after a pause: a copy that was paused must stop at once.
+        // A copy takes up to 700 ms to stop, except after a pause: a copy that was paused must stop
+        // at once.
         const ms = sim.random.below(700);
         if (!sessions.isStale(node.name, sim.now)) await self.sleep(ms);
         self.exit("shutdown");
