@@ -62,8 +62,8 @@ export interface App {
   readonly first: FirstRun | null;
   readonly url: string;
   /**
-   * Stops accepting events, stores the accepted ones, and stops the node. Resolves with the number
-   * of events that could not be stored in time: 0 unless the database is unavailable.
+   * Stops accepting events, stores the accepted events, and stops the node. Resolves with the
+   * number of events that could not be stored in time: 0 unless the database is unavailable.
    */
   stop(): Promise<number>;
 }

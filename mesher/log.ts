@@ -5,7 +5,7 @@
  */
 import process from "node:process";
 
-/** Maximum length of a log line; longer ones are truncated. */
+/** Maximum length of a log line. A longer line is truncated. */
 const LINE_CHARS_MAX = 4_096;
 
 /** Writes a line to the log of a node. */

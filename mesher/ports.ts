@@ -13,8 +13,8 @@ export type ServedPorts = Pick<Config, "httpPort" | "wsPort">;
 const NODE_PORTS = 10;
 
 /**
- * Returns the ports of the nodes on this machine. Those of each node are ten higher than those of
- * the previous one. Throws `ConfigError`.
+ * Returns the ports of the nodes on this machine. The ports of each node are ten higher than those
+ * of the node before it. Throws `ConfigError`.
  */
 export function portsOf(config: Config, count: number): ServedPorts[] {
   const of = (name: string, first: number, i: number): number => {

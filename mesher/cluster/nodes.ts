@@ -86,7 +86,7 @@ class Child {
   readonly #env: NodeJS.ProcessEnv;
   #process: ChildProcess | undefined = undefined;
   #isStopping = false;
-  /** Whether one of the processes was ready. */
+  /** Whether one of the node's processes was ready. */
   #wasReady = false;
   #pauseMs = RESTART_MS;
   #fail = (): void => {};

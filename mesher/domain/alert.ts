@@ -52,7 +52,7 @@ export const WINDOW_MINUTES_MAX = 10_080;
 export const COOLDOWN_MINUTES_MAX = 43_200;
 const URL_CHARS_MAX = 2_048;
 const MESSAGE_CHARS_MAX = 512;
-/** Maximum number of addresses of a rule. */
+/** Maximum number of mail addresses that a rule notifies. */
 export const RECIPIENTS_MAX = 20;
 
 /** Parses a condition from JSON. */

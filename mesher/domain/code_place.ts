@@ -126,7 +126,8 @@ function isMinifiable(name: string): boolean {
 
 /**
  * Removes the names that a minifier has chosen, such as `t`, `$e` or `a12`, from the name of a
- * function. They differ between builds. `Object` is the receiver of a function of a module.
+ * function, because they differ between builds. Also removes `Object`, the receiver of a function
+ * of a module.
  */
 function withoutMinified(name: string): string {
   const parts = name.replace(/^new /, "").split(".")

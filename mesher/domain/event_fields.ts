@@ -41,7 +41,7 @@ export function eventContextFrom(raw: Raw): EventContext {
   };
 }
 
-/** Returns the contexts; other fields of the user become one of them. */
+/** Returns the contexts. Fields of the user that `EventUser` lacks are in the context `user`. */
 function contextsFrom(raw: Raw): JsonObject {
   const contexts = freeObject(raw["contexts"]);
   const { id: _1, email: _2, username: _3, ip_address: _4, ip: _5, name: _6, ...rest } =

@@ -143,7 +143,7 @@ function sourceLineOf(frame: Frame | undefined): string | null {
 }
 
 /**
- * Returns whether the line only throws an error that was created, or given its message, on another
+ * Returns whether a source line only throws an error, and the message of the error is on another
  * line.
  */
 function isMessageElsewhere(line: string): boolean {

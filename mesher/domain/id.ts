@@ -41,8 +41,8 @@ export function idFrom(now: number, dice: Uint8Array): string {
 }
 
 /**
- * Returns a new id: the random part of a random UUID, which runtimes create fastest, after the
- * current time.
+ * Returns a new id from the current time and the digits of a random UUID, which runtimes create
+ * faster than other random values.
  */
 export function newId(now: number = Date.now()): string {
   const time = Math.max(0, Math.trunc(now)).toString(16).padStart(12, "0");

@@ -103,8 +103,8 @@ export function tagsFrom(value: unknown): Record<string, string> {
 const FRAMES_READ_MAX = 10_000;
 
 /**
- * Returns a stack's frames, with Sentry's names or simpler ones. If there are too many, recursion
- * is removed first, so that the frames before and after it are kept.
+ * Returns a stack's frames, with Sentry's names or simpler ones. If there are too many frames,
+ * recursion is removed first, so that the frames before and after the recursion are kept.
  */
 export function framesFrom(value: unknown): Frame[] {
   const raw = listOf(value).map(objectOf).filter((frame) => frame !== null);

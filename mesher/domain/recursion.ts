@@ -38,7 +38,7 @@ export function foldRepeats<T>(list: readonly T[], keyOf: (item: T) => string): 
   return items;
 }
 
-/** Returns whether the last `size` keys equal those before them. */
+/** Returns whether the last `size` keys equal the `size` keys before them. */
 function endsInTwo(keys: readonly string[], size: number): boolean {
   const at = keys.length - size;
   for (let i = 0; i < size; i++) if (keys[at + i] !== keys[at - size + i]) return false;

@@ -464,8 +464,8 @@ function isSecretValue(value: string, quote: string, between: string): boolean {
 }
 
 /**
- * Returns a message without the values that were removed from its parameters, which a client has
- * inserted into it.
+ * Returns a message without the values that were removed from its parameters. The client has
+ * inserted these values into the message.
  */
 function withoutParams(
   message: string,

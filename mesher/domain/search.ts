@@ -44,7 +44,7 @@ export interface Search {
   readonly not?: Negated;
 }
 
-/** Conditions of which none may match. */
+/** The conditions of a search that an issue must not match. */
 export interface Negated {
   readonly statuses: readonly typeof STATES[keyof typeof STATES][];
   readonly levels: readonly Level[];

@@ -25,7 +25,7 @@ export type TokenScope = typeof TOKEN_SCOPES[number];
  */
 export type NeededScope = TokenScope | "account";
 
-/** Parses scopes that are separated by spaces or commas. Ignores unknown ones. */
+/** Parses scopes that are separated by spaces or commas. Ignores unknown scopes. */
 export function scopesFrom(text: string): TokenScope[] {
   const given = text.split(/[\s,]+/);
   return TOKEN_SCOPES.filter((scope) => given.includes(scope));

@@ -21,7 +21,7 @@ export function objectOf(value: unknown): Raw | null {
   return typeof value === "object" && value !== null && !Array.isArray(value) ? value as Raw : null;
 }
 
-/** Returns the value as a list; any other value becomes an empty one. */
+/** Returns the value if it is a list, otherwise an empty list. */
 export function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }

@@ -25,8 +25,8 @@ export function userAgentOf(request: JsonObject | null): string | null {
 }
 
 /**
- * Returns contexts with Sentry's names: `browser`, `client_os`, `device`. Omits those that are
- * unknown.
+ * Returns contexts with Sentry's names: `browser`, `client_os`, `device`. Omits the
+ * contexts that are unknown.
  */
 export async function userAgentContexts(agent: string): Promise<JsonObject> {
   const { default: bowser } = await import("bowser@2.15.1");

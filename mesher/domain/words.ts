@@ -12,7 +12,7 @@ import type { EventUser } from "./event.ts";
 
 /** Maximum number of different words stored for one text. Further words cannot be found. */
 export const WORDS_MAX = 250;
-/** Maximum length of a word; longer ones are truncated when stored and searched. */
+/** Maximum length of a word. A longer word is truncated when it is stored and searched. */
 export const WORD_CHARS_MAX = 64;
 /** Maximum number of words of a query. Further words are ignored. */
 export const QUERY_WORDS_MAX = 12;

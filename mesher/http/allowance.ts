@@ -44,7 +44,7 @@ export class Allowance {
     return verdict.granted === 1 ? 0 : verdict.retryAfterMs;
   }
 
-  /** Undoes a use of a key that was not needed. */
+  /** Undoes one use of a key, so that it does not count. */
   giveBack(key: string): void {
     const state = this.#states.get(key);
     if (state === undefined) return;

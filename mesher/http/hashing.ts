@@ -26,7 +26,8 @@ export class Semaphore {
   }
 
   /**
-   * Runs a function, at once or when an earlier one has ended. Throws 503 if too many are waiting.
+   * Runs a function at once, or when an earlier function has ended. Throws 503 if too many
+   * functions are waiting.
    */
   async take<T>(work: () => Promise<T>): Promise<T> {
     if (this.#working < this.#atOnce) this.#working++;

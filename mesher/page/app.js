@@ -175,7 +175,7 @@ export class App extends EventTarget {
     this.#live?.retry();
   }
 
-  /** Stores the addresses of the page on other nodes. @param {readonly model.OtherNode[]} nodes */
+  /** Stores the URLs of the page on other nodes. @param {readonly model.OtherNode[]} nodes */
   meet(nodes) {
     this.others = nodes.flatMap(({ name, url }) => {
       const address = safeHref(url);

@@ -23,7 +23,7 @@ const KEYS = [
   ["?", "This list"],
 ];
 
-/** Shows the list. @param {readonly { key: string, text: string }[]} places */
+/** Shows the list of shortcuts. @param {readonly { key: string, text: string }[]} places */
 export function showHelp(places) {
   const rows = [
     ...KEYS,

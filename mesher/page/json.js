@@ -7,7 +7,7 @@ import { h, safeHref } from "./dom.js";
 import { pair } from "./parts/panel.js";
 
 /**
- * Draws names and values.
+ * Draws names and values as a description list.
  *
  * @param {readonly (readonly [string, string])[]} pairs
  */

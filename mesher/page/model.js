@@ -131,7 +131,7 @@
  * @typedef {{ value: string, count: number }} ValueCount
  */
 /**
- * The number of events in a period that starts at this time.
+ * The number of events in a period that starts at the time `at`.
  *
  * @typedef {{ at: number, count: number }} Bucket
  */

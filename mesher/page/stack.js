@@ -11,7 +11,7 @@ import { button } from "./parts/controls.js";
 /** @import * as model from "./model.js" */
 
 /**
- * Draws the chain of exceptions, the one finally thrown first.
+ * Draws the chain of exceptions. The exception that was finally thrown is drawn first.
  *
  * @param {readonly model.Exception[]} exceptions
  */

@@ -47,7 +47,7 @@ export class Counters {
     rejected: new Map(),
   };
 
-  /** Adds to the counter of a label. */
+  /** Adds `by` to the counter of a label. */
   addLabelled(kind: Labelled, label: string, by: number = 1): void {
     const counts = this.#labelled[kind];
     const name = counts.has(label) || counts.size < LABELS_MAX ? label : "other";
@@ -59,7 +59,7 @@ export class Counters {
     return Object.fromEntries(this.#labelled[kind]);
   }
 
-  /** Adds to a counter. */
+  /** Adds `by` to a counter. */
   add(name: Count, by: number = 1): void {
     this.#counts.set(name, this.get(name) + by);
   }

@@ -9,11 +9,11 @@ import { hashSecret, isSecret } from "../domain/secret.ts";
 import type { ApiKeys } from "../storage/api_keys.ts";
 import type { Project } from "../storage/projects.ts";
 
-/** Time for which an answer is cached, in milliseconds. */
+/** Time for which the project of a key is cached, in milliseconds. */
 export const KEY_MS = 2_000;
 /**
- * Age of a cached answer from which it is refreshed. The old answer is used meanwhile, so that a
- * busy client never waits.
+ * Age at which a cached answer is refreshed, in milliseconds. The old answer is used until the new
+ * one has arrived, so that a busy client never waits.
  */
 const REFRESH_MS = 1_000;
 /** Maximum number of cached answers. When it is exceeded, the cache is cleared. */

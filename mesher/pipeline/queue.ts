@@ -70,7 +70,7 @@ export class EventQueue<T> {
   }
 
   /**
-   * Removes borrowed items that are done. Returns false if they were taken back in the meantime.
+   * Removes borrowed items that were processed. Returns false if the queue has taken them back.
    */
   settle(loan: Loan<T>): boolean {
     if (!this.#loans.delete(loan)) return false;

@@ -23,7 +23,7 @@ export const WEBHOOKS = "notifier";
  * is made.
  */
 export const PAUSES_MS: readonly number[] = [1_000, 5_000, 30_000, 120_000];
-/** Maximum number of concurrent deliveries. Further ones are dropped and logged. */
+/** Maximum number of concurrent deliveries. Further deliveries are dropped and logged. */
 export const WEBHOOKS_MAX = 64;
 
 /** A message to deliver to a receiver. */

@@ -62,8 +62,8 @@ export class Rates {
   }
 
   /**
-   * Sends a batch and, one after another, those that were collected in the meantime. A loop, because
-   * a recursion would keep every batch of a project that is busy without a break.
+   * Sends a batch, and then the batches that were collected while a request was pending. This is a
+   * loop, because a recursion would keep all batches in memory while the project is busy.
    */
   async #ask(projectId: string, first: Batch): Promise<void> {
     for (let batch: Batch | null | undefined = first; batch; batch = this.#asking.get(projectId)) {

@@ -37,7 +37,7 @@ export const PACE_MS = 40;
 export const BATCH_EVENTS_MAX = 500;
 /** Maximum number of concurrent batches. */
 export const WRITES_MAX = 2;
-/** Pauses before the same batch is tried again, in milliseconds. The last one is repeated. */
+/** Pauses before the same batch is tried again, in milliseconds. The last pause is repeated. */
 export const RETRY_MS: readonly number[] = [100, 500, 1_000, 2_000, 5_000];
 
 /** A message of the service to itself. */

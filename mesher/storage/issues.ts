@@ -135,7 +135,7 @@ export interface Issues {
   ): Promise<Result<Issue, "no_issue" | "no_member">>;
   /** Deletes an issue with its events. */
   deleteIssue(orgId: string, issueId: string): Promise<boolean>;
-  /** Returns unresolved issues with the most events in the window, most first. */
+  /** Returns the unresolved issues with the most events in a time window, most events first. */
   topIssues(
     orgId: string,
     projectId: string,

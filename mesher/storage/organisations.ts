@@ -52,7 +52,7 @@ export interface Organisations {
     userId: string,
     role: Role,
   ): Promise<Result<Member, "no_org" | "no_user" | "already_member">>;
-  /** Changes the role of a member. Rejected for the last owner of the organisation. */
+  /** Changes the role of a member. The role of an organisation's last owner cannot be changed. */
   setRole(
     orgId: string,
     membershipId: string,

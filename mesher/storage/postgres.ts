@@ -222,9 +222,9 @@ export class Postgres implements Engine {
           // Every statement can use an index. PostgreSQL overestimates the number of rare words,
           // and would otherwise scan a million events.
           enable_seqscan: "off",
-          // The setting above makes a plan without an index appear very expensive, so PostgreSQL
-          // would compile it. For the types that the driver reads on each new connection, this took
-          // 150 ms of CPU time.
+          // `enable_seqscan` makes a plan without an index appear very expensive, so PostgreSQL
+          // would compile it. For the query of types that the driver sends on each new connection,
+          // the compilation took 150 ms of CPU time.
           jit: "off",
           statement_timeout: STATEMENT_MS_MAX,
           lock_timeout: LOCK_MS_MAX,

@@ -233,7 +233,7 @@ export class SqliteBatches {
   }
 
   /**
-   * Clears the cache of known releases, because a batch was rolled back that may have created some.
+   * Clears the cache of known releases, because a batch that was rolled back may have added to it.
    */
   forget(): void {
     this.#releases.forget();

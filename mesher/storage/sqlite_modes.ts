@@ -20,8 +20,8 @@ const LOG_PAGES = 4_000;
 export function setModes(db: DatabaseSync, fullSync: boolean, busyMs: number): void {
   db.exec(`PRAGMA busy_timeout = ${busyMs}`);
   db.exec(`PRAGMA page_size = ${PAGE_BYTES}`);
-  // In a new file, freed pages can be returned to the file system. In an existing one, changing
-  // this would wait for writers.
+  // In a new file, this setting allows freed pages to be returned to the file system. In an
+  // existing file, changing the setting would wait for writers.
   const { page_count: pages } = db.prepare("PRAGMA page_count").get() as { page_count: number };
   if (pages === 0) db.exec("PRAGMA auto_vacuum = INCREMENTAL");
   db.exec("PRAGMA journal_mode = WAL");

@@ -8,7 +8,7 @@ import type { Result } from "./result.ts";
 /** A user. */
 export interface User {
   readonly id: string;
-  /** The address as entered. Compared without regard to case. */
+  /** The mail address as entered. Addresses are compared without regard to case. */
   readonly email: string;
   readonly displayName: string;
   readonly createdAt: number;

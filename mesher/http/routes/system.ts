@@ -14,7 +14,7 @@ import { changeRoute } from "../change.ts";
 import { HttpError } from "../http_error.ts";
 import type { Reply, Route } from "../route.ts";
 
-/** The routes of the system. */
+/** The routes for the state of the node and of the cluster. */
 export const systemRoutes: readonly Route[] = [
   {
     method: "GET",

@@ -20,7 +20,12 @@ const sessionFrom = shape({
   expiresAt: time("expires_at"),
 });
 
-/** Returns the sessions and tokens. @param {Signal} [signal] @returns {Promise<model.Session[]>} */
+/**
+ * Returns the sessions and tokens of the user.
+ *
+ * @param {Signal} [signal]
+ * @returns {Promise<model.Session[]>}
+ */
 export async function sessions(signal) {
   return listOf(await get("/sessions", {}, signal)).map(sessionFrom);
 }

@@ -18,7 +18,7 @@ import { ago, count, plural } from "../time.js";
 /** @import * as model from "../model.js" */
 
 /**
- * Draws the view, with one tab for alerts and one for rules.
+ * Draws the view of alerts, with one tab for alerts and one for rules.
  *
  * @param {Context} context
  * @returns {HTMLElement}

@@ -19,7 +19,7 @@ const REFRESH_MS = 2_000;
 const INDENT = 20;
 
 /**
- * Draws the view, and updates it while it is shown.
+ * Draws the view of the cluster, and updates it while it is shown.
  *
  * @param {Context} context
  * @returns {HTMLElement}

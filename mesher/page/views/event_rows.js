@@ -11,7 +11,7 @@ import { ago } from "../time.js";
 /** @import * as model from "../model.js" */
 
 /**
- * Draws the list. `none` is the element that is shown if there are no events.
+ * Draws a list of events. `none` is the element that is shown if there are no events.
  *
  * @param {{
  *   signal: AbortSignal,

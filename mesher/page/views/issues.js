@@ -157,7 +157,7 @@ export function issuesView({ app, place, project, signal, keys }) {
   }
 
   /**
-   * Performs an action on those of the issues for which it is available.
+   * Performs an action on those of the issues whose state allows it.
    *
    * @param {readonly model.Issue[]} wanted
    * @param {Action} action

@@ -12,7 +12,7 @@ import { go, withQuery } from "../router.js";
 /** @import * as model from "../model.js" */
 
 /**
- * Draws the filters.
+ * Draws the filters of the list of issues.
  *
  * @param {Pick<Context, "app" | "place" | "signal">} context
  * @returns {HTMLElement}

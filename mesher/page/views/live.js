@@ -29,7 +29,7 @@ const EVENTS_MAX = 200;
 const DRAW_MS = 250;
 
 /**
- * Draws the view, and adds the events that arrive.
+ * Draws the view of the live stream, and adds the events that arrive.
  *
  * @param {Context} context
  * @returns {HTMLElement}

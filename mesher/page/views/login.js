@@ -11,7 +11,7 @@ import { ApiError } from "../server/request.js";
 import { mark } from "../shell.js";
 
 /**
- * Draws the form. `done` is called when the user has signed in.
+ * Draws the form for signing in. `done` is called when the user has signed in.
  *
  * @param {() => void} done
  * @param {string} [address] The e-mail address, if it is known.

@@ -18,7 +18,7 @@ import { eventRows } from "./event_rows.js";
 const EXAMPLES = ["TypeError", "timeout", "browser:Firefox 133"];
 
 /**
- * Draws the search, and the events that it has found.
+ * Draws the form of a search, and the events that the search has found.
  *
  * @param {Context} context
  * @returns {HTMLElement}

@@ -16,7 +16,7 @@ import {
 import type { Database } from "../database.ts";
 import { cleanText } from "../json.ts";
 
-/** Number of bytes of a content that are read at once: more would delay other requests. */
+/** Number of bytes of a file that are read at once. Reading more would delay other requests. */
 const CONTENT_BYTES = 524_288;
 
 interface ArtifactRow {

@@ -232,8 +232,8 @@ async function takeOver(
 }
 
 /**
- * Creates an issue from fingerprints of another one. Its events are moved later, and are counted
- * then.
+ * Creates an issue from fingerprints of another issue. Its events are moved in the background, and
+ * are counted when they are moved.
  */
 async function makeIssue(
   query: Query,
