@@ -99,8 +99,9 @@ export class Shards<P extends ServiceProtocol> {
 
   /**
    * Returns functions that call the service of a key. A call starts the service if it does not run.
-   * The functions reject as those of a service do; with `NoProcError` if no node offers the kind;
-   * and with `MailboxFullError` if 65,536 messages wait for keys that are being started or moved.
+   * The functions reject as the functions of a service do; with `NoProcError` if no node offers the
+   * kind; and with `MailboxFullError` if 65,536 messages wait for keys that are being started or
+   * moved.
    */
   call(key: string, options?: CallOptions): CallApi<P> {
     return this.#actor.call(this.at(key), options);

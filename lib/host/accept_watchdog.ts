@@ -182,7 +182,7 @@ export class AcceptWatchdog {
         }
         if (++steps < ACCEPT_STEPS) return;
         // If the listener has accepted other connections, it works, and the probe is queued behind
-        // these.
+        // these connections.
         if (this.#accepted.size > 0) settle("accepted");
         else settle(this.#probePort === undefined ? "unknown" : "deaf");
       });

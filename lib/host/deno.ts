@@ -220,7 +220,7 @@ export class DenoHost implements Host {
         if (error instanceof Deno.errors.BadResource) return;
         if (error instanceof Deno.errors.Interrupted) return;
         // The client has disconnected already. Continues without a delay, because there may be a
-        // thousand of these.
+        // thousand such clients.
         if (error instanceof Deno.errors.NotConnected) continue;
         // The process is probably out of descriptors. The next attempt may succeed.
         if (failedAt === undefined) {

@@ -1,5 +1,5 @@
 /**
- * A listener of `node:tls`. Deno accepts sessions with it, because there only this listener
+ * A listener of `node:tls`. Deno accepts sessions with it, because on Deno only this listener
  * supports `setNoDelay` and client certificates. On Bun, only this listener supports several
  * certificates. A watchdog reopens it when it no longer accepts connections.
  *

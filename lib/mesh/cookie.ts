@@ -5,7 +5,7 @@
  * A node shows its certificate to every client, and guesses of the cookie can be checked against it
  * offline. Beyond loopback, only generated cookies are therefore accepted: at least 32 hex digits
  * or 22 characters of base64, without patterns typical of secrets that people choose. Each rule
- * rejects a generated cookie with a probability of at most 1 in 1,000; in this case, generate
+ * rejects a generated cookie with a probability of at most 1 in 1,000; if it is rejected, generate
  * another one.
  *
  * @module

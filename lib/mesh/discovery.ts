@@ -17,7 +17,9 @@ import { addressKey, parseSeed, type SeedFunction, seedsOfText } from "./seed.ts
 /** Maximum number of addresses that are identified at once. */
 const IDENTIFIED_AT_ONCE_MAX = 16;
 
-/** Maximum number of addresses used from one evaluation; the others are ignored. */
+/**
+ * Maximum number of addresses used from one evaluation of the seeds. Further addresses are ignored.
+ */
 export const ADDRESSES_MAX = 1_024;
 
 /** The parts of the mesh that discovery uses. */

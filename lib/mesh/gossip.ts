@@ -58,8 +58,8 @@ export class Gossip {
   }
 
   /**
-   * Called when a session has opened: sends the names of all peers to the new node, and its name to
-   * all others in the next tick.
+   * Called when a session has opened: sends the names of all peers to the new node. In the next
+   * tick, the name of the new node is sent to all other peers.
    */
   up(peer: string): void {
     this.#sendList(peer);

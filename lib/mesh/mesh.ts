@@ -94,7 +94,7 @@ export interface OwnTls {
         /** Addresses: 4 bytes for IPv4, 16 for IPv6. */
         readonly addresses: readonly Uint8Array[];
         readonly uris: readonly string[];
-        /** The whole certificate, DER. */
+        /** The whole certificate, in DER. */
         readonly der: Uint8Array;
       },
     ) => boolean)

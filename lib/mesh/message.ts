@@ -200,8 +200,8 @@ export const GOODBYE_REASONS = ["shutdown", "disconnected"] as const;
 export type GoodbyeReason = (typeof GOODBYE_REASONS)[number];
 
 /**
- * Flag of NAME: the initiator reads the responder's certificate, so that its proof covers the
- * certificate. Required.
+ * Required flag of NAME: the initiator reads the responder's certificate, so that the initiator's
+ * proof covers the certificate.
  */
 export const FLAG_READS_CERTIFICATE = 1;
 /** Flag of NAME: the initiator is hidden. See `NodeOptions.hidden`. */

@@ -33,7 +33,7 @@ import { assert } from "../base/assert.ts";
 import { addressOf } from "./name.ts";
 import { BACKOFF_MS_MAX, BACKOFF_MS_MIN, redialPause, SEED_BACKOFF_MS_MAX } from "./redial.ts";
 
-/** The ways in which a node may become known, the highest rank first. */
+/** The ways in which a node may become known, in the order of their ranks, the highest first. */
 export const PEER_ORIGINS: readonly PeerOrigin[] = [
   "seed", // named by the user: dialed until this node stops
   "met", // there was a session with it: dialed until `forgetAfter` has passed
@@ -42,7 +42,7 @@ export const PEER_ORIGINS: readonly PeerOrigin[] = [
 ];
 
 /**
- * How a node became known, the highest rank first.
+ * How a node became known, in the order of the ranks, the highest first.
  *
  * - `"seed"`: the user has named it; it is dialed until this node stops;
  * - `"met"`: there was a session with it; it is dialed until `forgetAfter` has passed;

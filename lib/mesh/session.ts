@@ -447,7 +447,8 @@ export class Session implements FrameSink, SessionMessages {
   }
 
   /**
-   * Handles the first fragment of a large message. Later messages to the same receiver are held.
+   * Handles the first fragment of a large message. Later messages to the same receiver are held
+   * back until the large message is complete.
    */
   onBulk(body: Uint8Array): string | undefined {
     const arriving = this.#fragments.begin(body);

@@ -36,7 +36,7 @@ const ROOM_BYTES_MIN = 512;
 export class TermBuffer {
   /** The memory that is being written. */
   bytes: Uint8Array<ArrayBuffer>;
-  /** A view of the same memory. */
+  /** A view of `bytes`. */
   view: DataView;
   /** Offset of the first byte that has not been taken. */
   start = 0;

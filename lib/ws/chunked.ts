@@ -80,7 +80,7 @@ export class ChunkReader {
   readonly #bytesMax: number;
   readonly #take: (bytes: Uint8Array) => void;
   #state: State = "size";
-  /** The size of the current chunk, as given by the digits that were read so far. */
+  /** The size of the current chunk, according to the digits that were read so far. */
   #size = 0;
   #digits = 0;
   /** Number of data bytes of the current chunk that have not arrived. */

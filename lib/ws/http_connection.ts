@@ -140,7 +140,9 @@ export interface Admission<Data> {
   readonly acceptance: Acceptance<Data>;
   /** The client: the peer, or the client named by a trusted proxy. */
   readonly client: Address;
-  /** The backpressure settings of this connection; `undefined` for those of the server. */
+  /**
+   * The backpressure settings of this connection. `undefined`: the settings of the server apply.
+   */
   readonly backpressure: Backpressure | undefined;
   readonly deflate: DeflateTerms | undefined;
   /** Bytes that the client has sent after its request. */

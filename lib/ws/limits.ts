@@ -203,8 +203,8 @@ function checkUnix(
 }
 
 /**
- * Returns the checked backpressure options, with `otherwise` for those that are not set;
- * `undefined` if `options` is `undefined`. Throws {@linkcode OptionError}.
+ * Returns the checked backpressure options, with values of `otherwise` for options that are not
+ * set; `undefined` if `options` is `undefined`. Throws {@linkcode OptionError}.
  */
 export function limitsOf(
   options: BackpressureOptions | undefined,

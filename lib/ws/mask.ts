@@ -17,7 +17,7 @@
  */
 import type { Scratch } from "./scratch.ts";
 
-/** Length in bytes from which `unmaskAligned` is faster. */
+/** Length in bytes from which `unmaskAligned` is faster than `unmaskUnaligned`. */
 const WORDS_FROM_BYTES = 128;
 
 /**

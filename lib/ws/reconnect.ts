@@ -81,7 +81,7 @@ export class Delay {
    * twice as long as the previous one.
    */
   #steps = 0;
-  /** Number of consecutive failed attempts. */
+  /** Number of consecutive failed attempts to connect. */
   #failures = 0;
 
   /** `chance` returns a number in [0, 1). Throws an `OptionError` if an option is invalid. */
@@ -102,7 +102,7 @@ export class Delay {
     this.#chance = chance;
   }
 
-  /** Number of consecutive failed attempts. */
+  /** Number of consecutive failed attempts to connect. */
   get failures(): number {
     return this.#failures;
   }

@@ -77,9 +77,9 @@ export class ResponseWriter {
   }
 
   /**
-   * Writes the response. Returns `undefined` if all of it is written and little of it is unsent.
-   * Otherwise returns a promise that resolves when this is so or when the response was cancelled,
-   * and rejects if the body fails.
+   * Writes the response. Returns `undefined` if the whole response was written and few bytes of it
+   * are unsent. Otherwise returns a promise that resolves when this becomes true or the response is
+   * cancelled, and that rejects if the body fails.
    */
   send(): Promise<void> | undefined {
     const { status } = this.#response;

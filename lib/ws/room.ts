@@ -34,7 +34,9 @@ export interface Member {
 export interface RoomTerms {
   /** The name of the room. */
   readonly name: string;
-  /** The backpressure options of the room, or `undefined` for those of the member's server. */
+  /**
+   * The backpressure options of the room. `undefined`: the options of the member's server apply.
+   */
   readonly backpressure: BackpressureOptions | undefined;
   /**
    * Returns the messages in frames that {@linkcode Member.sendShared} received: strings for text,

@@ -44,7 +44,7 @@ export interface MessageSocket {
   send(message: string | Uint8Array<ArrayBuffer>): unknown;
   /** Ends the connection. */
   close(code?: number, reason?: string): void;
-  /** 1 while the socket can send. If absent, it always can. */
+  /** 1 while the socket can send. If the property is absent, the socket can always send. */
   readonly readyState?: number;
   /** Number of queued bytes (standard class). */
   readonly bufferedAmount?: number;

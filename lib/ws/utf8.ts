@@ -17,7 +17,10 @@
  */
 import { isUtf8 } from "node:buffer";
 
-/** Length in bytes from which the runtime's `isUtf8` is faster. */
+/**
+ * Minimum length, in bytes, of input that the runtime's `isUtf8` checks. Shorter input is checked
+ * faster by a loop.
+ */
 const NATIVE_FROM_BYTES = 32;
 
 /** Validates one text that arrives in pieces. */

@@ -120,9 +120,11 @@ export interface Settled<Data> {
   readonly data: Data;
   readonly protocol: string | undefined;
   readonly deflate: DeflateTerms | undefined;
-  /** The client's address if a proxy has reported it; otherwise that of the peer applies. */
+  /**
+   * The client's address, if a proxy has reported it. `undefined`: the address of the peer applies.
+   */
   readonly client?: Address | undefined;
-  /** Backpressure settings of this connection; `undefined` for those of the server. */
+  /** Backpressure settings of this connection. `undefined`: the settings of the server apply. */
   readonly backpressure?: Backpressure | undefined;
 }
 
@@ -370,7 +372,8 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
     this.#held.scan(this.#terms.role === "server", this.#ahead);
     if (this.#held.length >= HELD_BYTES_MAX) this.#stream.pause();
     else if (this.#aheadWork > WORK_A_TURN_MAX) {
-      // A peer that sends pings as fast as it can must not block the process.
+      // Stops reading until other connections were served, so that a peer that sends pings as fast
+      // as it can does not block the process.
       this.#aheadWork = 0;
       this.#stream.pause();
       this.#terms.yieldToIo(() => {
