@@ -191,8 +191,8 @@ export class GroupTable {
   }
 
   /**
-   * Called when a session has ended. Lookups then ignore the members of that node, which are
-   * removed in portions.
+   * Called when a session with a node has ended. Lookups then ignore the members of that node,
+   * which are removed in portions.
    */
   down(nodeLink: PeerLink): void {
     const peer = this.#peers.remove(nodeLink);

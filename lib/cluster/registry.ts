@@ -141,7 +141,7 @@ interface Peer {
   readonly nodeLink: PeerLink;
   /** Tracks which names of this node were sent to the peer. */
   readonly cursor: SyncCursor<LocalName>;
-  /** Resolves when the peer has sent all its names, or its time limit has passed. */
+  /** Resolves when the peer has sent all its names, or the time limit for this has passed. */
   readonly synced: Promise<void>;
   isSynced: boolean;
   readonly upAt: number;
@@ -441,8 +441,8 @@ export class Registry {
   }
 
   /**
-   * Called when a session has ended. Removes the names of that node, and stops waiting for its
-   * answers. `isOver`: whether the node has stopped.
+   * Called when a session with a node has ended. Removes the names of that node, and stops waiting
+   * for its answers. `isOver`: whether the node has stopped.
    */
   down(nodeLink: PeerLink, isOver = false): void {
     const { node } = nodeLink.home;

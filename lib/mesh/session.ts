@@ -493,8 +493,8 @@ export class Session implements FrameSink, SessionMessages {
   }
 
   /**
-   * Called when a frame exceeds the limit. Ends the session, because the beginning of the next
-   * frame is unknown.
+   * Called when a frame exceeds the maximum length. Ends the session, because the beginning of the
+   * next frame is unknown.
    */
   overlong(): void {
     this.#broke(`a frame of more than ${FRAME_BYTES_MAX} bytes`);

@@ -496,7 +496,7 @@ export class Decoder {
 }
 
 /**
- * Decodes the bytes of {@linkcode encodeTerm}.
+ * Decodes bytes that {@linkcode encodeTerm} has returned.
  *
  * @example
  * ```ts

@@ -76,8 +76,8 @@ function writeShort(out: TermBuffer, text: string, length: number): void {
  */
 function writeLong(out: TermBuffer, text: string, length: number): void {
   const from = out.at;
-  // Text that is not ASCII has more bytes than characters. With space for one more character, more
-  // than `length` bytes are then written.
+  // Text that is not ASCII has more bytes than characters. The additional four bytes of space
+  // ensure that more than `length` bytes are then written.
   out.reserve(5 + length + 4);
   writeHead(out, length);
   if (native.utf8Write.call(out.bytes, text, out.at, length + 4) === length) out.at += length;

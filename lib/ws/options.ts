@@ -3,7 +3,7 @@
  *
  * | option | default | at the limit |
  * |---|---|---|
- * | `maxConnections` | 10 000 | the connection that has waited longest for a request is closed, or the oldest one without a complete request of the address that has most of these; otherwise 503 |
+ * | `maxConnections` | 10 000 | the connection that has waited longest for its next request is closed; if none waits, the oldest connection without a complete request, of the address that has most such connections; otherwise 503 |
  * | `maxConnectionsPerAddress` | no limit | 503 |
  * | `handshakeTimeout` | 10 s until a request's head is complete, and for the upgrade hook | 408; 503 while the hook is pending |
  * | `requestBodyTimeout` | 60 s without progress of a request's body | 408 |

@@ -99,7 +99,7 @@ export class Room implements RoomTerms {
   /** The messages that were decoded from `#frames`. */
   #messages: readonly RoomMessage[] = [];
 
-  /** Without `deliveries`, tasks run at once. */
+  /** Without `deliveries`, the tasks of {@linkcode later} run at once. */
   constructor(
     name: string,
     backpressure: BackpressureOptions | undefined,

@@ -124,10 +124,7 @@ export class Rooms {
   #length = 0;
   /** The room of the open batch. */
   #open: Room | undefined;
-  /**
-   * For each member that must not receive all of the open batch: the ranges that are not sent to
-   * it.
-   */
+  /** The ranges of the open batch that are not sent to a member, by member. */
   readonly #exclusions: Map<Member, Exclusion[]> = new Map();
   /** Whether the task that seals the batch at the end of this turn is registered. */
   #armed = false;

@@ -174,8 +174,8 @@ export class WebSocketConnection<Data> implements Connection<Data>, MessageSink 
   /** Whether the closing peer has read everything, or has closed the connection. */
   #hasAll = false;
   /**
-   * Work for the bytes and control frames that arrive while a handler's promise is pending, since
-   * other connections were last served. The unit is the cost of one inflated byte.
+   * Amount of work since other connections were last served, for the bytes and control frames that
+   * arrive while a handler's promise is pending. The unit is the cost of one inflated byte.
    */
   #aheadWork = 0;
   #endCode: number = CLOSE_CODES.abnormal;
