@@ -328,7 +328,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
       this.#state = ASYNC;
       this.#queued = false;
       this.system.selfWaits.fail(this);
-      // A message may have arrived before `receive` was recorded as pending.
+      // The body may already wait in `receive` for a message that arrived before it ran.
       this.#wake();
       // Bound functions use half the memory of arrow functions, which matters for a million actors.
       begun.then(this.#returned.bind(this), this.#threw.bind(this));
@@ -430,7 +430,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
 
   /** Passes a queued message to the pending `receive`. */
   #wake(): void {
-    // Repeated because `#hand` drops a message that `receive` cannot resolve with.
+    // Tries further messages, because `#hand` drops one that `receive` cannot resolve with.
     while (this.#resolve !== undefined && this.length > 0 && this.#state !== SUSPENDED) {
       const match = this.#condition?.match;
       if (match === undefined) {
@@ -704,7 +704,7 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     if (this.#state !== SUSPENDED) return false;
     this.#state = this.suspendedAs!;
     this.suspendedAs = undefined;
-    // The turn handles queued messages, or completes the pending `receive`.
+    // The next turn handles queued messages, or completes the pending `receive`.
     this.system.scheduler.ready(this);
     return true;
   }

@@ -129,7 +129,7 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
     this.#resolve = resolve;
     this.#reject = reject;
     attach(this, actor);
-    // The call ends when its caller exits.
+    // The object that is attached to the caller ends the call when the caller exits.
     if (caller !== undefined) {
       this.#outgoing = new OutgoingCall(this as unknown as PendingCall, caller);
     }
@@ -235,7 +235,7 @@ export class PendingCall<Request = unknown, Reply = unknown> extends Call<Reques
   /** Returns the milliseconds since the call was made; `undefined` if the call has no timeout. */
   age(now: number): number | undefined {
     if (this.#ms === Infinity) return undefined;
-    // The wheel sets `due` at the end of the turn in which the call was made.
+    // Until the turn in which the call was made ends, `due` is not positive, and the age is 0.
     return this.due <= 0 ? 0 : Math.max(0, now - (this.due - this.#ms));
   }
 

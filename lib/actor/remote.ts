@@ -63,7 +63,7 @@ export interface RemoteSpawn<Message = unknown, Args extends unknown[] = unknown
   readonly spawns?: ((...args: Args) => Pid<Message>) | undefined;
 }
 
-/** Identifies an actor by its registered name and its node, which may be this one. */
+/** Identifies an actor by its registered name and its node, which may be this node. */
 export interface ActorName {
   /** The name under which the actor is registered on that node. */
   readonly name: string;

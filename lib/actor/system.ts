@@ -313,7 +313,7 @@ export class System implements ActorHome, TimerHost, Tracker {
       this.setTimer(deadline, timerMs(ms));
       promise.then(resolve, reject).finally(() => {
         this.wheel.remove(deadline);
-        // A stopped system does not keep the process alive.
+        // Cancels the native timer of a stopped system, so that it does not keep the process alive.
         if (this.#stopped && this.wheel.size === 0) this.#disarm();
       });
     });
@@ -817,7 +817,7 @@ export class System implements ActorHome, TimerHost, Tracker {
   /** Ends all actors and the wheel's timer. Actors spawned afterwards exit at once. */
   stop(): void {
     this.isStopping = true;
-    // `release` takes effect after pending I/O. Rejections that the stop causes are thus handled.
+    // `release` takes effect after pending I/O, so rejections that the stop causes are handled.
     if (!this.#stopped) this.#failures.release();
     this.#stopped = true;
     for (const actor of this.#actors.all()) actor.end("shutdown");

@@ -20,7 +20,7 @@ export function checkPem(
     try {
       return make(text);
     } catch (error) {
-      // The cause describes the format of the text, and does not repeat its content.
+      // The parser's error describes the format of the text, and does not repeat its content.
       throw fail(`option tls.${name} cannot be read as PEM: ${(error as Error).message}`);
     }
   };

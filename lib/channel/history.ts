@@ -154,7 +154,7 @@ export class History {
       try {
         return await this.#ports.call<Position>(channel, topic, ["publish", frame, source]);
       } catch (error) {
-        // A home that exits as stale has not committed the message, so it can be published again.
+        // A stale home has not committed the message before it exited: publishes the message again.
         if (tries < PUBLISH_TRIES && isStale(error)) continue;
         const { message } = error as Error;
         const words = `${topic}: the message may not have been kept: ${message}`;
@@ -309,7 +309,7 @@ export class History {
       await this.#subscribeAtHome(known);
     } finally {
       known.syncing = undefined;
-      // A gap was detected after the home had answered.
+      // Synchronises again if a gap was detected after the home had answered.
       if (known.isAgain && known.home === undefined && !known.isOver) this.#sync(known);
     }
   }

@@ -186,8 +186,8 @@ export class Presence {
         if (next < entries.length) this.#port.soon(() => removeFrom(next));
       };
       const departure = this.#port.after(grace, () => removeFrom(0));
-      // All entries of the lost node with this grace period share one timer. It is therefore not
-      // cancelled when one of them is removed.
+      // All entries of the lost node with this grace period share one timer. The timer is therefore
+      // not cancelled when one of the entries is removed.
       const shared = departure;
       for (const entry of entries) entry.departure = shared;
     }

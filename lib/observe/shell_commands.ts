@@ -163,7 +163,7 @@ async function actor(
   { node, current }: ShellContext,
   [text = ""]: readonly string[],
 ): Promise<Pid> {
-  // Either <name@host:port 42.creation>, or <0.42> or 42 for the current node.
+  // Accepts <name@host:port 42.creation>, and <0.42> or 42 for the current node.
   const [, where, far, near] = /^<(\S+) (\d+)\.\d+>$|^(?:<0\.)?(\d+)>?$/.exec(text) ?? [];
   const id = far ?? near;
   const found = await node.sys.find(id === undefined ? text : Number(id), {

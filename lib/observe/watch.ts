@@ -94,8 +94,8 @@ export class NodeWatch {
     const now = clock.now();
     const delay = this.#delays.tick(now);
     if (delay >= this.#limits.eventLoopDelay) this.#delayed(delay, now);
-    // Half of the limit, because a block that begins between two ticks delays the next tick by less
-    // than its own duration.
+    // Compares with half of the limit, because a block that begins between two ticks delays the
+    // next tick by less than its own duration.
     if (delay >= this.#limits.slowTurn / 2) this.#measure(now + MEASURED_MS);
     else if (now >= this.#measureUntil) system.scheduler.turnTimer = undefined;
     if (this.#ticks++ % 4 !== 0) return;

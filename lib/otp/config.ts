@@ -360,8 +360,8 @@ class Reading {
  * Encodes a config. In the form with tails, every child has a tail, so that the result is not
  * ambiguous.
  *
- * @throws {ConfigError} `code` "badconfig": the config does not fit the layout, or would be decoded
- * differently.
+ * @throws {ConfigError} `code` "badconfig": the config does not fit the layout, or its bytes would
+ * be decoded to another config.
  *
  * @example
  * ```ts

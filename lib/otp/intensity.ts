@@ -36,7 +36,7 @@ export class Intensity {
       this.#times.shift();
     }
     if (this.#times.length >= this.#most) return false;
-    // Without a limit, the times are not needed.
+    // Without a limit on restarts, their times are not needed.
     if (this.#most !== Infinity) this.#times.push(now);
     return true;
   }

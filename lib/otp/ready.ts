@@ -26,7 +26,7 @@ import { endSelf, type Starting } from "./start.ts";
  */
 export const REQUEST_MS = 2_000;
 
-/** The request for the result of the start. */
+/** The request with which a starter asks an actor whether its start has succeeded. */
 const READY: { readonly $ready: true } = { $ready: true };
 
 /** The actor or node that starts an actor on another node. */

@@ -162,7 +162,7 @@ export class ServiceActor {
   begin(name: string | undefined, args: unknown[]): (message: unknown) => unknown {
     const { terminate, trapExit } = this.#definition;
     this.#persistence = this.#persists(args);
-    // If none of these three conditions is true, an exit signal ends the actor at once.
+    // Traps exits in these three cases. Otherwise, an exit signal ends the actor at once.
     if (terminate !== undefined || trapExit || this.#savesLate) this.self.trapExit = true;
     try {
       if (name !== undefined) this.self.register(name);

@@ -168,7 +168,7 @@ export function stateMachine<P extends MachineProtocol>(
   return { ...defined, diagram: () => diagramOf(table) } as unknown as StateMachine<P>;
 }
 
-/** Runs the machines of one definition. */
+/** Runs the state machines of one definition. */
 class Machine {
   readonly #definition: Definition;
   readonly #transients = new WeakMap<ServiceActor, Transient>();

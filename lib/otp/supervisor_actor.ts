@@ -207,7 +207,7 @@ export class SupervisorActor extends SupervisorBase<SupervisorRequest> {
   }
 
   protected override due(due: Due): readonly Child[] {
-    // A later restart has replaced this one.
+    // A later scheduled restart has replaced `due`.
     if (due !== (due.child === undefined ? this.#wave : due.child.waits)) return [];
     this.#wave = undefined;
     return due.child === undefined ? [...this.children] : [due.child];

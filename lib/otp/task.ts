@@ -192,8 +192,8 @@ function start<T>(from: Starter, run: TaskFunction<T>): OwnedTask<T> {
   try {
     pid = from.spawn(body);
   } catch (error) {
-    // On a stopped node, `async` does not throw, but the result rejects. Awaiting it lets pending
-    // I/O be handled, so that a loop of retries cannot starve I/O.
+    // On a stopped node, `async` does not throw, but the result rejects. While the result is
+    // awaited, pending I/O is handled, so that a loop of retries cannot starve I/O.
     const system = systemBehind(from);
     if (!(error instanceof NodeStoppedError) || system === undefined) throw error;
     fail(error);
