@@ -350,7 +350,7 @@ class Scrubber {
 
   #pair(name: string, value: Json): Json {
     if (value === null || value === "" || typeof value === "boolean") return value;
-    // Tags have no other type than text.
+    // Values of tags are always texts. These two are booleans, which are never secret.
     if (value === "true" || value === "false") return value;
     if (this.#isSecret(name, value)) return FILTERED;
     if (

@@ -27,7 +27,7 @@ export interface NewSecret {
   readonly secret: string;
   /** The hash, which is stored. */
   readonly hash: string;
-  /** The first characters, which identify keys in a list. */
+  /** The first characters of the secret, which identify a key in lists. */
   readonly prefix: string;
 }
 

@@ -15,7 +15,7 @@ const NEEDED = ["@jridgewell/sourcemap-codec", "@jridgewell/resolve-uri"];
 /** Time limit for installing the packages, in milliseconds. */
 const INSTALL_MS_MAX = 15_000;
 
-/** Prints the paths as JSON: of the packages that the library needs, then of the library. */
+/** A script that prints the paths of the needed packages, and then of the library, as JSON. */
 const PRINT = `import ${JSON.stringify(NAME)};
 const path = Bun.resolveSync(${JSON.stringify(NAME)}, process.cwd());
 const of = (name) => [name, Bun.resolveSync(name, path)];

@@ -22,7 +22,7 @@ export interface Traced {
   readonly file: string;
   readonly line: number;
   readonly column: number;
-  /** The name at this place, if the map has one. */
+  /** The original name at this place; null if the map contains none. */
   readonly name: string | null;
   /** The original name of the function, if it is found. */
   readonly function: string | null;

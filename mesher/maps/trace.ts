@@ -33,7 +33,7 @@ export interface OriginalPlace {
   readonly file: string;
   readonly line: number;
   readonly column: number;
-  /** The name at this place, if the map has one. */
+  /** The original name at this place; null if the map contains none. */
   readonly name: string | null;
   /** The whole original file, if the map contains it. */
   readonly source: string | null;

@@ -73,7 +73,7 @@ export class Live {
     const kinds = new Map<string, readonly string[]>();
     for (const [i, row] of rows.entries()) {
       const outcome = outcomes[i];
-      // Watchers of events also watch the project.
+      // Watchers of events also watch the project, so other projects are skipped.
       if (outcome?.kind !== "stored" || !this.#isProjectWatched(watched, row.projectId)) continue;
       const { level, environment } = row.event;
       const kind = `${row.projectId}/${level}/${environment ?? ""}`;

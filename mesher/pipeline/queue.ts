@@ -78,7 +78,7 @@ export class EventQueue<T> {
     return true;
   }
 
-  /** Puts borrowed items back, in front of all others. */
+  /** Puts borrowed items back into the queue, in front of the waiting items. */
   release(loan: Loan<T>): void {
     if (!this.#loans.delete(loan)) return;
     this.#loaned -= loan.items.length;

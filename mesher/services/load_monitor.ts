@@ -85,7 +85,7 @@ async function look(state: LoadMonitorState, self: RemoteStarter): Promise<LoadM
   return next;
 }
 
-/** Starts a helper on the least loaded peer, if that peer has little load. */
+/** Starts a helper on the least loaded peer, unless its load is more than half of this node's. */
 async function ask(
   state: LoadMonitorState,
   self: RemoteStarter,

@@ -68,7 +68,7 @@ export interface IssueFilter {
   readonly sort?: IssueSort | undefined;
 }
 
-/** The sort orders of issues, highest first. */
+/** The sort orders of issues. Each one lists the highest values first. */
 export const ISSUE_SORTS = ["last_seen", "first_seen", "events", "users"] as const;
 /** The sort order of issues. */
 export type IssueSort = typeof ISSUE_SORTS[number];

@@ -13,7 +13,7 @@ export function cleanText(text: string): string {
 
 /**
  * Returns a value as JSON without characters that a database cannot store. Such characters are
- * rare, so the value is cleaned only if its JSON contains an escape of one.
+ * rare, so the value is cleaned only if its JSON contains the escape of such a character.
  */
 export function jsonText(value: unknown): string {
   const text = JSON.stringify(value);

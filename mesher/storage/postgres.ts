@@ -307,7 +307,7 @@ export class Postgres implements Engine {
 
   /**
    * Runs the steps of the schema that were not run on this database yet. If several nodes start at
-   * once, only one of them does so.
+   * once, only one of them runs the steps.
    */
   async migrate(): Promise<void> {
     await this.#call(async () => {

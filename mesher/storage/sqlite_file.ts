@@ -14,7 +14,8 @@ const OWNER_ONLY = 0o600;
  * an existing log or index is changed here.
  */
 export function keepToOwner(path: string): void {
-  // The mode is set at creation: otherwise, another user could open the file between the two calls.
+  // The mode is set at the creation of the file. Otherwise, another user could open the file before
+  // its mode is changed.
   if (!existsSync(path)) closeSync(openSync(path, "a", OWNER_ONLY));
   for (const file of [path, `${path}-wal`, `${path}-shm`]) {
     const mode = statSync(file, { throwIfNoEntry: false })?.mode;

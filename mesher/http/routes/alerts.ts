@@ -198,8 +198,8 @@ function alertRoute(verb: string, about: string, change: Change): Route {
 }
 
 /**
- * Returns the action. Throws 400 if mail is not configured, or if a webhook has an internal
- * address. The host name of a webhook is checked when it is resolved.
+ * Checks and returns an action. Throws 400 if mail is not configured, or if a webhook has an
+ * internal address. The host name of a webhook is checked when it is resolved.
  */
 function checkedAction({ mesher }: RouteInput, action: Action): Action {
   if (action.kind === "email" && mesher.config.mail === null) {

@@ -1,5 +1,5 @@
 /**
- * The view of an issue's fingerprints. Merged ones can be split off again.
+ * The view of an issue's fingerprints. Merged fingerprints can be split off again.
  *
  * @module
  */

@@ -108,7 +108,7 @@ export function drawIssueChart(row, buckets) {
 }
 
 /**
- * Redraws the numbers of a row that events change.
+ * Redraws those numbers of a row that change when events arrive.
  *
  * @param {HTMLElement} row
  * @param {model.Issue} issue

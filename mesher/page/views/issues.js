@@ -194,7 +194,7 @@ export function issuesView({ app, place, project, signal, keys }) {
     if (link instanceof HTMLElement) link.focus();
   }
 
-  /** Returns the issues that keys apply to: the selected ones, or the one that has the focus. */
+  /** Returns the issues to which a key applies: the selected issues, or else the focused one. */
   function meant() {
     if (selection.size > 0) return picked();
     const focused = document.activeElement?.closest("[data-issue]");

@@ -31,7 +31,7 @@ const activityFrom = (row: ActivityRow): Activity => ({
   createdAt: row.created_at,
 });
 
-/** Adds an entry, within the transaction that makes the change. */
+/** Adds an entry to the activity of an issue, in the transaction that changes the issue. */
 export async function record(
   query: Query,
   now: number,
