@@ -17,7 +17,9 @@ import { columnsOf } from "../../mesher/storage/rows.ts";
 import type { Storage } from "../../mesher/storage/storage.ts";
 
 const DAY_MS = 86_400_000;
-/** Number of events that the storage writes. All others are copies of these, made with SQL. */
+/**
+ * Number of events that the storage writes. All further events are copies of these, made with SQL.
+ */
 const WRITTEN = 5_000;
 /**
  * Number of days over which the new events are spread. The old events are spread over the same

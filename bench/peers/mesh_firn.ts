@@ -29,7 +29,7 @@ const FLOWS = 3;
 const WARM_SPAWNS = 500;
 const SPAWNS = 3000;
 
-/** Number of spawns in a run. */
+/** Number of actors that a run spawns on the far node. */
 const MANY = 20_000;
 /** Maximum number of spawns that are pending at once. */
 const FLIGHT = 1000;

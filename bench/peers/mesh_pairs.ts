@@ -80,7 +80,7 @@ export async function preparePairs(mixed: boolean, own: boolean): Promise<Pairs>
   return { pairs, absent, clear };
 }
 
-/** All running processes. */
+/** All running processes of the pairs, which {@linkcode endAll} kills. */
 const running = new Set<ChildProcess>();
 
 /** Kills all running processes. */

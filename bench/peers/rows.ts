@@ -26,7 +26,7 @@ export const RUNS = [
 /** One of {@linkcode RUNS}. */
 export type Run = (typeof RUNS)[number];
 
-/** One metric, with its target. */
+/** A metric of the comparison of actors, with its target. */
 export interface Row {
   /** The name of the metric in Firn's output. */
   readonly metric: string;

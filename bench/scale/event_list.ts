@@ -22,7 +22,7 @@ export interface Prepared {
   run(): unknown;
 }
 
-/** One kind of event. */
+/** A kind of event that concerns many actors, calls, timers, names or groups. */
 export interface Event {
   readonly name: string;
   prepare(count: number): Promise<Prepared>;

@@ -29,7 +29,7 @@ interface Globals {
 
 const runtime = globalThis as unknown as Globals;
 
-/** The id of the clock of a thread's CPU time on Linux. */
+/** The id of the Linux clock that measures the CPU time of a thread. */
 const CLOCK_THREAD_CPUTIME_ID = 3;
 
 /** Returns a function that returns the CPU time of this thread in milliseconds. */

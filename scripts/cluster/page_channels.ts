@@ -37,7 +37,7 @@ export function pageChannels({ node, status, said }: PagePorts): PageChannels {
     if (typeof who !== "string" || who.length > 40) throw new ChannelError("badname");
     socket.track(who || "somebody", { node: node.name });
   };
-  /** Checks messages in the same way as the protocol of `/ws`. */
+  /** Checks a message as {@linkcode parseMessage} checks those of `/ws`. */
   const checked = ({ topic }: ChannelSocket, data: unknown): string => {
     const room = topic.slice(topicOf("").length);
     const parsed = parseMessage(JSON.stringify({ type: "broadcast", room, data }));

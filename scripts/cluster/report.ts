@@ -21,7 +21,7 @@ export interface Terms {
   readonly cookie: string;
   /** The port of the page and the WebSocket. */
   readonly port: number;
-  /** Whether other nodes serve the same port. */
+  /** Whether other nodes serve the same port, each in its own process. */
   readonly reusePort?: boolean;
   /** All nodes of the demo, in order. */
   readonly nodes: readonly NodeCard[];

@@ -59,7 +59,7 @@ test("call rejects with CallTimeoutError after the timeout, by default 5 seconds
       `no answer from ${pid} in ${ms} ms (call of "?" from outside of actors)`,
     ]);
   }
-  // Late replies are dropped, and no entry is left behind.
+  // Replies that arrive after the timeout are dropped, and no entry is left behind.
   for (const call of calls) call.reply("late");
   await system.settle();
   assertEquals([self.chain, system.wheel.size, calls.length], [undefined, 0, 3]);

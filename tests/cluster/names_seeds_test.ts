@@ -35,7 +35,7 @@ class TestCluster {
   readonly faults = new MemoryFaults();
   readonly nodes: (TestNode | undefined)[] = Array(COUNT).fill(undefined);
   readonly attempts: Attempt[] = [];
-  /** All actors that were started, on all nodes. */
+  /** All actors that were started, each with the index of its node. */
   readonly actors: { readonly at: number; readonly pid: Pid }[] = [];
   readonly log: string[] = [];
   readonly #start: Start;

@@ -334,7 +334,8 @@ test("Global.singleton retries at intervals while another node still knows an un
       if (tag === TAG.GLOBAL_REGISTER) asked++;
       row.call(line, tag, body);
     };
-    // The third node still knows the holder.
+    // Cuts b off from the holder. The third node is still connected to the holder, so the child
+    // does not start on b.
     testCluster.cut(0, 1);
     await until("b has requested the name", () => asked > 0);
     for (let i = 0; i < 50; i++) await turn();

@@ -10,11 +10,14 @@ import { lineAt, type Source, sourceOf } from "./source.ts";
 export interface Plan {
   /** The layer of each folder of `lib`; `lib/*.ts` and `mod.ts` count as folders. */
   readonly layers: ReadonlyMap<string, number>;
-  /** Folders that do not exist yet. */
+  /** Folders of the plan that do not exist yet. */
   readonly planned: ReadonlySet<string>;
   /** Files that may use async code, clocks and randomness; paths from the project's root. */
   readonly effects: ReadonlySet<string>;
-  /** Files named in the text (`base/ring`), except in lines about planned parts. */
+  /**
+   * Files that the text of `lib/README.md` names, such as `base/ring`, except in lines about
+   * planned parts.
+   */
   readonly named: readonly { readonly path: string; readonly line: number }[];
 }
 

@@ -15,7 +15,7 @@ type Message =
   | { readonly kind: "NAME" | "CHALLENGE" | "ACK" | "DUPLICATE" | "CLOSE" }
   | { readonly kind: "REPLY"; readonly lastSession: bigint };
 
-/** One connection. */
+/** A connection of the model: two queues of messages in transit. */
 interface Wire {
   readonly id: bigint;
   readonly initiator: Side;
@@ -26,7 +26,7 @@ interface Wire {
   readonly closed: Set<Side>;
 }
 
-/** One node. */
+/** A node of the model, which is one side of the connections. */
 export class Side {
   readonly name: string;
   creation = 1;

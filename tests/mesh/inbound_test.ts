@@ -138,7 +138,7 @@ test("Inbound.take ends the session at an invalid message, which has no effect o
 });
 
 test("Inbound.take ends the session at an actor message truncated at any byte", () => {
-  // One complete message for each tag.
+  // A complete message for each tag. The test truncates it at every byte.
   const rows: readonly (readonly [tag: number, body: Uint8Array])[] = [
     [TAG.SEND, row([to(1)], TERM)],
     [TAG.SEND_NAMED, joined(named("near"), TERM)],

@@ -15,7 +15,7 @@ export class Intruder {
   readonly socket: Socket;
   /** Whether the connection has ended. */
   isOver = false;
-  /** Every received chunk. */
+  /** Every chunk that the intruder has received. */
   readonly bytes: Uint8Array[] = [];
   readonly #collector = new Collector();
   readonly #reader = new FrameReader(0xffff_ffff);
@@ -62,7 +62,7 @@ export class Intruder {
     return (this.socket as tls.TLSSocket).getPeerCertificate().raw;
   }
 
-  /** Every received frame. */
+  /** Every frame that the intruder has received. */
   get frames(): readonly Frame[] {
     return this.#collector.frames;
   }

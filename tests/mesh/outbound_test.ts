@@ -146,7 +146,7 @@ test("Outbound.call ends a call on the other node when the call is aborted, time
   assertEquals(one.waiting.map(({ tag }) => tag), [TAG.CALL_OVER, TAG.CALL_OVER, TAG.CALL_OVER]);
   moveAll(one, other);
   assertEquals([far.chain, one.line.kept], [undefined, 0]);
-  // Late replies are dropped.
+  // Replies to calls that have ended are dropped.
   for (const call of far.peek() as Call[]) call.reply("too late");
   assertEquals(other.waiting, []);
 });

@@ -319,7 +319,7 @@ test("SessionOutbox starts no more large frames at once than a peer accepts", ()
   const fixture = new Fixture({ bytesMax: 1000 * MIB });
   for (let i = 0; i < 1500; i++) fixture.write(0x77, 40_000);
   fixture.write(0x79, 5);
-  // The peer asserts its own limit when it receives these frames.
+  // The fixture's peer asserts its limit of large frames when it receives these frames.
   fixture.sendAll();
   assertEquals(fixture.runs[0]!.startsWith("77×4"), true, fixture.runs.join());
   assertEquals(fixture.arrived.filter(({ tag }) => tag === 0x77).length, 1500);

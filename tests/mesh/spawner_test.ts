@@ -80,7 +80,7 @@ test("Spawner.spawn links and monitors atomically with the spawn", async () => {
   const watched = near.spawnMonitor(FN) as unknown as Promise<[Pid, Ref]>;
   other.takeFrom(one);
   other.takeFrom(one);
-  // Both actors are linked before the reply arrives.
+  // The first child is linked and the second is monitored before the replies arrive.
   await turns();
   const [first, second] = spawned.map(({ self }) => self as Actor) as [Actor, Actor];
   assertEquals([first.links?.size, [...watchersOf(second)].length], [1, 1]);

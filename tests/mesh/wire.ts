@@ -30,12 +30,12 @@ export class Raw implements StreamHandler {
     stream.handler = this;
   }
 
-  /** Every received frame. */
+  /** Every frame that the test's end has received. */
   get frames(): readonly Frame[] {
     return this.#collector.frames;
   }
 
-  /** The tags of the received frames. */
+  /** The tags of the frames that the test's end has received. */
   get tags(): number[] {
     return this.frames.map(({ tag }) => tag);
   }

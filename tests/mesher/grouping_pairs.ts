@@ -59,7 +59,7 @@ const handle = (value: string, line?: string, no = 1): SentryEvent =>
 
 /** Pairs of events for the tests of grouping. */
 export const PAIRS: readonly Pair[] = [
-  // One function that throws several errors.
+  // Different errors that the same function throws.
   different(
     "another type",
     handle("v"),

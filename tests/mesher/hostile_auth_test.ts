@@ -253,7 +253,7 @@ test("Attempts counts the failures of a client at all accounts, and a success do
   for (let i = 0; i < 100; i++) {
     assertEquals(attempts.try(at("own"), 1), 0);
     attempts.succeed(at("own"));
-    // No login was attempted, so no attempt was counted.
+    // An attempt that is taken back, because no login was made, does not count.
     assertEquals(attempts.try(at("other"), 1), 0);
     attempts.takeBack(at("other"));
   }
@@ -829,7 +829,7 @@ test("The numbers of tokens, alert rules, keys and organisations are limited", a
       name: `r${i}`,
       condition: { condition_type: "new_issue" },
     }), QUOTAS["alert rules of one project"]);
-    // One key and one organisation exist already.
+    // A key and an organisation exist before the test creates any.
     await made(
       "/api/v1/projects/default/api-keys",
       () => ({}),

@@ -41,7 +41,7 @@ test("MESHER_PUBLIC_URL with a path serves all routes with and without the path"
     for (const base of ["", "/mesher"]) {
       const page = await anybody.get(`${base}/`);
       assertEquals(page.status, 200);
-      // No URL of the page begins at the root of the host.
+      // No URL in the page begins with "/", because the page is served under a path prefix.
       assert(!/(?:src|href)="\//.test(page.json as string));
       assertEquals((await anybody.get(`${base}/main.js`)).status, 200);
       assertEquals((await user.get(`${base}/api/v1/me`)).status, 200);

@@ -23,7 +23,7 @@ test("Keys refreshes an entry before it expires, and returns the old entry meanw
   asked[0]!();
   assertEquals((await first)?.id, "p");
   now = 1_500;
-  // Two requests cause one lookup, and neither waits for it.
+  // Two requests for a key whose refresh is due cause one lookup, and neither waits for it.
   assertEquals((await keys.project(secret))?.id, "p");
   assertEquals((await keys.project(secret))?.id, "p");
   assertEquals(asked.length, 2);

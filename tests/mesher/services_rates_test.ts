@@ -31,7 +31,7 @@ test("ownerOf moves only the projects of a lost node", () => {
 
 test("Rates keeps no state of answered requests while a project is always busy", async () => {
   await using node = await startCheaply({ logLevel: "silent" });
-  // Without a limiter on the node, all events are allowed.
+  // No limiter runs on this node, so all events are allowed.
   const rates = new Rates(node, Date.now);
   let pending = rates.take("p", 1);
   const take = async (count: number): Promise<void> => {

@@ -162,7 +162,7 @@ test("the deadlock warning names actors that wait for each other before their fi
       await self.call(other, "wait", { timeout });
     };
     node.spawnWith({ name: "x" }, body, "y", 60_000);
-    // Without a timeout, a call has no age.
+    // The age of a call without a timeout is unknown, but the deadlock is reported.
     node.spawnWith({ name: "y" }, body, "x", Infinity);
     await until("the deadlock is reported", () => has(warnings, "deadlock") !== undefined);
     assertEquals(has(warnings, "deadlock")!.pids.length, 2);

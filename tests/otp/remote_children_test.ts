@@ -500,7 +500,7 @@ test("Supervisor with onNodeDown wait does not start a waiting child that was te
       "the child waits",
       async () => (await tree.whichChildren())[0]!.state === "waiting",
     );
-    // It is unknown whether the child is still alive.
+    // The node of the child is lost, so it is unknown whether the child is alive.
     await assertRejects(() => tree.terminateChild("w"), NoConnectionError, "killed when");
     assertEquals((await tree.whichChildren())[0]!.pid, undefined);
     await a.mesh.connect(b.name);

@@ -88,7 +88,7 @@ test("continueWith in an endless chain does not starve other actors and timers",
   assertEquals(node.isAlive(pid), false);
 });
 
-/** Invalid return values of handlers, and the text that the report contains. */
+/** Invalid return values of handlers, each with the text that the crash report contains. */
 const WRONG: readonly (readonly [string, unknown, string])[] = [
   ["call", "ok", 'call handler get of service "odd" returned "ok": return [reply, state]'],
   ["call", 0, 'call handler get of service "odd" returned 0: return [reply, state]'],

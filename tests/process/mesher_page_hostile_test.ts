@@ -210,7 +210,7 @@ test(
         try {
           one();
         } catch {
-          // The policy may also reject the attempt with an error.
+          // The content security policy may also make the attempt throw an error, which is ignored.
         }
       }
     })()`);

@@ -70,7 +70,7 @@ for (const [one, other] of PAIRS) {
         assertEquals(await b.ask("spawn", { node: a.name }), "noconnection");
         assertEquals(await b.ask("whereis", { name: "mine" }), undefined);
         const alive = [await actors(a), await actors(b)] as const;
-        // Both sides register the same name.
+        // Both sides of the partition register the same name.
         assertEquals(await b.ask("register", { name: "torn" }), true);
         assertEquals(await a.ask("register", { name: "torn" }), true);
         await new Promise((wake) => setTimeout(wake, CUT_MS));

@@ -54,7 +54,7 @@ export async function talk(url, Socket) {
     echoed++;
   }
   let fragments = "";
-  // Only npm's `ws` has this method.
+  // Only npm's `ws` has the methods `terminate` and `ping`.
   if (typeof first.socket.terminate === "function" && typeof first.socket.ping === "function") {
     first.socket.send("frag", { fin: false, compress: true });
     first.socket.send("ments", { fin: true, compress: true });

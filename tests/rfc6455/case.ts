@@ -13,7 +13,7 @@ export interface Expected {
   readonly payload: Uint8Array;
 }
 
-/** One row of the table. */
+/** A case: what the client sends, and what the server must send. */
 export interface Case {
   /** Group, section and number, as in the public test suite for RFC 6455. */
   readonly id: string;

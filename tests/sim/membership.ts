@@ -12,14 +12,14 @@ import type { Node } from "../../lib/node.ts";
 import { fullName, simulate, type Simulation } from "../../lib/simulate.ts";
 
 /**
- * Maximum time in milliseconds until nodes are connected that can reach each other and share a
- * peer.
+ * Maximum time in milliseconds in which nodes become connected if they can reach each other and
+ * share a peer.
  */
 export const CONVERGE_MS = 75_000;
 
 /**
- * Maximum time in milliseconds until nodes are connected that start at the same time and can reach
- * each other.
+ * Maximum time in milliseconds in which nodes become connected if they start at the same time and
+ * can reach each other.
  */
 const BOOT_MS = 1_000;
 
@@ -411,7 +411,7 @@ function shuffled<T>(list: readonly T[], sim: Simulation): T[] {
   return list.map(() => rest.splice(sim.random.below(rest.length), 1)[0]!);
 }
 
-/** All guarantees, by name. */
+/** All guarantees of membership, by name. */
 export const GUARANTEES: Readonly<Record<string, (seed: number) => Promise<unknown>>> = {
   boots,
   unreachable,

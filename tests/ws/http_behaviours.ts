@@ -6,7 +6,7 @@
 import { Buffer } from "node:buffer";
 import net from "node:net";
 
-/** One row of the table. */
+/** A behaviour: what the client sends, and what the server must respond. */
 export interface Behaviour {
   readonly title: string;
   /** The bytes that the client sends. `h` is the Host header. */
@@ -122,7 +122,7 @@ const get = (path: string, extra = ""): string => `GET ${path} HTTP/1.1\r\n${H}$
 const post = (path: string, body: string, extra = ""): string =>
   `POST ${path} HTTP/1.1\r\n${H}Content-Length: ${body.length}\r\n${extra}\r\n${body}`;
 
-/** All rows of the table. */
+/** All behaviours that the tests check. */
 export const BEHAVIOURS: readonly Behaviour[] = [
   { title: "a string", send: get("/text"), expect: ["200 text/plain 4 text"] },
   { title: "no body", send: get("/empty"), expect: ["200 - 0"] },

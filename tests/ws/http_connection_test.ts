@@ -221,6 +221,6 @@ test("HttpConnection has timeouts for a request, a response, and the next reques
   idle.arrival.tick(299);
   assert(!idle.stream.ended);
   idle.arrival.tick(300);
-  // No part of a request had arrived, so there is no 408.
+  // No part of a further request had arrived, so the connection closes without a 408.
   assertEquals([idle.texts, idle.stream.ended], [["x"], true]);
 });

@@ -139,7 +139,7 @@ test("Connection yields to other tasks during a message that inflates to a large
     assertEquals([turns.length, stream.isPaused], [1, true]);
     turns.shift()!();
   }
-  // Each turn inflates one piece of the frame.
+  // Each turn inflates one piece of the frame, so four turns are needed.
   assertEquals(count, 4);
   for (const turn of turns) turn();
   assertEquals([messages, stream.isPaused], [[payload], false]);

@@ -526,7 +526,7 @@ test("serve stops reading requests of a client that does not read its responses"
   await serving({ fetch, ...limits }, async (server) => {
     const client = await RawClient.connect(host, server.port);
     client.stream.pause();
-    // All responses together would be 160 MB.
+    // All responses together would take 160 MB if they were queued.
     client.write(get("/").repeat(20_000));
     await until("the client is disconnected and not counted", async () => {
       const other = await RawClient.connect(host, server.port);

@@ -483,7 +483,7 @@ for (const [what, first, next] of FLOODS) {
         assertEquals([turns.length, stage.stream.isPaused, stage.stream.ended], [1, true, false]);
         turns.shift()!();
       }
-      // Each turn handles at most 4096 frames.
+      // Each turn handles at most 4096 frames, so four further turns are needed.
       assertEquals([count, stage.stream.isPaused, stage.stream.ended], [4, false, true]);
       stage.hangUp();
     });

@@ -7,7 +7,7 @@ import { RoomChecker } from "../../sim/checkers/rooms.ts";
 import { SignalChecker } from "../../sim/checkers/signals.ts";
 import { type Entry, readJournal } from "./journal.ts";
 
-/** One incarnation of a node. */
+/** An incarnation of a node, with its journal. */
 export interface Incarnation {
   readonly incarnation: string;
   readonly journal: string;

@@ -29,7 +29,7 @@ export const PROMISES: Readonly<Record<string, MakePromise>> = {
   membership,
   observation,
   leaks,
-  // These are last, because they stop the nodes.
+  // These promises are last, because they stop the nodes.
   careless: catchAll,
   shutdown,
 };

@@ -18,13 +18,13 @@ export class Incarnations {
     return `${short}${this.#counts.get(short)}`;
   }
 
-  /** Returns the views of nodes. */
+  /** Returns for each node the view that the checkers read. */
   views(nodes: ReadonlyMap<string, Node>): View[] {
     return Array.from(nodes, ([short, node]) => viewOf(this.of(short), node));
   }
 }
 
-/** Returns the view of a node. */
+/** Returns the state of a node that the checkers read. */
 export function viewOf(incarnation: string, node: Node): View {
   const names: Record<string, string> = {};
   for (const name of NAMES) {

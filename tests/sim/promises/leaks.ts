@@ -52,7 +52,7 @@ export const leaks: MakePromise = ({ nodes, pick, sim }) => {
     },
     check() {
       for (const short of nodes.keys()) {
-        // Only the hub is left.
+        // Only one actor, the hub, may be left on each node.
         checkLeft(short, leftOf(partsOf(sim, short), 1, nodes.size - 1));
       }
     },
