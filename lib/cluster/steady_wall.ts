@@ -20,7 +20,7 @@ const CHECK_MS = 100;
 /** Returns a wall clock, in milliseconds since 1970, that does not jump. */
 export function steadyWall(wall: () => number, now: () => number): () => number {
   let ahead = wall() - now();
-  /** The last time at which the wall clock and the monotonic clock agreed. */
+  /** The last time at which the wall clock and the monotonic clock agreed. `Infinity`: never. */
   let agreedAt = Infinity;
   return () => {
     const time = wall();

@@ -21,7 +21,7 @@ import { type Address, IGNORE, type Stream, type StreamEnd, type StreamHandler }
 /** Maximum length in bytes of a write that joins several queued chunks. */
 export const JOIN_BYTES_MAX: number = 256 * 1024;
 
-/** Number of sent chunks in the array at which they are removed from it. */
+/** Number of sent chunks in the array of queued chunks at which they are removed from it. */
 const CONSUMED_MAX = 1024;
 
 /** The part of a stream that is the same on all hosts. */

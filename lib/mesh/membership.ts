@@ -223,7 +223,7 @@ export class Membership {
     this.#gossip.up(node);
   }
 
-  /** Called when a session has opened, whichever side dialed. Records it. */
+  /** Called when a session has opened, whichever side dialed. Records the session. */
   up({ name, session, creation }: Met, dialed: boolean): void {
     this.#peers.up(name, session, creation, this.#host.clock.now());
     this.#dialer.reached(name);
@@ -242,8 +242,8 @@ export class Membership {
   }
 
   /**
-   * Called when a session has ended. The node is dialed again or forgotten, depending on the
-   * reason.
+   * Called when a session with a node has ended. The node is dialed again or forgotten, depending
+   * on the reason.
    */
   down(node: string, end: SessionEnd): void {
     const why = end === "shutdown" ? "stopped" : end === "disconnected" ? "left" : "lost";

@@ -354,7 +354,7 @@ export class Mesh implements SessionOwner {
     this.events.emit("pressure", { node: met.name, high });
   }
 
-  /** Called by the session when it has ended. Removes it, and reports its end. */
+  /** Called by a session when it has ended. Removes the session, and reports its end. */
   over({ actors }: SessionReceiver, connection: Session, end: SessionEnd, words: string): void {
     const { name } = connection.met;
     if (this.#sessions.get(name) !== connection) return;

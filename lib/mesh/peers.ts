@@ -182,8 +182,8 @@ export class Peers {
   }
 
   /**
-   * Called when the dial is about to send its proof. Returns the id of the last session, which is
-   * sent with it.
+   * Called when a dial of the node is about to send its proof. Returns the id of the last session,
+   * which is sent with it.
    */
   proving(name: string): bigint {
     const peer = this.#get(name);
@@ -241,7 +241,7 @@ export class Peers {
     return state.session === lastSession ? "replace" : "duplicate";
   }
 
-  /** Called when a session has opened, whichever side dialed. Records it. */
+  /** Called when a session has opened, whichever side dialed. Records the session. */
   up(name: string, session: bigint, creation: number, now: number): void {
     this.add(name, "met", now);
     const peer = this.#peers.get(name);

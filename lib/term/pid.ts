@@ -115,7 +115,7 @@ export class Pid<in Message = never> {
 export class Ref {
   /** The incarnation of the node that created the reference. */
   readonly home: Home;
-  /** Number of the reference on that node, from 1. */
+  /** Number of the reference on the node that created it, from 1. */
   readonly id: number;
 
   /** Internal: created by the runtime. */

@@ -51,7 +51,7 @@ class PlatformRequest extends Request implements HttpRequest {
   #signal: LazySignal | undefined;
   #method: string | undefined;
 
-  /** Aborted when the client disconnects before it has received the whole answer. */
+  /** Aborted when the client disconnects before it has received the whole response. */
   override get signal(): AbortSignal {
     return (this.#signal ??= new LazySignal()).signal;
   }
@@ -106,7 +106,7 @@ class LazyRequest {
     return this.#head.method;
   }
 
-  /** Aborted when the client disconnects before it has received the whole answer. */
+  /** Aborted when the client disconnects before it has received the whole response. */
   get signal(): AbortSignal {
     return (this.#signal ??= new LazySignal()).signal;
   }

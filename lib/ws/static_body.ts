@@ -56,7 +56,7 @@ export function isRead(response: Response): boolean {
   return holderOf(response) === undefined && (response.bodyUsed || response.body?.locked === true);
 }
 
-/** Returns whether a response is known by its estimated memory to have a string or bytes as body. */
+/** Returns whether the estimated memory of a response shows that its body is a string or bytes. */
 function isInMemory(response: Response): boolean {
   // The estimate includes the URL and the status text, too. Responses of `fetch` have a URL; their
   // body is a stream, of which the estimate includes the announced length.
