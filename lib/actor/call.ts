@@ -61,7 +61,7 @@ export interface CallOptions {
  * ```
  */
 export abstract class Call<Request = unknown, Reply = unknown> {
-  /** The request. */
+  /** The request that the caller passed to `call`. */
   abstract readonly request: Request;
   /** Replies. Only the first reply has an effect, and only while the caller waits. */
   abstract reply(value: Reply): void;

@@ -53,7 +53,7 @@ export class Exit extends RuntimeMessage {
   readonly type = "EXIT";
   /** The actor that exited or sent the signal. */
   readonly from: Pid;
-  /** The exit reason. */
+  /** The reason of the exit, or of the exit signal. */
   readonly reason: ExitReason;
 
   /** Internal: throws if a program calls it. */
@@ -90,7 +90,7 @@ export class Down extends RuntimeMessage {
   readonly ref: Ref;
   /** The monitored actor. */
   readonly pid: Pid;
-  /** The exit reason of that actor. */
+  /** The exit reason of the monitored actor. */
   readonly reason: ExitReason;
 
   /** Internal: throws if a program calls it. */

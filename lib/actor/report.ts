@@ -50,7 +50,7 @@ export interface Crash {
 
 /** A supervisor's child exited abnormally, is being restarted, or could not be started. */
 export interface Restarting {
-  /** The supervisor. */
+  /** The supervisor of the child. */
   readonly supervisor: Pid;
   /** The supervisor's registered name, or its id as a child of another supervisor. */
   readonly supervisorName: string | undefined;

@@ -10,7 +10,7 @@
 const PAGE_SIZE = 64;
 
 interface Page<T> {
-  /** Items by number within the page. */
+  /** The items of the page, by their number within the page. */
   readonly items: (T | undefined)[];
   /** Index of the page: its first number divided by the page size. */
   readonly index: number;
@@ -20,7 +20,7 @@ interface Page<T> {
 
 /** A table of items by number. */
 export class Table<T extends object> {
-  /** Number of items. */
+  /** Number of items in the table. */
   size = 0;
   readonly #pages = new Map<number, Page<T>>();
   /** The page of the last added item; kept even when it is empty. */
@@ -36,12 +36,12 @@ export class Table<T extends object> {
     this.size++;
   }
 
-  /** Returns the item with this number. */
+  /** Returns the item with the number `id`. */
   get(id: number): T | undefined {
     return this.#pageOf(id)?.items[id % PAGE_SIZE];
   }
 
-  /** Removes the item with this number. */
+  /** Removes the item with the number `id`. */
   delete(id: number): void {
     const page = this.#pageOf(id);
     if (page === undefined || page.items[id % PAGE_SIZE] === undefined) return;

@@ -6,7 +6,7 @@
  */
 import { type ActorRef, attach, type Chained, detach } from "./actor_ref.ts";
 
-/** A subscription, attached to its actor. */
+/** The subscription of an actor, attached to that actor. */
 class Watch implements Chained {
   following: Chained | undefined = undefined;
   preceding: Chained | undefined = undefined;

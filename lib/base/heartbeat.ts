@@ -52,7 +52,7 @@ export class Heartbeat {
     this.#fresh = true;
   }
 
-  /** Returns what to do at `now`. */
+  /** Returns whether to wait, to ping the peer, or to consider it dead, at the time `now`. */
   tick(now: number): HeartbeatAdvice {
     const missed = now - this.#tickedAt - 2 * this.#tickMs;
     this.#tickedAt = now;

@@ -42,7 +42,7 @@ export type PresenceMessage =
   | readonly ["presence", number, readonly PresenceRow[], readonly (readonly [string, string])[]]
   /** A part of all entries. The last part has the number of the last included change. */
   | readonly ["presences", readonly PresenceRow[], number | undefined]
-  /** Requests all entries. */
+  /** Requests all entries of the receiving node. */
   | readonly ["presences?"];
 
 /** The functions of a node that its presence uses. */
@@ -307,7 +307,7 @@ export class Presence {
     this.#port.soon(() => this.#flush());
   }
 
-  /** Sends the changes to peers and clients. */
+  /** Sends the pending changes to peers and clients. */
   #flush(): void {
     this.#isFlushing = false;
     if (this.#joins.size + this.#leaves.length > 0) {

@@ -44,7 +44,7 @@ export interface ClientMessage {
   readonly ref: string | null;
   readonly topic: string;
   readonly event: string;
-  /** A JSON value, or bytes. */
+  /** The payload of the message: a JSON value, or bytes. */
   readonly payload: unknown;
   /**
    * The position from which the client resumes, and the number of earlier messages that it

@@ -31,7 +31,7 @@ export interface TracedMessage {
 
 /** Options of a trace. */
 export interface TraceOptions {
-  /** Number of messages, 1 to 1000. Default 10. */
+  /** Number of messages to record, 1 to 1000. Default 10. */
   readonly count?: number | undefined;
   /** Time after which the trace ends, 1 to 60000 milliseconds. Default 10000. */
   readonly ms?: number | undefined;

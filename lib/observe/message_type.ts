@@ -5,7 +5,7 @@
  */
 import { Call } from "../actor/call.ts";
 
-/** Maximum length of a type, in characters. */
+/** Maximum length of a message's type, in characters. */
 const TYPE_CHARS_MAX = 80;
 
 /**

@@ -27,7 +27,7 @@ export interface ObserverNode extends ShellNode {
   readonly groups: { names(): string[]; members(group: string): Pid<never>[] };
 }
 
-/** Options of the page. */
+/** Options of the live page. */
 export interface ObserverOptions {
   /** The path below which the page and its API are served. Default "/observer". */
   readonly path?: string | undefined;

@@ -56,7 +56,7 @@ export interface NodeStats {
   readonly startedAt: number;
   /** Milliseconds since the node was started. */
   readonly upMs: number;
-  /** Number of actors. */
+  /** Number of live actors on the node. */
   readonly actors: number;
   /** Number of actors that were spawned since the start. */
   readonly spawned: number;

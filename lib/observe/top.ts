@@ -39,7 +39,7 @@ export interface TopOptions {
   readonly by?: "mailbox" | "time" | "rate" | "timers" | undefined;
   /** The node whose actors are compared. Default: this node. */
   readonly node?: string | undefined;
-  /** Number of actors, 1 to 1000. Default 10. */
+  /** Number of actors to return, 1 to 1000. Default 10. */
   readonly count?: number | undefined;
   /** Duration of the measurement of "time" and "rate", 10 to 60000 milliseconds. Default 1000. */
   readonly window?: number | undefined;

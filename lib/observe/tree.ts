@@ -8,7 +8,7 @@ import { listOf } from "../actor/names.ts";
 import type { System } from "../actor/system.ts";
 import type { Pid } from "../term/pid.ts";
 
-/** Maximum number of entries of a tree. */
+/** Maximum number of entries of all trees of a node together. */
 export const TREE_ENTRIES_MAX = 10_000;
 
 /** Maximum depth of a tree. */

@@ -247,7 +247,7 @@ export class ChildSpecError extends TypeError {
   readonly code = "badchild";
 }
 
-/** The names of all members of a spec. */
+/** The names of all members of a child spec. */
 const SPEC: Readonly<Record<keyof RemoteChildSpec, true>> = {
   id: true,
   start: true,

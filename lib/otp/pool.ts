@@ -128,7 +128,7 @@ export class Pool<Args extends unknown[], Result> {
     return this.#actor.events.on(name, listener, options);
   }
 
-  /** Returns the numbers of jobs. */
+  /** Returns the numbers of unfinished jobs, by state. */
   counts(): PoolCounts {
     return this.#actor.counts();
   }

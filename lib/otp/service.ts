@@ -164,7 +164,7 @@ export interface Service<P extends ServiceProtocol>
   ): Promise<P["state"]>;
 }
 
-/** The names of all members of a definition. */
+/** The names of all members of a service definition. */
 const DEFINITION: Readonly<Record<keyof ServiceHandlers<ServiceProtocol> | "call" | "cast", true>> =
   {
     name: true,

@@ -259,10 +259,10 @@ export interface CallContext<P extends ServiceProtocol = ServiceProtocol, R = un
 /** A value, or a promise that resolves with it. */
 export type Later<T> = T | Promise<T>;
 
-/** The new state, or an {@linkcode Outcome}. */
+/** The result of a handler: the new state, or an {@linkcode Outcome}. */
 export type Next<State> = Later<State | Outcome<State>>;
 
-/** `[reply, state]`, or an {@linkcode Outcome}. */
+/** The result of a call handler: `[reply, state]`, or an {@linkcode Outcome}. */
 export type Answer<R, State> = Later<
   readonly [reply: R, state: State | Outcome<State>] | Outcome<State>
 >;
@@ -285,7 +285,7 @@ export type CastHandlers<P extends ServiceProtocol, C> = {
   ) => Next<P["state"]>;
 };
 
-/** The optional parts of a definition. */
+/** The parts of a service definition other than the handlers of calls and casts. */
 export interface ServiceHandlers<P extends ServiceProtocol> {
   /**
    * The name in reports, and the name under which `node.expose` exposes the service. Default

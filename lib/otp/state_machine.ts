@@ -75,7 +75,7 @@ interface Event {
   readonly call: Call | undefined;
 }
 
-/** The message of a timer. */
+/** The message that a timer sends to the machine when a timeout fires. */
 class Fired {
   readonly key: string;
   timer: TimerRef | undefined = undefined;

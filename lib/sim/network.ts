@@ -36,7 +36,7 @@ export interface LinkOptions {
 /** A listener of a simulated machine. */
 export interface SimListener {
   readonly accept: (stream: Stream) => void;
-  /** The certificate presented to clients, PEM. */
+  /** The certificate that is presented to clients, as PEM text. */
   cert: string | undefined;
 }
 
