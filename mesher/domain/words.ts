@@ -44,8 +44,8 @@ export function unicodeWordsOf(text: string): string[] {
 }
 
 /**
- * Returns the same words for an ASCII text, in half the time; null for any other text. Nearly all
- * texts are ASCII.
+ * Returns the same words as `unicodeWordsOf`, in half the time, if the text is ASCII. Returns null
+ * for any other text. Nearly all texts are ASCII.
  */
 export function asciiWordsOf(text: string): string[] | null {
   const lower = text.toLowerCase();

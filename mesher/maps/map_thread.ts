@@ -51,7 +51,7 @@ export class MapThread {
 
   /**
    * Loads a map, and returns the original places as {@linkcode trace} does. The contents must not
-   * be used afterwards.
+   * be used afterwards, because their buffers are transferred to the thread.
    */
   load(
     key: string,

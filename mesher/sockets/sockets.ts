@@ -184,8 +184,8 @@ async function ingest(
 }
 
 /**
- * Returns whether a text has more than this many bytes. A character has at most three, so only long
- * texts are measured.
+ * Returns whether a text has more than this many bytes. A character has at most three bytes, so
+ * only long texts are measured.
  */
 function isLongerThan(text: string, bytes: number): boolean {
   return text.length * 3 > bytes && new TextEncoder().encode(text).length > bytes;

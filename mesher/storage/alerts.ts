@@ -65,10 +65,10 @@ export interface Alerts {
     },
   ): Promise<number>;
   /**
-   * Internal: fires a rule, or returns null if it is disabled, deleted, or in its cooldown. The
-   * cooldown applies per issue: another issue fires at once. Suppressed alerts are counted, and the
-   * next alert of the issue has the count. The check and the alert are atomic, so that only one of
-   * two concurrent nodes fires.
+   * Internal: fires a rule, or returns null if the rule is disabled, deleted, or in its cooldown.
+   * The cooldown applies per issue: an alert for another issue is fired at once. Suppressed alerts
+   * are counted, and the next alert of the issue has the count. The check and the alert are atomic,
+   * so that only one of two concurrent nodes fires the rule.
    */
   fireAlert(
     input: {

@@ -17,7 +17,7 @@ const DAYS_LOCK = 0x6d736864;
  * time is short, because all new queries of that day wait meanwhile.
  */
 const DROP_LOCK_MS = 2_000;
-/** Time limit for dropping a day, in milliseconds; the next round retries it. */
+/** Time limit for dropping a day's partition, in milliseconds. Then the next round tries again. */
 const DROP_MS_MAX = 600_000;
 
 /** Creates and drops the daily partitions of one database. */

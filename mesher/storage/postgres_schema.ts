@@ -120,7 +120,7 @@ export const POSTGRES_STEPS: readonly string[] = [
   DROP INDEX alerts_by_rule;
   CREATE INDEX alerts_by_rule ON alerts (rule_id, issue_id, triggered_at);
   `,
-  // Adds invitations and password resets, keys that can be shown again, scopes of tokens, and
+  // Adds invitations and password resets, the plain text of keys, scopes of tokens, and the
   // counters of all nodes.
   `
   CREATE TABLE invitations (

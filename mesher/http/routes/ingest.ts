@@ -160,7 +160,7 @@ function sentryRoute(
   };
 }
 
-/** Returns the node. Throws 503 while it stops. */
+/** Returns the node if it accepts events. Throws 503 while it stops. */
 function open({ mesher }: RouteInput): RouteInput["mesher"] {
   if (!mesher.isOpen) throw new HttpError(503, "the node is stopping", { "retry-after": "1" });
   return mesher;

@@ -59,7 +59,7 @@ export async function moveSlice(query: Query, move: Move, after: number): Promis
     ...fingerprints,
   );
   if (kind === "split" && moved > 0) {
-    // Processes the issues in the order of their ids, in which batch writers lock them too.
+    // Processes the issues in the order of their ids, because batch writers lock them in this order.
     for (const [id, count] of [[from, -moved], [to, moved]].toSorted() as [string, number][]) {
       await query.change(
         `UPDATE issues SET event_count = event_count + CAST($2 AS BIGINT) WHERE id = $1`,
@@ -175,8 +175,8 @@ export async function settleSplit(
       if (oldest === undefined) continue;
       const latest = await lastOf(query, id, oldest.at);
       const other = id === from ? to : from;
-      // Older events, which are deleted, may have belonged to either issue. The original issue
-      // keeps its first time then.
+      // Older events, which are already deleted, may have belonged to either issue. In this case,
+      // the original issue keeps its first time.
       const hasOlder = id === from && await isFirst(query, other, before) === false;
       await query.change(
         "UPDATE issues SET first_seen = $2, last_seen = $3 WHERE id = $1",

@@ -93,7 +93,7 @@ const ISSUE_EVENTS_MAX = 5_000;
 /** Maximum number of ids that `issueIds` returns. */
 const ISSUE_IDS_MAX = 500;
 
-/** Returns the ids of the issues of a project's latest events that match a filter. */
+/** Finds the latest events of a project that match a filter. Returns the ids of their issues. */
 export async function issueIds(
   db: Database,
   projectId: string,
