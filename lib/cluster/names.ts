@@ -62,7 +62,7 @@ export class NameTable {
     return this.#byOwner.get(owner)?.get(name);
   }
 
-  /** Iterates over all entries of a node. Later changes are visible. */
+  /** Iterates over all entries of a node. Changes during the iteration are visible. */
   allOf(owner: string): Iterable<NameEntry> {
     return this.#byOwner.get(owner)?.values() ?? [];
   }

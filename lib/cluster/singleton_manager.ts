@@ -103,8 +103,8 @@ export class SingletonManager {
   /** The error with which the last start failed. Cleared when it is handled. */
   #failure: Error | undefined = undefined;
   /**
-   * Requests of other nodes that offer the lock to this one. They are answered when the start in
-   * progress has ended.
+   * Requests with which other nodes offer the lock to this node. They are answered when the start
+   * in progress has ended.
    */
   readonly #offers: Call<unknown, unknown>[] = [];
   #lease: HeldLease | undefined = undefined;

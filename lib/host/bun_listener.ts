@@ -78,7 +78,7 @@ export class BunListener implements Listener {
     this.#address = unix === undefined
       ? { hostname: this.#raw!.hostname, port: this.#raw!.port }
       : { hostname: unix, port: 0 };
-    // Bun's listeners resume accepting without help, so the watchdog is needed only because
+    // Bun's listeners resume accepting by themselves, so the watchdog is needed only because
     // `secure` opens a new listener, which may fail. A shared port cannot be watched, because a
     // probe may reach another process.
     if (this.#tls === undefined || this.#options.reusePort) return;

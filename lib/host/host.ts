@@ -276,7 +276,7 @@ export interface Host {
   listenerFailed?(error: unknown): void;
   spawn(options: SpawnOptions): Child;
   /**
-   * Calls `task` at each SIGUSR1. Returns a function that removes it. Absent if there are no
+   * Calls `task` at each SIGUSR1. Returns a function that removes the task. Absent on hosts without
    * signals.
    */
   onUserSignal?(task: () => void): () => void;

@@ -97,7 +97,7 @@ interface Dial {
   handshake: HandshakeIo | undefined;
 }
 
-/** Dials nodes, for one node. */
+/** Dials other nodes, for one node. */
 export class Dialer {
   readonly #host: Host;
   readonly #peers: Peers;

@@ -52,8 +52,8 @@ export const PEER_ORIGINS: readonly PeerOrigin[] = [
 export type PeerOrigin = "seed" | "met" | "gossip" | "asked";
 
 /**
- * Minimum interval between the last dial of a node and the next one if a peer reports that it is
- * connected to the node, in milliseconds.
+ * Minimum interval between two dials of a node, in milliseconds, when a peer reports that the peer
+ * is connected to that node.
  */
 export const REPORTED_RETRY_MS = 5_000;
 

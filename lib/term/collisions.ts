@@ -42,7 +42,7 @@ export class KeyTable {
   /** Number of entries in each bucket. */
   #loads: Uint32Array = new Uint32Array(COUNTED_FROM_SIZE / 2);
 
-  /** `size` is the maximum number of keys. */
+  /** `size` is the maximum number of keys of the Map or Set. */
   constructor(size: number) {
     this.#hashes = new Uint32Array(size);
   }
