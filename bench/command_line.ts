@@ -50,9 +50,9 @@ export interface Given {
   all(option: string): readonly string[];
   /** Returns the last value of an option; undefined if it has neither a value nor a default. */
   value(option: string): string | undefined;
-  /** Returns the value of an option as a number. Exits if it is not within the limits. */
+  /** Returns the value of an option as a number. Exits if the value is not within the limits. */
   number(option: string, least: number, most: number): number;
-  /** Returns the value of an option as an integer. Exits if it is not within the limits. */
+  /** Returns the value of an option as an integer. Exits if the value is not within the limits. */
   integer(option: string, least: number, most: number): number;
   /** Returns whether an option without a value is given. */
   has(flag: string): boolean;

@@ -90,7 +90,7 @@ async function greet(cluster: Cluster, screen: Screen): Promise<void> {
   }
 }
 
-/** Prints the keys, and runs until the user quits or a signal arrives. */
+/** Prints the meaning of each key, and runs until the user quits or a signal arrives. */
 async function stay(cluster: Cluster, screen: Screen, quit: Quit): Promise<void> {
   const pages = cluster.nodes.length > 1 ? "two of the pages" : "the page twice";
   screen.line(`  Open ${pages}, side by side, and chat. Then kill or pause a node.`);

@@ -12,7 +12,7 @@ export interface Way {
   open(): Promise<Opened> | Opened;
 }
 
-/** An opened way to yield. */
+/** A way to yield that is open, until `close` is called. */
 export interface Opened {
   yieldToIo(task: () => void): void;
   close(): void;

@@ -73,7 +73,7 @@ async function node([index, mode, ...seeds]: string[]): Promise<void> {
   }).on("close", () => process.exit(0));
 }
 
-/** A child process with which lines are exchanged. */
+/** A child process that reads and writes lines. */
 class Child {
   readonly process: ChildProcess;
   readonly #lines: string[] = [];

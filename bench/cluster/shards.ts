@@ -31,7 +31,10 @@ function now(): number {
   return performance.now();
 }
 
-/** Makes `count` calls, a window of them at a time. Returns the calls per second. */
+/**
+ * Makes `count` calls, of which a limited number are pending at a time. Returns the calls per
+ * second.
+ */
 async function rate(count: number, call: (i: number) => Promise<unknown>): Promise<number> {
   const began = now();
   let next = 0;

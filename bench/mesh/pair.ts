@@ -36,7 +36,9 @@ export async function benchPair(): Promise<BenchPair> {
   return { near, far, name };
 }
 
-/** Exposes a function on the remote node, and spawns it from the local one. Resolves to the pid. */
+/**
+ * Exposes a function on the remote node, and spawns it from the local node. Resolves to the pid.
+ */
 export async function spawnThere<M>(
   { near, far, name }: BenchPair,
   body: (self: Self<M>) => Promise<unknown> | ((message: M) => unknown),

@@ -41,7 +41,7 @@ export interface Run {
   readonly aim: number | undefined;
 }
 
-/** Results of a run. */
+/** Results of one run of one server. */
 export interface Figures {
   /** Maximum number of events per second that the server accepted with 202. */
   readonly accepted: number;

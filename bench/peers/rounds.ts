@@ -53,7 +53,8 @@ export function readWanted<Run extends string>(
 }
 
 /**
- * Returns the names in a list with commas, or all names if it is undefined. Exits if one is unknown.
+ * Returns the names in a list with commas, or all names if the list is undefined. Exits if a name
+ * is unknown.
  */
 export function namesIn(
   task: string,

@@ -73,7 +73,7 @@ export const STAGES: readonly Stage[] = [
     name: "publish",
     title: "publishing, tried dry",
     counts: "whole",
-    // The types have already been checked.
+    // Without a type check, because an earlier stage has checked the types.
     commands: () => [["deno", "publish", "--dry-run", "--allow-dirty", "--no-check"]],
   },
   {

@@ -78,7 +78,7 @@ class Ledger {
   #sentAt = 0;
   /** The clients that have received the last broadcast, each with its latency in microseconds. */
   #observed = new Map<ChatClient, number>();
-  /** Checks the condition of the pending wait. */
+  /** Checks whether the condition of the pending wait holds, and ends the wait if so. */
   #look: () => void = () => {};
   /** Number of broadcasts that did not reach all nodes. */
   #losses = 0;
@@ -121,7 +121,7 @@ class Ledger {
     return micros;
   }
 
-  /** Removes the listeners. */
+  /** Removes the listeners of all clients. */
   close(): void {
     for (const client of this.#clients) client.observed = client.lost = undefined;
   }

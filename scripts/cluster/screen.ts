@@ -143,7 +143,7 @@ export class Screen {
     this.line(`  ${this.#paint(DIM, `${time}.${fraction}`)}  ${name}  ${words}`);
   }
 
-  /** Prints the keys. */
+  /** Prints the keys and their actions. */
   keys(count: number): void {
     const key = (text: string): string => this.#paint(BOLD, text.padEnd(8));
     const numbers = count === 1 ? "1" : `1 to ${count}`;

@@ -137,7 +137,7 @@ function answer(
   }
 }
 
-/** Executes an order. Returns the reply to it, if the order was a call. */
+/** Executes an order. Returns the reply if the order was a call. */
 function act(self: Self<unknown>, { order, args }: Order, written: Notes, held: Call[]): unknown {
   const [to, value, more] = args as [Pid<unknown>, unknown, unknown];
   switch (order) {
@@ -223,7 +223,7 @@ function assertLines(actual: readonly string[], expected: readonly string[]): vo
   assertEquals([at, ...part(actual)], [at, ...part(expected)]);
 }
 
-/** A puppet, as a scenario uses it. */
+/** The scenario's side of a puppet: sends orders to the puppet, and reads its records. */
 export class Puppet {
   readonly label: string;
   readonly pid: Pid<unknown>;
@@ -347,8 +347,8 @@ export class Scene {
   }
 
   /**
-   * Waits until all messages in transit have arrived, and all that they cause. The calls take the
-   * same route as the messages, so they arrive after them.
+   * Waits until all messages in transit, and all messages that they cause, have arrived. The calls
+   * made here take the same route as these messages, so they arrive after them.
    */
   async settle(): Promise<void> {
     const { here, there } = this;
@@ -356,7 +356,7 @@ export class Scene {
     await this.clerk(there, "pass", here, there, here, there, here, there);
   }
 
-  /** Returns a value as text that does not depend on the node it came from. */
+  /** Returns a value as text that is the same on all nodes. */
   text(value: unknown): string {
     if (value instanceof Pid) {
       return this.#names.get(keyOf(value)) ?? (value.id === 0 ? "nobody" : "a stranger");

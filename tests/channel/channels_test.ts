@@ -221,7 +221,7 @@ test("presence of a channel has the users of all nodes, and keeps a user that re
     assert(keys.every((each) => each.join() === "ann,bob"));
     ann.close();
     await until("ann has left", () => seen.presence.size === 1);
-    // Any actor can be tracked, until it exits.
+    // The presence of any actor can be tracked, until the actor exits.
     const actor = b.spawn((_self: Self<string>) => () => {});
     b.channels.track("lobby", "robot", { kind: "actor" }, actor);
     await until("the actor is present", () => seen.presence.has("robot"));

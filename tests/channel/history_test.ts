@@ -146,7 +146,7 @@ test("channel with history loses no message when the topic's home node leaves", 
       await one.channel.push("add", ++sent);
     };
     while (sent < 10) await add();
-    // The nodes without clients leave one after another. One of them may be the home of the topic.
+    // The nodes without clients leave one after another, one of which may be the home of the topic.
     for (const node of nodes.splice(1)) {
       const left = node.leave({ timeout: 5_000 });
       while (sent % 10 !== 9) await add();

@@ -13,7 +13,10 @@ const log = channel("log", { history: true });
 const me = new Pid({ node: "me@x:1", creation: 1, local: false }, 1, undefined) as Pid;
 const home = new Pid({ node: "home@x:1", creation: 1, local: false }, 1, undefined) as Pid;
 
-/** Creates a history. The test answers the requests that it sends to the home of its topics. */
+/**
+ * Creates a history. The test itself answers the requests that the history sends to the homes of
+ * topics.
+ */
 function make() {
   const asked: { request: HomeRequest; answer(value: HomeAnswer): void }[] = [];
   const casts: string[] = [];

@@ -156,7 +156,7 @@ test("Groups.join rejects actors of other nodes, and invalid names", async () =>
     const there = a!.global.whereis("far")!;
     const near = idle(a!);
     for (const pid of [there, there]) assertThrows(() => groupsOf(a!).join("g", pid), NoProcError);
-    // The remote actor has the same number as a local actor.
+    // The remote actor has the same number as the local actor, but is not a member of the group.
     groupsOf(a!).join("g", near);
     assertEquals([there.id === near.id, groupsOf(a!).leave("g", there)], [true, false]);
     assertEquals(groupsOf(a!).leave("h", near), false);
@@ -258,7 +258,7 @@ test("Groups: messages of a closed session are ignored", async () => {
     table.down(line);
     await turn();
     assertEquals([table.names("s"), log.length], [["own"], 1]);
-    // A session that is established later receives the present members, once.
+    // A session that is established later receives the members at that time, once.
     table.up(line);
     assertEquals([table.sendMore(line), table.sendMore(line)], [false, false]);
     assertEquals(sent.splice(0), [TAG.GROUP_JOIN]);

@@ -41,7 +41,7 @@ function offer(sim: Simulation, short: string, options: Partial<HomeOptions> = {
   });
 }
 
-/** Starts nodes that offer the kind, and waits until they know each other. */
+/** Starts nodes that offer the kind, and waits until each knows that the others offer the kind. */
 async function offered(
   sim: Simulation,
   shorts: readonly string[],

@@ -19,7 +19,7 @@ const CLIENTS_PER_TOPIC = 10;
 /** The maximum number of connections that are being opened at the same time. */
 const OPENING_MAX = 200;
 
-/** What the members of a topic have sent and received. */
+/** The messages that the members of a topic have sent and received. */
 interface Topic {
   readonly acknowledged: number[];
   readonly received: number[][];

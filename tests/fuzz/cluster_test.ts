@@ -81,7 +81,9 @@ function name(random: SeededRandom): string {
   return isKey(one) ? one : pick(random, ["x", "y"]);
 }
 
-/** Returns a message as the peer sends it, with the peer's node indexes. */
+/**
+ * Returns a random message in the form in which the peer sends it, with the peer's node indexes.
+ */
 function sample(random: SeededRandom, link: TestLink): readonly [number, Uint8Array] {
   link.rows.length = 0;
   const owner = random.below(8) === 0 ? "third@h:1" : link.home.node;

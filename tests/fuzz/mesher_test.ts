@@ -158,7 +158,7 @@ function assertEvent(event: MesherEvent): void {
     assert(depthOf(free) <= JSON_DEPTH_MAX);
   }
   if (event.request !== null) assert(!Object.hasOwn(event.request, "cookies"));
-  // The event is plain data: it can be sent to an actor and written as JSON.
+  // The event is plain data, so it can be sent to an actor and written as JSON.
   assertEquals(JSON.stringify(structuredClone(event)), JSON.stringify(event));
   const clean = scrubbed(event);
   assertEquals(scrubbed(clean), clean, "scrubbing twice changes nothing");

@@ -22,7 +22,10 @@ const HEAD: RequestHead = {
   headers: [["host", "h"], ["transfer-encoding", "chunked"]],
 };
 
-/** Returns the body and the bytes after it, or the error status, or "more". */
+/**
+ * Reads a chunked body from these pieces. Returns the body and the bytes after it, or the error
+ * status, or "more".
+ */
 function read(chunks: readonly Uint8Array[]): unknown {
   const reader = new BodyReader(HEAD, BYTES_MAX, new BodyBudget(BYTES_MAX));
   for (const [i, chunk] of chunks.entries()) {

@@ -3,7 +3,7 @@ import type { Clock } from "../../lib/base/clock.ts";
 import { EndQueue } from "../../lib/host/end_queue.ts";
 import { test } from "../kit/test.ts";
 
-/** A queue whose turns and clock the test controls. Passing on an end takes 0.25 ms. */
+/** A queue whose turns and clock the test controls. Each end takes 0.25 ms to pass on. */
 class Stage {
   now = 0;
   readonly turns: (() => void)[] = [];

@@ -61,7 +61,7 @@ test("FlushPoint flushes the streams of the latest turn before those of earlier 
   stage.runs.shift()!();
   assertEquals(tasks.length, 1);
   assertEquals(stage.flushed.slice(count, count + 3), [1000, 1001, count]);
-  // Streams of earlier turns make progress, however many new ones follow.
+  // The streams of earlier turns are flushed in time, however many new streams follow.
   for (let turn = 0; stage.flushed.filter((id) => id < 100).length < 100; turn++) {
     assert(turn < 20, "a stream of an earlier turn is not flushed");
     stage.dirty(...ids(2000 + 100 * turn, 100));

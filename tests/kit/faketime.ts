@@ -19,8 +19,9 @@ const library = ((): string | undefined => {
 export const hasFaketime: boolean = library !== undefined;
 
 /**
- * Returns a command prefix that starts a process with another wall clock, such as "-26h" or
- * "@1970-01-02 00:00:00". The process's monotonic clock is not changed.
+ * Returns a command prefix that starts a process with another wall clock. `time` is an offset such
+ * as "-26h", or a time such as "@1970-01-02 00:00:00". The process's monotonic clock is not
+ * changed.
  */
 export function atTime(time: string): string[] {
   return ["env", `LD_PRELOAD=${library}`, `FAKETIME=${time}`, "FAKETIME_DONT_FAKE_MONOTONIC=1"];

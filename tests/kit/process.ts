@@ -7,7 +7,7 @@ import { makeHost } from "./host.ts";
 import { COOKIE } from "./keys.ts";
 import { runtime, until } from "./test.ts";
 
-/** The runtime of a node. */
+/** The runtime on which a node's process runs. */
 export type Runtime = "deno" | "bun";
 
 /**

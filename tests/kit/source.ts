@@ -21,7 +21,7 @@ export interface Source {
   readonly bare: string;
 }
 
-/** Matches where a slash starts a regular expression instead of a division. */
+/** Matches code after which a slash starts a regular expression, not a division. */
 const BEFORE_REGEX = /(^|[=(,:[!&|?{};+>]|\breturn|\bcase|\btypeof)\s*$/;
 
 /**

@@ -46,8 +46,7 @@ async function bunTest(): Promise<Test> {
 
 /**
  * Returns whether the `i`-th of many independent cases runs on this runtime. Each runtime runs half
- * of the cases, or all with FIRN_LONG=1. Only for cases whose result does not depend on the
- * runtime.
+ * of the cases, or all with FIRN_LONG=1. The result of such cases must not depend on the runtime.
  */
 export function isOwnHalf(i: number): boolean {
   return process.env["FIRN_LONG"] === "1" || i % 2 === (runtime === "deno" ? 0 : 1);

@@ -189,7 +189,7 @@ test("FrameReader applies a limit that changes within a chunk", () => {
   assertEquals(lengths, [0, 99]);
 });
 
-/** Returns how many bytes `work` allocates in typed arrays constructed from a length. */
+/** Returns how many bytes `work` allocates by typed arrays of a given length. */
 function countingAllocations(work: () => void): number {
   const real = globalThis.Uint8Array;
   let bytes = 0;

@@ -342,7 +342,7 @@ test("Mesh logs no warning when a dial is abandoned because the other side has c
       },
     })));
     const b = await start("b");
-    // a's dial waits between TLS and NAME.
+    // The host delays a's dial after TLS, before the NAME is sent.
     const a = await start("a", { seeds: [b.name] }, host);
     await until("a's dial has completed TLS", () => dialed);
     await b.mesh.connect(a.name);

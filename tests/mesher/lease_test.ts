@@ -54,7 +54,8 @@ else {
           FencedError,
           "there is none",
         );
-        // The server ends a session that is silent for too long.
+        // The server ends the holder's session when it has been silent for too long, which frees
+        // the lease.
         await until(
           "the lease is free",
           async () => await a.acquire("x", "a") !== undefined,

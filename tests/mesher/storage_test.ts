@@ -64,7 +64,10 @@ else {
     const [row] = await cluster.run(url, TABLES);
     return { url, tables: row!["names"] };
   };
-  /** Databases of earlier tests that were emptied, by day. A new one takes 0.1 s. */
+  /**
+   * Databases of earlier tests that were emptied, by day. They are reused, because a new one takes
+   * 0.1 s.
+   */
   const emptied = new Map<number, { readonly url: string; drop(): Promise<void> }[]>();
   storageContract({
     name: "PostgreSQL",

@@ -25,7 +25,7 @@ function difference(name: string, body: () => Promise<void>): void {
   });
 }
 
-/** Runs `body` with two connected nodes. */
+/** Runs `body` with two connected nodes, and stops them. */
 async function withTwo(body: (a: Node, b: Node) => Promise<void>): Promise<void> {
   await withNodes(async (start) => {
     const [a, b] = await cluster(start, 2) as [TestNode, TestNode];

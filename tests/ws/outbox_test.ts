@@ -92,7 +92,8 @@ test("ConnectionOutbox answers a ping of a slow peer after the previous pong has
   out.pong(bytesOf("first"));
   out.pong(bytesOf("second"));
   const before = stream.writes.length;
-  // More bytes are written after the first pong, which is among the bytes that have been sent.
+  // More bytes are written after the pong "first". That pong is among the bytes that have been
+  // sent.
   out.frames(new Uint8Array(BEHIND_BYTES + 1));
   stream.unsent = BEHIND_BYTES + 1;
   out.pong(bytesOf("third"));

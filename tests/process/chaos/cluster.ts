@@ -71,10 +71,7 @@ interface Member {
   started: Promise<void>;
 }
 
-/**
- * Runs the faults and then the checks. The outcome contains the violated promises; any other error
- * is thrown.
- */
+/** Runs the faults, and then the checks. Returns the violated promises. Throws any other error. */
 export async function runChaos(settings: ChaosSettings): Promise<Outcome> {
   const cluster = new Cluster(settings, await Network.open(settings.shorts));
   let isGood = false;
