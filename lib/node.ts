@@ -78,8 +78,8 @@ const SERVERS_STOP_MS = 5_000;
 const LATE_LOGGED_MAX = 8;
 
 /**
- * Time over which the reconnections of channel clients that are closed together are distributed, in
- * milliseconds.
+ * Minimum time in milliseconds over which the channel clients of one batch of closed connections
+ * reconnect.
  */
 const SPREAD_MS = 250;
 

@@ -94,7 +94,7 @@ export interface ActorHome {
 export interface ActorCrash {
   /** The message that the actor was handling when it exited. */
   readonly message: unknown;
-  /** Whether the actor exited because an operation failed whose promise it did not await. */
+  /** Whether the actor exited because it did not await the promise of an operation that failed. */
   readonly unhandled?: boolean | undefined;
 }
 
@@ -805,11 +805,11 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
 }
 
 /**
- * A thenable with which a promise is resolved, so that the promise rejects. The promise's own
- * `reject` then need not be stored. A rejected promise is not used for this, because a runtime
- * keeps a list of unhandled rejections, which is very slow for a million of them at once. The error
- * is created last, on a short stack: on a long stack it costs twice as much, which would slow down
- * a caller that ends many actors.
+ * A thenable that rejects. A promise that is resolved with it also rejects, so the promise's own
+ * `reject` need not be stored. A rejected promise is not used for this, because a runtime keeps a
+ * list of unhandled rejections, which is very slow for a million of them at once. The error is
+ * created last, on a short stack: on a long stack it costs twice as much, which would slow down a
+ * caller that ends many actors.
  */
 class Rejected {
   readonly #why: () => unknown;

@@ -324,7 +324,7 @@ export class NameError extends Error {
   override readonly name = "NameError";
   /** `"taken"`: another actor has the name; `"badname"`: the name is invalid, for example empty. */
   readonly code: "taken" | "badname";
-  /** With the code "taken": the actor that has the name. */
+  /** The actor that has the name. Undefined if no actor has it, or if the actor is unknown. */
   readonly holder: Pid | undefined;
   /** Internal: created by the runtime. */
   constructor(code: "taken" | "badname", message: string, holder?: Pid) {

@@ -90,8 +90,8 @@ export class Names {
 
   /**
    * Frees the names of an actor that has exited. The actor itself keeps them, for error messages.
-   * If there are many names, returns an iterator that frees them in steps. Lookups ignore the names
-   * meanwhile.
+   * If there are many names, returns an iterator that frees them in steps. Until then, lookups
+   * ignore the names.
    */
   ended({ names, pid }: ActorRef): Generator<number, void> | undefined {
     if (typeof names === "string") this.#pids.delete(names);

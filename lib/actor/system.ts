@@ -769,7 +769,7 @@ export class System implements ActorHome, TimerHost, Tracker {
       this.crashes++;
       if (this.events.has("crash")) this.#report(actor, listOf(names), reason, crash);
     }
-    // The event is emitted before linked actors exit, so that causes precede effects.
+    // Emits the event before linked actors exit, so that listeners first receive the cause.
     if (this.events.has("exit")) this.events.emit("exit", { pid, reason });
     this.signals.ended(actor, reason);
     if (freeing !== undefined) this.signals.inPortions(freeing);

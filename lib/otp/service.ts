@@ -183,8 +183,8 @@ const DEFINITION: Readonly<Record<keyof ServiceHandlers<ServiceProtocol> | "call
 /**
  * Defines a kind of service: its protocol as a type, and a handler for each part of it.
  *
- * @throws {ArgumentError} `code` "badarg": `init` or a handler is not a function; `idleMs` is above 24 days;
- *   `name` is empty; an option is unknown.
+ * @throws {ArgumentError} `code` "badarg": `init` or a handler is not a function; `idleMs` is above
+ * 24 days; `name` is empty; an option is unknown.
  *
  * @example
  * ```ts

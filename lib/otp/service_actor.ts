@@ -268,7 +268,8 @@ export class ServiceActor {
       const done = this.#handle(message);
       return done instanceof Promise ? done.catch((error) => this.#crashed(error)) : done;
     } catch (error) {
-      // Drops a message that cannot be read: the error is the sender's, and must not end the service.
+      // Drops a message that cannot be read. Its sender caused the error, which must not end the
+      // service.
       if (!isReadable(message, "$cast", "args", "$stop")) return;
       if (!(message instanceof Call) || isReadable(message.request, ...REQUEST_PROPERTIES)) {
         return this.#crashed(error);
@@ -453,8 +454,8 @@ export class ServiceActor {
   }
 
   /**
-   * Throws unless the definition has a `continue` handler. `what` is the name of the caller in the
-   * error.
+   * Throws unless the definition has a `continue` handler. `what` names the caller in the error
+   * message.
    */
   #checkContinue(what: string): void {
     if (this.#definition.continue !== undefined) return;
