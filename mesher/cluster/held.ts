@@ -100,8 +100,8 @@ export class Held {
   }
 
   /**
-   * Lowers the ceiling to the current number of events, because no more will follow. Resolves when
-   * peers have confirmed it.
+   * Lowers the ceiling to the lowest one that allows the events that are held now, because no more
+   * events will follow. Resolves when peers have confirmed it.
    */
   async lowerToCount(): Promise<void> {
     await this.#raising;

@@ -264,8 +264,8 @@ class Scrubber {
   }
 
   /**
-   * Removes secrets from a frame. Its source is code: `password = read()` is not a secret, but a
-   * key in a well-known format is.
+   * Removes secrets from a frame. Its source lines are code, in which `password = read()` is not a
+   * secret, but a key in a well-known format is.
    */
   #frame(frame: Frame): Frame {
     const lines = (list: readonly string[]) => list.map(withoutRecognised);

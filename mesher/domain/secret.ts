@@ -25,7 +25,7 @@ export const SECRET_BYTES = 24;
 /** A new secret, with its hash. */
 export interface NewSecret {
   readonly secret: string;
-  /** The hash, which is stored. */
+  /** The hash of the secret, which is stored. */
   readonly hash: string;
   /** The first characters of the secret, which identify a key in lists. */
   readonly prefix: string;

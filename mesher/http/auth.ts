@@ -110,7 +110,7 @@ export async function personOf(
   return await personBySecret(hashSecret(secret), place.storage);
 }
 
-/** Returns the user with the secret of this hash. Throws 401 if there is none. */
+/** Returns the user whose session or token has a secret with this hash. Throws 401 without one. */
 export async function personBySecret(secretHash: string, accounts: Accounts): Promise<Person> {
   const found = await accounts.sessionBySecret(secretHash);
   if (found === null) throw new HttpError(401, "unauthorized");

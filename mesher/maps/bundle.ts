@@ -143,7 +143,7 @@ function manifestOf(bytes: Uint8Array | undefined): Readonly<Record<string, unkn
     const manifest = objectOf(JSON.parse(new TextDecoder().decode(bytes)));
     if (manifest !== null) return manifest;
   } catch {
-    // If the JSON is invalid, the error is reported below.
+    // The error below is also thrown if the JSON is invalid.
   }
   throw new BundleError("the bundle has no manifest.json");
 }

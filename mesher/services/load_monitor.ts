@@ -43,7 +43,7 @@ export const loadMonitor: Service<LoadMonitor> = service({
   init(parts, everyMs = LOOK_MS) {
     this.self.sendInterval(this.self.pid, "look", everyMs);
     const seen = parts.counters.get("accepted");
-    // Helpers of a predecessor were linked to it, and have ended with it.
+    // Helpers that a predecessor had started were linked to the predecessor, and ended with it.
     return helpWith({ parts, seen, helping: null }, null);
   },
   info(state, message) {

@@ -35,7 +35,10 @@ export interface ApiKeys {
   apiKeys(orgId: string, projectId: string): Promise<readonly ApiKey[]>;
   /** Revokes a key. Returns false if there is no such key, or it was already revoked. */
   revokeApiKey(orgId: string, keyId: string): Promise<boolean>;
-  /** Internal: returns the key with this hash, unless it is revoked. */
+  /**
+   * Internal: returns the id and the project of the key with this hash. Returns null if there is no
+   * such key, or if it is revoked.
+   */
   projectByKey(
     secretHash: string,
   ): Promise<{ readonly project: Project; readonly keyId: string } | null>;

@@ -7,7 +7,7 @@
 import { KnownKeys } from "./known_keys.ts";
 import type { EventColumns } from "./rows.ts";
 
-/** Maximum number of known releases. When it is exceeded, all are forgotten. */
+/** Maximum number of known releases. When it is exceeded, all known releases are removed. */
 const RELEASES_MAX = 10_000;
 
 /** A cache of the releases of all projects that are stored. */

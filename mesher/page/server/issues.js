@@ -70,8 +70,8 @@ export async function issues(projectId, query, signal) {
 }
 
 /**
- * Returns the numbers of events of issues, by issue id: for each of the last 24 hours, or each of
- * the last 30 days.
+ * Returns the event counts of issues, by issue id. Each count is for one of the last 24 hours, or
+ * for one of the last 30 days.
  *
  * @param {string} projectId
  * @param {readonly string[]} ids

@@ -59,7 +59,7 @@ export async function moveSlice(query: Query, move: Move, after: number): Promis
     ...fingerprints,
   );
   if (kind === "split" && moved > 0) {
-    // Processes the issues in the order of their ids, because batch writers lock them in this order.
+    // Updates the issues in the order of their ids, because batch writers lock them in this order.
     for (const [id, count] of [[from, -moved], [to, moved]].toSorted() as [string, number][]) {
       await query.change(
         `UPDATE issues SET event_count = event_count + CAST($2 AS BIGINT) WHERE id = $1`,
