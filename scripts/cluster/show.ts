@@ -14,7 +14,7 @@ export class Show {
   readonly #cluster: Cluster;
   readonly #screen: Screen;
   readonly #quit: () => void;
-  /** Whether `p` was pressed, so that the next number pauses a node. */
+  /** Whether `p` was pressed last, so that the next number key pauses a node. */
   #pausing = false;
   /** Whether a round is running. */
   #playing = false;

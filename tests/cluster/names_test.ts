@@ -244,8 +244,8 @@ test("NameTable.find returns the entry with the earliest stamp, and of equal sta
   // The same actor with a later stamp is not reported, but replaces the entry.
   const again = { ...late, stamp: 9 };
   assertEquals([table.set(again), table.find("x")], [undefined, again]);
-  // Because of its later stamp, the entry now loses to an entry with the stamp 8, over which it
-  // would have won before.
+  // Because of its later stamp, the entry now loses to an entry with the stamp 8. With its earlier
+  // stamp, it would have won.
   const other = entry("e@h:1", "x", 8);
   assertEquals(table.set(other)?.to, other);
 });

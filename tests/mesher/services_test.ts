@@ -1,6 +1,6 @@
 /**
- * Tests Mesher's services when they are killed, when the database fails or rejects an event, and
- * with connected watchers.
+ * Tests Mesher's services: they are killed, the database fails or rejects an event, and watchers
+ * are connected.
  */
 import { assert, assertEquals } from "@std/assert";
 import type { Pid } from "../../mod.ts";

@@ -212,7 +212,7 @@ test("decodeConfig reads a config that is valid in both formats in the format th
   const id = `\x7e\0${start}\x7d\0\0\0${inner}`;
   const bytes = legacy("worker1", id);
   assertEquals(decodeConfig(bytes), { ok: false, fault: "ambiguous", offset: 63 });
-  // The offset is that of the first ambiguity.
+  // `offset` is the position of the first ambiguity in the config.
   const longer = decodeConfig(legacy("worker1", id, "b"));
   assertEquals(longer, { ok: false, fault: "ambiguous", offset: 63 });
   const readAs = (form: "plain" | "tailed") => {

@@ -142,7 +142,8 @@ for (const [one, other] of PAIRS) {
       await b.ask("register", { name: "alone", label: "alone" });
       b.signal("SIGSTOP");
       try {
-        // While the node does not answer, a request waits until its session has ended.
+        // While node b does not answer, a request to register a name waits until the session with b
+        // has ended.
         await spawn(a, "patient");
         assertEquals(await a.ask("register", { name: "patient", label: "patient" }), true);
         for (const name of ["exit", "keep", "merge", "alone"]) {

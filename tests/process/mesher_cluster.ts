@@ -25,7 +25,7 @@ export interface TestDatabase {
 /** A database engine on which the nodes run. */
 export interface Engine {
   readonly name: string;
-  /** The reason why it is not available, if it is not. */
+  /** The reason why the engine is not available; undefined if it is available. */
   readonly missing: string | undefined;
   with(folder: string, body: (database: TestDatabase) => Promise<void>): Promise<void>;
 }

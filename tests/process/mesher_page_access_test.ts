@@ -1,7 +1,4 @@
-/**
- * Tests access to Mesher in a browser: tokens that are shown once, sessions that are ended,
- * members.
- */
+/** Tests access to Mesher in a browser: tokens, sessions and members. */
 import { assertEquals } from "@std/assert";
 import { DESK, needsBrowser } from "../kit/browser.ts";
 import { test, until } from "../kit/test.ts";

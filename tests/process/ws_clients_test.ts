@@ -42,7 +42,7 @@ interface Seen {
 /** A client to test, if it is available. */
 interface Candidate {
   readonly name: string;
-  /** The reason why it is not available, if it is not. */
+  /** The reason why the client is not available; undefined if it is available. */
   readonly missing?: string | undefined;
   /** Whether the client can send fragmented messages. */
   readonly fragments: boolean;

@@ -77,7 +77,7 @@ for (const [name, keyOf] of KINDS) {
   });
 }
 
-/** Returns the time that it takes to create a Set, in milliseconds. */
+/** Returns the time in milliseconds in which a Set of these keys is created. */
 function insertion(keys: readonly Key[]): number {
   const before = performance.now();
   new Set(keys);

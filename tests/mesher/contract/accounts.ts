@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import { newId } from "../../../mesher/domain/id.ts";
 import { NOON, type Promised, valueOf } from "./world.ts";
 
-/** Declares the tests of accounts. */
+/** Declares the tests of users, sessions, organisations and members. */
 export function accountsContract(promise: Promised): void {
   promise("finds users by their address in upper or lower case", async ({ storage, a }) => {
     assertEquals(await storage.userCount(), 2);

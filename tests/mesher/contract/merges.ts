@@ -56,8 +56,8 @@ export function mergesContract(promise: Promised, engine: Engine): void {
         await refused(...prints.map(({ fingerprint }) => fingerprint)),
         "all_fingerprints",
       );
-      // The issue's original fingerprint is split off, so another one becomes its original
-      // fingerprint.
+      // The original fingerprint of the issue is split off, so another of the issue's fingerprints
+      // becomes the original one.
       const split = valueOf(
         await storage.splitIssue(a.orgId, one!, [printOf("one"), printOf("two")], by),
       );

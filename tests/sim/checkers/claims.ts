@@ -10,7 +10,7 @@ export interface Held {
   readonly name: string;
   readonly node: string;
   readonly pid: string;
-  /** The time of the request. */
+  /** The time at which the registration was requested. */
   readonly since: number;
   readonly token: number | undefined;
 }

@@ -16,7 +16,7 @@ import { Incarnations } from "./incarnations.ts";
 export const children: MakePromise = ({ nodes, pick, sim }) => {
   const checker = new ChildChecker();
   const incarnations = new Incarnations();
-  /** The running actors, by child id. */
+  /** The running actors of each child, by the child's id. */
   const alive = new Map<string, Set<Pid>>();
 
   const expose = (short: string, node: Node): void => {
