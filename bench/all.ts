@@ -26,7 +26,7 @@ interface Table {
   readonly title: string;
   readonly program: string;
   readonly args: readonly string[];
-  /** Arguments of the program with `--quick`. */
+  /** Arguments of the program if this script was started with `--quick`. */
   readonly quick: readonly string[];
   /** Runs the program on Bun instead of Deno. Other programs start both runtimes themselves. */
   readonly onBun?: boolean;

@@ -37,7 +37,7 @@ export class Others {
   readonly #own: number = ownUs();
   readonly #start: number = performance.now();
 
-  /** Returns the use of all cores by other programs until now, from 0 to 1. */
+  /** Returns the share of all cores that other programs have used since the start, from 0 to 1. */
   use(): number {
     const all = (performance.now() - this.#start) * 1000 * cpus().length;
     return Math.max(0, (busyUs() - this.#busy - (ownUs() - this.#own)) / Math.max(1, all));

@@ -61,9 +61,9 @@ export interface NodeOptions {
    */
   readonly seedInterval?: number | undefined;
   /**
-   * Maximum time for which `Node.start` waits for `node.joined`, in milliseconds: for one dial of
-   * each seed, and for the names and groups of the reached seeds. With 0, it does not wait. Default
-   * 10000.
+   * Maximum time for which `Node.start` waits for `node.joined`, in milliseconds. It waits until each
+   * seed has been dialed once, and until the seeds that were reached have sent their names and
+   * groups. With 0, it does not wait. Default 10000.
    */
   readonly joinTimeout?: number | undefined;
   /**

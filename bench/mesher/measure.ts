@@ -67,7 +67,7 @@ export interface Figures {
   readonly stored99: number;
   /** Number of events rejected with 429 or 503 in either part. */
   readonly refused: number;
-  /** CPU microseconds of the server per event in the first part, at the maximum rate. */
+  /** CPU microseconds of the server per event in the first part, which sends at the maximum rate. */
   readonly cpu: number;
   /**
    * CPU microseconds of PostgreSQL's processes per event in the first part, at the maximum rate.

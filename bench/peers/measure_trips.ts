@@ -5,7 +5,7 @@
  */
 import { report } from "./measure.ts";
 
-/** Number of round trips, and of those before them that are not measured. */
+/** Number of measured round trips, and of the warm-up trips before them. */
 export const TRIPS = 5000;
 export const WARM_TRIPS = 1500;
 

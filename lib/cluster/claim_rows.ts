@@ -115,8 +115,8 @@ export function readHeld(body: Uint8Array): { name: string; stamp: number } | un
 }
 
 /**
- * Sends a RESOLVED: the decision of a resolver, to the owner of the entry that lost. `keeps` is the
- * actor that keeps the name, if any. Returns false if its pid cannot be encoded.
+ * Sends a resolver's decision (RESOLVED) to the owner of the entry that lost. `keeps` is the actor
+ * that keeps the name, if any. Returns false if the pid of that actor cannot be encoded.
  */
 export function sendResolved(nodeLink: PeerLink, lost: NameEntry, keeps: Pid | undefined): boolean {
   const node = keeps === undefined ? 0 : nodeLink.homes.index(keeps.home);

@@ -220,8 +220,8 @@ export class Global {
   /**
    * Runs exactly one child in the cluster, under a global name. The child runs on one of the nodes
    * that call this method. If that node is lost or stops, the child is started on another. Resolves
-   * when the child is found from this node, or when a connected node reports twice that it runs on
-   * an unreachable node.
+   * when the child is found from this node, or when a connected node has reported twice that the
+   * child runs on a node that is unreachable from this one.
    *
    * While nodes are disconnected, each side runs one child; when they connect again, the later one
    * is stopped gracefully. With `quorum` or `lease`, only one side runs the child; each incarnation

@@ -64,9 +64,12 @@ export class HomeMember {
   offers = false;
   /** Whether the member has sent the list of the keys that it still has. */
   hasListed = false;
-  /** Listed keys that the member still has, and for which this node ranks higher. */
+  /**
+   * Keys that the member has listed and must still hand over to this node, which ranks higher than
+   * the member for them.
+   */
   readonly expected: Set<string> = new Set();
-  /** Keys that this node still has, and has listed to the member. */
+  /** Keys that this node has listed to the member, and must still hand over to it. */
   readonly promised: Set<string> = new Set();
   /** The list that is being sent to the member, in portions. A later list replaces it. */
   listing: object | undefined = undefined;

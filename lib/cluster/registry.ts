@@ -1086,7 +1086,7 @@ export class Registry {
     return own;
   }
 
-  /** Changes the stamps of this node's entries, except those of claims. */
+  /** Changes the stamps of the given names of this node, except those of claims. */
   #restamp(some: readonly LocalName[], stampOf: (stamp: number) => number): void {
     // A listener that `#apply` calls may unregister other names in `some`.
     const isOurs = (own: LocalName): boolean => this.#own.get(own.entry.name) === own;

@@ -42,7 +42,10 @@ import type {
  */
 const RETRY_MS = 500;
 
-/** Time limit for stopping a child without the lock, after which it is killed, in milliseconds. */
+/**
+ * Time in milliseconds after which a child is killed that is being stopped because its node has lost
+ * the lock.
+ */
 const STOP_MS = 1_000;
 
 /** Time limit for each manager to which the state of a child is offered, in milliseconds. */

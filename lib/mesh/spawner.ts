@@ -178,8 +178,8 @@ class PendingSpawn implements WheelTimer, Chained {
 }
 
 /**
- * A local actor that a remote actor owns. This object is attached to the owner. When the session
- * with the owner has ended, it is a timer that kills the actor.
+ * A local actor that a remote actor owns. This object is in the list of the owner. After the session
+ * with the owner has ended, it serves as the timer that kills the actor.
  */
 class OwnedActor implements WheelTimer, Chained {
   due = 0;

@@ -132,8 +132,8 @@ export class HeldCalls {
   }
 
   /**
-   * Handles an answer to a forwarded call. Returns false if the status is not one of forwarded
-   * calls.
+   * Handles an answer to a forwarded call. Returns false if answers to forwarded calls do not have
+   * this status.
    */
   answered(number: number, status: number, value: unknown): boolean {
     const call = this.#byNumber.get(number);

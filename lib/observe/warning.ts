@@ -58,8 +58,8 @@ export interface Warning {
 /** The limits above which warnings are emitted. `Infinity` disables a warning. */
 export interface WarningLimits {
   /**
-   * Number of messages in a mailbox without a maximum length. The warning is repeated at each
-   * tenfold length. Default 10000.
+   * Number of messages in a mailbox without a maximum length. The warning is repeated at 10 times
+   * this number, at 100 times, and so on. Default 10000.
    */
   readonly mailbox?: number | undefined;
   /**

@@ -141,7 +141,7 @@ export class NodeWatch {
     this.#warn({ kind: "memory", message, size: heapUsed });
   }
 
-  /** Searches some of the actors for calls that have been pending for long. */
+  /** Searches some of the actors for calls that have been pending for too long. */
   #scan(now: number): void {
     const { system, busy } = this.#watched;
     this.#actors ??= system.actors();

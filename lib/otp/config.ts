@@ -283,8 +283,8 @@ class Reading {
   }
 
   /**
-   * Reads the tail of a child, which may name a node and a function. Returns undefined if there is
-   * no tail, or if it is empty.
+   * Reads the optional fields at the end of a child, a node and a function. Returns undefined if
+   * they are absent or empty.
    */
   #tail(): ConfigChild["target"] {
     const reader = this.#reader;

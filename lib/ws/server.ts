@@ -44,8 +44,8 @@ const REJECTED_MAX = 100;
  */
 const QUEUE_TURNS = 3;
 /**
- * Maximum time for which a stopping server that shares its port accepts connections from the queue,
- * in milliseconds.
+ * Maximum time in milliseconds for which a stopping server that shares its port accepts connections
+ * from the system's queue.
  */
 const QUEUE_MS_MAX = 1_000;
 

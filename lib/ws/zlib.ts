@@ -207,7 +207,7 @@ export class Inflator {
   #begun = false;
   /** The output length of the message so far. */
   #length = 0;
-  /** Number of blocks of the message so far that were marked as last. */
+  /** Number of final DEFLATE blocks (BFINAL is 1) that the message has had so far. */
   #lasts = 0;
 
   constructor(memory: boolean, windowBits: number, output: Uint8Array) {

@@ -16,7 +16,7 @@ export interface Notification {
   readonly level: Level;
   /** A sentence that describes why the alert was fired. */
   readonly text: string;
-  /** The URL of the issue, if the page's URL is known. */
+  /** The URL of the issue on Mesher's page; null if the page's URL is not known. */
   readonly link: string | null;
   /** Further fields for a generic webhook. */
   readonly json: Readonly<Record<string, unknown>>;

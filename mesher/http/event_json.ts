@@ -28,8 +28,8 @@ export function eventShape(event: EventSummary): Shape {
 }
 
 /**
- * Returns the event's contexts, with the browser and system of its request's User-Agent, unless the
- * client sent them.
+ * Returns the event's contexts. Adds the browser and the operating system that the User-Agent of
+ * the event's request names, unless the client sent them.
  */
 async function contextsOf(event: EventDetail["event"]): Promise<JsonObject> {
   const agent = userAgentOf(event.request);

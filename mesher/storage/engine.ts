@@ -1,6 +1,6 @@
 /**
- * Defines a database engine, which also writes batches of events and maintains itself, and creates
- * the storage on an engine.
+ * Defines the interface of a database engine, with methods that write batches of events and
+ * maintain the database. Creates the storage on an engine.
  *
  * @module
  */

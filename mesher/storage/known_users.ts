@@ -33,7 +33,7 @@ export class KnownUsers {
     return this.#keys.has(keyOf(row, issueId, user));
   }
 
-  /** Adds the user of an event whose batch is committed. */
+  /** Adds the user of an event whose batch has been committed. */
   add(row: Pick<EventColumns, "fingerprint">, issueId: string, user: string): void {
     this.#keys.add(keyOf(row, issueId, user));
   }

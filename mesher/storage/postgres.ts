@@ -222,9 +222,9 @@ export class Postgres implements Engine {
           // Every statement can use an index. PostgreSQL overestimates the number of rare words,
           // and would otherwise scan a million events.
           enable_seqscan: "off",
-          // `enable_seqscan` makes a plan without an index appear very expensive, so PostgreSQL
-          // would compile it. For the query of types that the driver sends on each new connection,
-          // the compilation took 150 ms of CPU time.
+          // While `enable_seqscan` is off, a plan without an index appears very expensive, so
+          // PostgreSQL would compile it. The driver sends such a query on each new connection, to
+          // learn the types, and its compilation took 150 ms of CPU time.
           jit: "off",
           statement_timeout: STATEMENT_MS_MAX,
           lock_timeout: LOCK_MS_MAX,

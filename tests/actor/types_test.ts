@@ -131,7 +131,7 @@ test("match receives messages of the actor's message type", async () => {
   system.stop();
 });
 
-test("an exit reason is any term", () => {
+test("an exit reason may be any term", () => {
   const system = new ManualSystem();
   const { self, pid } = system.puppet();
   const exit = (): void => {

@@ -5,7 +5,7 @@ import { test } from "../kit/test.ts";
 const KNOWN = { port: true, hostname: true, idleTimeout: true, tls: true } as const;
 const fail = (words: string): Error => new RangeError(words);
 
-test("checkNames rejects an option whose name is only inherited by the table of known names", () => {
+test("checkNames rejects an option that is named like a member of Object.prototype", () => {
   checkNames({}, KNOWN, fail);
   checkNames({ port: undefined, tls: 5 }, KNOWN, fail);
   assertThrows(() => checkNames({ toString: 1 }, KNOWN, fail), RangeError, '"toString"');

@@ -55,7 +55,7 @@ test("Presence.down removes the entries of a lost node in portions after the gra
   assertEquals([Object.keys(presence.list("t")).length, port.leaves], [0, [500, 500, 200]]);
 });
 
-test("Presence.up keeps the entries of a returning node whose removal has begun", () => {
+test("Presence.up keeps the entries of a node that returns while they are being removed", () => {
   const { port, presence } = withEntries(1_200);
   presence.down("peer");
   port.timers[0]!();

@@ -110,7 +110,7 @@ test("History delivers each message once to a client that resumes while messages
   }
 });
 
-test("History keeps the homes of many topics running in portions, and subscribes again only to the topic whose home has exited", async () => {
+test("History renews many subscriptions in portions, and subscribes again only to the topic whose home has exited", async () => {
   const { ports, asked } = make();
   const kept: string[] = [];
   const timers: (() => void)[] = [];

@@ -72,7 +72,7 @@ test("Global.singleton: a child that is being started ends when its side loses t
   });
 });
 
-test("Global.singleton: a lease is released after a child whose restart is in progress has ended", async () => {
+test("Global.singleton releases a lease only after a child that is being restarted has ended", async () => {
   await trio(async (_cluster, nodes) => {
     const authority = new Authority();
     const never = Promise.withResolvers<void>();

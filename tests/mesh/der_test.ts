@@ -23,7 +23,7 @@ test("element writes a length in the shortest form", () => {
   }
 });
 
-test("element concatenates its parts after one length", () => {
+test("element writes one length, and then its parts in order", () => {
   assertEquals(der.element(0x30).toHex(), "3000");
   assertEquals(der.element(0x30, hex("01"), hex(""), hex("0203")).toHex(), "3003010203");
 });

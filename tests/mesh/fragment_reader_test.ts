@@ -114,7 +114,7 @@ test("FragmentReader copies bytes whose buffer the host reuses", () => {
   assertEquals(one.body.toHex(), "0102030405");
 });
 
-test("FragmentReader reads interleaved messages, and accepts the number of a complete message again", () => {
+test("FragmentReader reads interleaved messages, and allows the number of a complete message to be reused", () => {
   const fragments = new FragmentReader(1000);
   const one = arriving(fragments.begin(bulk(1, 4, hex("7701"))));
   const two = arriving(fragments.begin(bulk(0xffff_ffff, 5, hex("7802"))));

@@ -282,7 +282,7 @@ test("Peers.superseded forgets other nodes at the address of a reached node, exc
   assertEquals([table.stateOf("y@g:1"), table.stateOf("z@g:2")], ["idle", "idle"]);
 });
 
-test("Peers keeps the higher-ranked of two origins", () => {
+test("Peers keeps the higher-ranked origin of a peer that is known from two origins", () => {
   for (const [one, other] of [["gossip", "seed"], ["asked", "seed"], ["seed", "gossip"]] as const) {
     const table = peers();
     table.add(A, one, 0);

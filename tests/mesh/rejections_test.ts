@@ -70,7 +70,7 @@ test("refusalWords maps the TLS errors of both runtimes to the same text", () =>
   assertEquals(refusalWords("something new").words, "TLS failed: something new");
 });
 
-test("Rejections.isDue treats the TLS alert and the hang-up of a rejecting client as one reason", () => {
+test("Rejections.isDue returns true once for the TLS alert and the hang-up of one client", () => {
   const rejections = new Rejections(clockAt({ now: 0 }));
   assertEquals(rejections.isDue("10.0.0.1", "cookie"), true);
   assertEquals(rejections.isDue("10.0.0.1", "broken"), false);

@@ -33,7 +33,7 @@ test("mergeLosses keeps the earliest time and the largest count of one loss", ()
   assertEquals(mergeLosses([]), []);
 });
 
-test("mergeLosses combines reports of a loss that have a count with reports that have none", () => {
+test("mergeLosses combines reports with and without a count of lost events", () => {
   const known = loss("a", 1, 1_000, 64);
   assertEquals(mergeLosses([[loss("a", null, 900, null)], [known]]), [{ ...known, at: 900 }]);
   assertEquals(mergeLosses([[known], [loss("a", null, 900_000, null)]]), [

@@ -184,7 +184,7 @@ test("decodeConfig reads an unambiguous config of the older format", () => {
   ]);
 });
 
-test("decodeConfig rejects a config of the older format as ambiguous if the bytes after a child may be a tail", () => {
+test("decodeConfig rejects a config of the older format if it could also be read as the current format", () => {
   const rows: [string[], number][] = [
     // The byte after a child is the low byte of the length of the next id. It can be read as a tail:
     // 1 (a target follows) for a one-letter id, 0 (no target) for an empty or a 256-byte id.

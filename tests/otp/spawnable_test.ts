@@ -1,4 +1,4 @@
-/** Tests functions and services that one definition exposes on one node and starts from another. */
+/** Tests functions and services that one node exposes and another starts, by one definition. */
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import type { Call } from "../../lib/actor/call.ts";
 import { ArgumentError } from "../../lib/actor/errors.ts";

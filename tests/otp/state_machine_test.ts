@@ -178,7 +178,7 @@ test("stateMachine keeps named timeouts across changes of the state until they a
   });
 });
 
-test("stateMachine runs idle after the time without events", async () => {
+test("stateMachine calls the handler `idle` after the given time without events", async () => {
   await simulate({ seed: 1 }, async (sim) => {
     const node = await sim.start("a");
     const lamp = stateMachine<{ states: "on" | "off"; data: null; cast: { move(): void } }>({

@@ -534,7 +534,7 @@ test("Supervisor restarts children that crash together once each, or once as a g
     const ends = ["end a boom", "end b boom", "end c boom"];
     assertEquals(family.news(), [...ends, ...follows]);
     assertEquals(family.received.at(-1)!.restarts, restarts);
-    // Every crash is reported, even if that of a sibling was handled first.
+    // Every crash is reported, even if the crash of a sibling was handled first.
     assertEquals(family.received.map(({ child }) => child).sort(), ["a", "b", "c"]);
     assertEquals(family.received.map(({ reason }) => reason), [CRASH, CRASH, CRASH]);
     family.system.stop();

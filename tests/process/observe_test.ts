@@ -64,6 +64,8 @@ for (const [one, other] of pairsInTurn(0)) {
         observe: "control",
         warnings: { mailbox: 1_000, longCall: 500 },
         queueBytesMax: 1024 * 1024,
+        // On a busy machine, the suspended node must not be lost before the page shows it.
+        pingTimeout: 180_000,
       } as const;
       const a = await start(one, "a", limits, CHILD);
       const b = await start(other, "b", { ...limits, seeds: [a.name] }, CHILD);

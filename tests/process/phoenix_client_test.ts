@@ -1,5 +1,5 @@
 /**
- * Tests Phoenix's own client, with its Presence, with a Firn server: in this runtime and in
+ * Tests Phoenix's own client, including its Presence, against a Firn server, in this runtime and in
  * Chromium.
  */
 import { assertEquals } from "@std/assert";

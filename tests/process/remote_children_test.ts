@@ -103,7 +103,7 @@ for (const pair of PAIRS) {
     });
   });
 
-  test(`onNodeDown fail (${on}) counts kill -9 of the node and each failed attempt as restarts`, async () => {
+  test(`onNodeDown fail (${on}) counts kill -9 of the node and each failed start of the child as restarts`, async () => {
     await withCluster(pair, async (a, start) => {
       const b = await start("b");
       const c = await start("c", b);

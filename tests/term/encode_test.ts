@@ -202,7 +202,7 @@ test("Encoder assigns a number to a shape at its second use", () => {
   assertEquals(session.hex([{ type: 1 }, { by: 1, type: 2 }]), hex("c2 02 81 03 81 82").toHex());
 });
 
-test("Encoder defines a shape that contains itself before its first use", () => {
+test("Encoder defines a recursive shape before it uses the shape", () => {
   const session = new Session();
   const term = { a: { a: { a: 1 } }, b: [{ a: 2 }] };
   for (let i = 0; i < 3; i++) assertEquals(session.pass(term), term);

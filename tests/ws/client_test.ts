@@ -243,7 +243,7 @@ test("Client fails with a ReconnectError after the maximum number of failed atte
   await client.close();
 });
 
-test("Client does not retry after 401, a stop code or an invalid URL, but after other failures", async () => {
+test("Client retries after failures, except after 401, a stop code or an invalid URL", async () => {
   for (const status of [401, 403, 404, 500] as const) {
     let refuses = false;
     let asked = 0;

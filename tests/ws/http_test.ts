@@ -334,7 +334,7 @@ const REQUESTS: readonly (readonly [string, string, number])[] = [
   ["an endless head", `GET / HTTP/1.1\r\nHost: h\r\n${"X: y\r\n".repeat(5000)}`, 431],
 ];
 
-test("serve passes the method of a request to a hook, or answers 501", async () => {
+test("serve passes the method of a request to the hook, and answers 501 if the runtime does not know the method", async () => {
   const methods: string[] = [];
   const fetch = ({ method }: Request): Response => {
     methods.push(method);
