@@ -352,31 +352,33 @@ export class Actor extends ActorRef implements Runnable, Self<unknown> {
     if (probe !== undefined) handler = this.#observed(handler, probe);
     // A turn handles messages that arrived before it. What the actor sends to itself waits for its
     // next turn, so that other actors run in between.
-    let rest = Math.min(this.length, scheduler.turnMax);
+    let rest = scheduler.turn(this.length);
+    let most = Math.min(scheduler.credit, rest);
+    let left = most;
     let message: unknown;
-    do {
-      const most = Math.min(scheduler.credit, rest);
-      let left = most;
-      while (this.length > 0 && left > 0) {
-        left--;
-        message = this.#last = this.shift();
-        try {
-          const result = handler(message as never);
-          if (result instanceof Promise) {
-            this.#count(most - left);
-            this.system.selfWaits.fail(this);
-            this.#hold(result);
-            return message;
-          }
-        } catch (error) {
-          this.#threw(error);
+    while (left > 0) {
+      left--;
+      message = this.#last = this.shift();
+      try {
+        const result = handler(message as never);
+        if (result instanceof Promise) {
+          this.#count(most - left);
+          this.system.selfWaits.fail(this);
+          this.#hold(result);
           return message;
         }
-        // If the handler has ended the actor, the mailbox is now empty.
+      } catch (error) {
+        this.#threw(error);
+        return message;
       }
-      this.#count(most - left);
+      // If the handler has ended the actor, the mailbox is now empty.
+      if (this.length === 0) break;
+      if (left > 0) continue;
       rest -= most;
-    } while (rest > 0 && this.length > 0 && scheduler.spend(0));
+      this.#count(most);
+      most = left = rest > 0 && scheduler.spend(0) ? Math.min(scheduler.credit, rest) : 0;
+    }
+    this.#count(most - left);
     this.system.selfWaits.allow();
     this.#last = undefined;
     if (this.#state === SUSPENDED) return message;

@@ -112,11 +112,13 @@ export class Scheduler {
   }
 
   /**
-   * Maximum number of messages in the turn that begins now: {@linkcode ROUND} divided by the number
-   * of ready actors, but at least {@linkcode CREDIT}. If the slice ends, the turn ends too.
+   * Returns how many of `waiting` messages the turn that begins now may handle: at most
+   * {@linkcode ROUND} divided by the number of ready actors, but at least {@linkcode CREDIT}. If the
+   * slice ends, the turn ends too.
    */
-  get turnMax(): number {
-    return Math.max(CREDIT, Math.floor(ROUND / (this.#queue.length + 1)));
+  turn(waiting: number): number {
+    if (waiting <= CREDIT) return waiting;
+    return Math.min(waiting, Math.max(CREDIT, Math.floor(ROUND / (this.#queue.length + 1))));
   }
 
   /** Schedules a turn for `runnable`, after the turns that are already queued. */
