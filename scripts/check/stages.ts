@@ -100,8 +100,8 @@ export const STAGES: readonly Stage[] = [
     needsBun: true,
     // Each runtime runs other seeds, because a seed has the same history on both (`sim_test.ts`).
     commands: () => [
-      ["deno", "run", "-P=sim", "--no-check", "scripts/sim.ts", "--seeds", "25"],
-      ["bun", "scripts/sim.ts", "--from", "26", "--seeds", "25"],
+      ["deno", "run", "-P=sim", "--no-check", "scripts/sim.ts", "--seeds", "15"],
+      ["bun", "scripts/sim.ts", "--from", "16", "--seeds", "15"],
     ],
   },
   {

@@ -81,8 +81,13 @@ const starts = (node: NodeProcess): number => node.count("start");
 
 for (const pair of PAIRS) {
   const on = pair.join(", ");
+  let tests = 0;
+  /** Declares a test on one of the pairs: the tests alternate between the pairs. */
+  const testInTurn = (name: string, body: () => Promise<void>): void => {
+    if (isTurnOf(pair, tests++)) test(name, body);
+  };
 
-  test(`a remote child (${on}) that crashes is restarted on its node`, async () => {
+  testInTurn(`a remote child (${on}) that crashes is restarted on its node`, async () => {
     await withCluster(pair, async (a, start) => {
       const b = await start("b");
       await supervise(a, { children: [child("w", b.name)] });
@@ -103,61 +108,70 @@ for (const pair of PAIRS) {
     });
   });
 
-  test(`onNodeDown fail (${on}) counts kill -9 of the node and each failed start of the child as restarts`, async () => {
-    await withCluster(pair, async (a, start) => {
-      const b = await start("b");
-      const c = await start("c", b);
-      await supervise(a, { intensity: 2, children: [child("v", c.name), child("w", b.name)] });
-      await b.kill();
-      await until("the supervisor has ended", () => a.count("over", undefined, "shutdown") === 1);
-      assertEquals(a.count("restart"), 3);
-      await until("the other child has been stopped", () => c.count("end") === 1);
-      assertEquals(await living(c), []);
-    });
-  });
-
-  test(`onNodeDown wait (${on}) starts the child again when its node returns after kill -9`, async () => {
-    await withCluster(pair, async (a, start) => {
-      const b = await start("b");
-      const c = await start("c", b);
-      await supervise(a, {
-        intensity: 0,
-        children: [child("w", b.name, { onNodeDown: "wait" }), child("x", c.name)],
+  testInTurn(
+    `onNodeDown fail (${on}) counts kill -9 of the node and each failed start of the child as restarts`,
+    async () => {
+      await withCluster(pair, async (a, start) => {
+        const b = await start("b");
+        const c = await start("c", b);
+        await supervise(a, { intensity: 2, children: [child("v", c.name), child("w", b.name)] });
+        await b.kill();
+        await until("the supervisor has ended", () => a.count("over", undefined, "shutdown") === 1);
+        assertEquals(a.count("restart"), 3);
+        await until("the other child has been stopped", () => c.count("end") === 1);
+        assertEquals(await living(c), []);
       });
-      const [before] = await which(a);
-      await b.kill();
-      await untilFirst(a, "waiting");
-      assertEquals((await which(a))[0]!.node, b.name);
-      const again = await start(b.name, c);
-      await untilFirst(a, again);
-      const [after] = await which(a);
-      assertNotEquals(after!.pid, before!.pid);
-      assertEquals(await living(again), [{ id: "w", pid: after!.pid! }]);
-      // The other child, on c, and the supervisor are unaffected.
-      assertEquals([c.count("end"), starts(c), a.count("over")], [0, 1, 0]);
-    });
-  });
+    },
+  );
 
-  test(`onNodeDown failover (${on}) starts the child on another node after kill -9 of its node`, async () => {
-    await withCluster(pair, async (a, start) => {
-      const b = await start("b");
-      await supervise(a, {
-        intensity: 0,
-        children: [child("w", "least_loaded", { onNodeDown: "failover" })],
+  testInTurn(
+    `onNodeDown wait (${on}) starts the child again when its node returns after kill -9`,
+    async () => {
+      await withCluster(pair, async (a, start) => {
+        const b = await start("b");
+        const c = await start("c", b);
+        await supervise(a, {
+          intensity: 0,
+          children: [child("w", b.name, { onNodeDown: "wait" }), child("x", c.name)],
+        });
+        const [before] = await which(a);
+        await b.kill();
+        await untilFirst(a, "waiting");
+        assertEquals((await which(a))[0]!.node, b.name);
+        const again = await start(b.name, c);
+        await untilFirst(a, again);
+        const [after] = await which(a);
+        assertNotEquals(after!.pid, before!.pid);
+        assertEquals(await living(again), [{ id: "w", pid: after!.pid! }]);
+        // The other child, on c, and the supervisor are unaffected.
+        assertEquals([c.count("end"), starts(c), a.count("over")], [0, 1, 0]);
       });
-      const c = await start("c", b);
-      await b.kill();
-      await untilFirst(a, c);
-      assertEquals((await living(c)).length, 1);
-      const gone = a.received.find(({ event }) => event === "nodedown")!.at!;
-      const begun = c.received.find(({ event }) => event === "start")!.at!;
-      assert(begun - gone < 1000, `${begun - gone} ms later`);
-      // The child stays on the other node when the first node is back.
-      const again = await start(b.name, c);
-      await untilWhole(a, again, c);
-      assertEquals([starts(again), starts(c), a.count("over")], [0, 1, 0]);
-    });
-  });
+    },
+  );
+
+  testInTurn(
+    `onNodeDown failover (${on}) starts the child on another node after kill -9 of its node`,
+    async () => {
+      await withCluster(pair, async (a, start) => {
+        const b = await start("b");
+        await supervise(a, {
+          intensity: 0,
+          children: [child("w", "least_loaded", { onNodeDown: "failover" })],
+        });
+        const c = await start("c", b);
+        await b.kill();
+        await untilFirst(a, c);
+        assertEquals((await living(c)).length, 1);
+        const gone = a.received.find(({ event }) => event === "nodedown")!.at!;
+        const begun = c.received.find(({ event }) => event === "start")!.at!;
+        assert(begun - gone < 1000, `${begun - gone} ms later`);
+        // The child stays on the other node when the first node is back.
+        const again = await start(b.name, c);
+        await untilWhole(a, again, c);
+        assertEquals([starts(again), starts(c), a.count("over")], [0, 1, 0]);
+      });
+    },
+  );
 }
 
 for (const pair of pairsInTurn(0)) {
