@@ -11,18 +11,22 @@ import { Ring } from "./ring.ts";
 /** Number of items that are handled before other work runs. */
 export const PORTION_COUNT = 256;
 
-/**
- * Runs tasks in order: at once, or in portions if there are many tasks in one turn.
- */
+/** Runs tasks later, such as a host or an actor system. */
+export interface YieldsToIo {
+  /** Runs a task after pending I/O and timers have been handled. */
+  yieldToIo(task: () => void): void;
+}
+
+/** Runs tasks in order: at once, or in portions if there are many tasks in one turn. */
 export class PortionQueue {
-  readonly #yieldToIo: (task: () => void) => void;
+  readonly #host: YieldsToIo;
   readonly #tasks = new Ring<() => void>(16);
   /** Number of tasks that may still run in this turn. */
   #left = PORTION_COUNT;
   #isArmed = false;
 
-  constructor(yieldToIo: (task: () => void) => void) {
-    this.#yieldToIo = yieldToIo;
+  constructor(host: YieldsToIo) {
+    this.#host = host;
   }
 
   /** Runs a task, now or in a later turn. */
@@ -36,7 +40,7 @@ export class PortionQueue {
   #arm(): void {
     if (this.#isArmed) return;
     this.#isArmed = true;
-    this.#yieldToIo(this.#portion);
+    this.#host.yieldToIo(this.#portion);
   }
 
   readonly #portion = (): void => {
@@ -54,7 +58,7 @@ export class PortionQueue {
  */
 export function inPortions<T>(
   items: Iterable<T>,
-  yieldToIo: (task: () => void) => void,
+  host: YieldsToIo,
   each: (item: T) => void,
   over: () => void = () => {},
   count: number = PORTION_COUNT,
@@ -72,7 +76,7 @@ export function inPortions<T>(
         each(value);
       }
     } finally {
-      if (!isOver) yieldToIo(portion);
+      if (!isOver) host.yieldToIo(portion);
     }
     if (isOver) over();
   };

@@ -21,7 +21,7 @@
 import { timingSafeEqual } from "node:crypto";
 import { Buffer } from "node:buffer";
 import { utf8 } from "../base/bytes.ts";
-import { inPortions } from "../base/portions.ts";
+import { inPortions, type YieldsToIo } from "../base/portions.ts";
 import type { Pid } from "../term/pid.ts";
 import type { Backpressure } from "../ws/backpressure.ts";
 import { EventStream } from "../ws/event_stream.ts";
@@ -80,15 +80,13 @@ interface Receiver {
 }
 
 /** The properties and functions of the hub that the sessions of its node use. */
-export interface SessionPorts {
+export interface SessionPorts extends YieldsToIo {
   readonly creation: number;
   peers(): Iterable<Pid>;
   call(pid: Pid, request: SendRequest): Promise<SendStatus>;
   newSecret(): string;
   now(): number;
   after(ms: number, task: () => void): { cancel(): void };
-  /** Runs a task after pending I/O and timers have been handled. */
-  yieldToIo(task: () => void): void;
   failed(what: string, error: unknown): void;
 }
 
@@ -168,7 +166,7 @@ export class EventSessions {
 
   #check(): void {
     const ports = this.#ports;
-    inPortions(this.#sessions.values(), (task) => ports.yieldToIo(task), (session) => {
+    inPortions(this.#sessions.values(), ports, (session) => {
       if (ports.now() - session.usedAt >= IDLE_MS) session.close(GOING_AWAY, "no heartbeat");
       else session.stream.beat();
     }, () => {

@@ -10,7 +10,7 @@
  *
  * @module
  */
-import { inPortions } from "../base/portions.ts";
+import { inPortions, type YieldsToIo } from "../base/portions.ts";
 import type { Pid } from "../term/pid.ts";
 import { type Channel, historyOf, type Position } from "./channel.ts";
 import type { TopicClient } from "./client.ts";
@@ -65,7 +65,7 @@ export interface Resumed {
 }
 
 /** The properties and functions of the hub that the history uses. */
-export interface HistoryPorts {
+export interface HistoryPorts extends YieldsToIo {
   readonly me: Pid;
   readonly node: string;
   channelOf(topic: string): Channel | undefined;
@@ -81,8 +81,6 @@ export interface HistoryPorts {
   /** Calls {@linkcode History.down} when an actor exits. */
   monitor(pid: Pid): void;
   after(ms: number, task: () => void): { cancel(): void };
-  /** Runs a task after pending I/O and timers have been handled. */
-  yieldToIo(task: () => void): void;
   now(): number;
   warn(words: string): void;
 }
@@ -282,8 +280,9 @@ export class History {
 
   #keep(): void {
     const subscriptions = this.#subscriptions;
-    this.#inPortions(
+    inPortions(
       subscriptions.values(),
+      this.#ports,
       ({ channel, topic }) => this.#ports.keep(channel, topic),
       () => {
         this.#keepAwake = subscriptions.size === 0
@@ -291,10 +290,6 @@ export class History {
           : this.#ports.after(KEEP_MS, () => this.#keep());
       },
     );
-  }
-
-  #inPortions<T>(items: Iterable<T>, each: (item: T) => void, over: () => void): void {
-    inPortions(items, (task) => this.#ports.yieldToIo(task), each, over);
   }
 
   /** Subscribes at the home, and delivers missed messages. */
@@ -453,7 +448,7 @@ export class History {
    */
   #expire(): void {
     const now = this.#ports.now();
-    this.#inPortions(this.#copies, ([topic, { usedAt }]) => {
+    inPortions(this.#copies, this.#ports, ([topic, { usedAt }]) => {
       const channel = this.#ports.channelOf(topic);
       const rules = channel && historyOf(channel.options.history);
       if (rules === undefined || now - usedAt > rules.ttl * 2) this.#copies.delete(topic);

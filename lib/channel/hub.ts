@@ -415,7 +415,7 @@ export class Hub {
   spread(ms: number): Promise<void> {
     let count = 0;
     return new Promise((over) =>
-      inPortions(this.#connections, (task) => this.system.yieldToIo(task), (connection) => {
+      inPortions(this.#connections, this.system, (connection) => {
         connection.notify(PHOENIX_TOPIC, "firn_reconnect", { after: reconnectTime(count++, ms) });
       }, over)
     );

@@ -37,6 +37,7 @@ import {
 import { Down, Exit, isReadable } from "../actor/exit.ts";
 import type { Self } from "../actor/self.ts";
 import { type System, systemOf } from "../actor/system.ts";
+import { inPortions, type YieldsToIo } from "../base/portions.ts";
 import { endSelf } from "../otp/start.ts";
 import { Intensity } from "../otp/intensity.ts";
 import { type ExitReason, isNormal } from "../term/exit.ts";
@@ -156,6 +157,8 @@ export class HomeActor {
   #left: (() => void) | undefined;
   /** Set when the node stops. All actors are then stopped, and no more are started. */
   #ending: ExitReason | undefined;
+  /** Runs later portions of work in turns of this actor. */
+  readonly #turns: YieldsToIo = { yieldToIo: (run) => this.#later(run) };
 
   constructor(self: Self<unknown>, rules: HomeRules, ports: HomePorts) {
     this.self = self;
@@ -278,7 +281,7 @@ export class HomeActor {
     if (message === MOVE) return this.#moveTick();
     if (message === SWEEP) {
       this.period++;
-      return this.#sweep(this.residents.values());
+      return this.#sweep();
     }
     if (message === DONE) {
       this.#pending--;
@@ -564,17 +567,11 @@ export class HomeActor {
   #end(reason: ExitReason): void {
     if (this.#ending !== undefined) return;
     this.#ending = reason;
-    this.#endSome(this.residents.values());
-  }
-
-  #endSome(residents: Iterator<Resident>): void {
-    for (let i = 0; i < PORTION_COUNT; i++) {
-      const { done, value: resident } = residents.next();
-      if (done) return this.#checkLeft();
+    const end = (resident: Resident): void => {
       if (resident.phase === LIVE) this.#stop(resident);
       else this.#settle(resident);
-    }
-    this.#later(() => this.#endSome(residents));
+    };
+    inPortions(this.residents.values(), this.#turns, end, () => this.#checkLeft(), PORTION_COUNT);
   }
 
   #checkLeft(): void {
@@ -592,15 +589,14 @@ export class HomeActor {
   }
 
   /** Stops the actors that were not used for at least two whole periods, in portions. */
-  #sweep(residents: Iterator<Resident>): void {
-    for (let i = 0; i < PORTION_COUNT; i++) {
-      const { done, value: resident } = residents.next();
-      if (done) return this.#sweepLater();
-      if (resident.phase !== LIVE || this.period - resident.used < 3) continue;
+  #sweep(): void {
+    const passivate = (resident: Resident): void => {
+      if (resident.phase !== LIVE || this.period - resident.used < 3) return;
       this.counts.passivated++;
       this.#stop(resident);
-    }
-    this.#later(() => this.#sweep(residents));
+    };
+    const { residents } = this;
+    inPortions(residents.values(), this.#turns, passivate, () => this.#sweepLater(), PORTION_COUNT);
   }
 
   /** Continues work on many keys after pending I/O and timers have been handled. */
@@ -766,16 +762,8 @@ export class HomeActor {
 
   /** Settles the keys without an actor, in portions. */
   #settleAll(): void {
-    this.#settleSome([...this.#waiting].values());
-  }
-
-  #settleSome(residents: Iterator<Resident>): void {
-    for (let i = 0; i < SETTLED_COUNT; i++) {
-      const { done, value: resident } = residents.next();
-      if (done) return;
-      this.#settle(resident);
-    }
-    this.#later(() => this.#settleSome(residents));
+    const settle = (resident: Resident): void => this.#settle(resident);
+    inPortions([...this.#waiting], this.#turns, settle, undefined, SETTLED_COUNT);
   }
 
   #settleKey(key: string): void {

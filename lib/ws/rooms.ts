@@ -20,7 +20,7 @@
 import { utf8 } from "../base/bytes.ts";
 import { assert } from "../base/assert.ts";
 import { ChurnMap } from "../base/churn_map.ts";
-import { PortionQueue } from "../base/portions.ts";
+import { PortionQueue, type YieldsToIo } from "../base/portions.ts";
 import { type BackpressureOptions, checkBackpressure } from "./backpressure.ts";
 import { appendMessage, checkBytes, encodeMessage } from "./frame.ts";
 import {
@@ -136,7 +136,7 @@ export class Rooms {
   /** `turn` runs tasks at the end of a turn. */
   constructor(turn: TurnEnd, options: RoomsOptions = {}) {
     this.#turn = turn;
-    this.#deliveries = turn.yieldToIo && new PortionQueue((task) => turn.yieldToIo!(task));
+    this.#deliveries = turn.yieldToIo && new PortionQueue(turn as YieldsToIo);
     this.#roomsMax = options.roomsMax ?? ROOMS_MAX;
     this.#messageBytesMax = options.messageBytesMax ?? ROOM_MESSAGE_BYTES_MAX;
   }

@@ -378,20 +378,21 @@ class WebSocketServer<Data> implements Server {
     if (this.#isTicking) return;
     this.#isTicking = true;
     const { clock } = this.#host;
-    this.#inPortions(this.#all(), (each) => each.tick(clock.now()), () => this.#isTicking = false);
+    inPortions(
+      this.#all(),
+      this.#host,
+      (each) => each.tick(clock.now()),
+      () => this.#isTicking = false,
+    );
   }
 
   #abort(): void {
-    this.#inPortions(this.#all(), (each) => each.abort());
+    inPortions(this.#all(), this.#host, (each) => each.abort());
   }
 
   *#all(): Generator<HttpConnection<Data> | WebSocketConnection<Data>> {
     yield* this.#arrivals;
     yield* this.#connections;
-  }
-
-  #inPortions<T>(items: Iterable<T>, each: (item: T) => void, over?: () => void): void {
-    inPortions(items, (task) => this.#host.yieldToIo(task), each, over);
   }
 
   async #stop({
@@ -406,14 +407,14 @@ class WebSocketServer<Data> implements Server {
     const closed = this.#listener!.close();
     if (this.#options.reusePort) await this.#awaitOpening();
     await new Promise<void>((over) =>
-      this.#inPortions(this.#arrivals, (arrival) => arrival.dismiss(), over)
+      inPortions(this.#arrivals, this.#host, (arrival) => arrival.dismiss(), over)
     );
     // Waits until the broadcasts of this turn were sent, including those of channels.
     await new Promise<void>((sent) => this.#host.atFlush(sent));
     const left: Closeable[] = [...this.#connections, ...this.#ports?.responses?.() ?? []];
     let timer = NO_TIMER;
     const batch = (): void => {
-      this.#inPortions(left.splice(0, batchSize), (each) => each.close(code, reason));
+      inPortions(left.splice(0, batchSize), this.#host, (each) => each.close(code, reason));
       timer = left.length > 0
         ? this.#host.clock.after(batchInterval, batch)
         : this.#host.clock.after(timeout, () => this.#abort());

@@ -6,7 +6,7 @@ test("inPortions yields after each portion, and includes items that are added in
   const tasks: (() => void)[] = [];
   const handled: number[] = [];
   const items = new Set([1, 2, 3, 4, 5]);
-  inPortions(items, (task) => tasks.push(task), (item) => handled.push(item), () => {
+  inPortions(items, { yieldToIo: (task) => tasks.push(task) }, (item) => handled.push(item), () => {
     handled.push(0);
   }, 2);
   assertEquals(handled, [1, 2]);
@@ -26,7 +26,7 @@ test("inPortions continues after the item for which the function throws", () => 
     if (item === 2) throw new Error("no");
     handled.push(item);
   };
-  assertThrows(() => inPortions([1, 2, 3], (task) => tasks.push(task), each));
+  assertThrows(() => inPortions([1, 2, 3], { yieldToIo: (task) => tasks.push(task) }, each));
   assertEquals(handled, [1]);
   tasks.shift()!();
   assertEquals(handled, [1, 3]);
