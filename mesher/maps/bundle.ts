@@ -114,7 +114,7 @@ async function unzipped(zip: Uint8Array): Promise<Map<string, Uint8Array>> {
       unzip.push(zip.subarray(at, at + PIECE_BYTES), at + PIECE_BYTES >= zip.length);
       if (at + total < turnAt) continue;
       turnAt = at + total + TURN_BYTES;
-      await new Promise((turn) => setTimeout(turn, 0));
+      await otherTasks();
     }
   } catch (error) {
     throw error instanceof BundleError
@@ -122,6 +122,11 @@ async function unzipped(zip: Uint8Array): Promise<Map<string, Uint8Array>> {
       : fault ?? new BundleError("the bundle is not a zip file");
   }
   return files;
+}
+
+/** Resolves after other tasks, such as those of other requests, have run. */
+export function otherTasks(): Promise<void> {
+  return new Promise((turn) => setTimeout(turn, 0));
 }
 
 /** Compresses a file with gzip. Other tasks can run in the meantime. */
@@ -132,7 +137,7 @@ async function compressed(bytes: Uint8Array): Promise<Uint8Array> {
   // Deno compresses in the thread of the caller, and a whole array without a break.
   for (let at = 0; at < bytes.length; at += SLICE_BYTES) {
     await new Promise((done) => gzip.write(bytes.subarray(at, at + SLICE_BYTES), done));
-    await new Promise((turn) => setTimeout(turn, 0));
+    await otherTasks();
   }
   await new Promise((done) => gzip.on("end", done).end());
   return concat(pieces);

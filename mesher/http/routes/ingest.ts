@@ -232,10 +232,8 @@ async function takeReports(asked: RouteInput): Promise<Reply> {
   if (reports === null) throw new HttpError(400, "the body is not a security report");
   countIgnored(asked, reports.ignored);
   if (reports.events.length === 0) return { json: {} };
-  const { environment, release } = {
-    environment: asked.url.searchParams.get("sentry_environment"),
-    release: asked.url.searchParams.get("sentry_release"),
-  };
+  const environment = asked.url.searchParams.get("sentry_environment");
+  const release = asked.url.searchParams.get("sentry_release");
   const userAgent = asked.request.headers.get("user-agent");
   const more = reports.events.length - ENVELOPE_ITEMS_MAX;
   if (more > 0) countIgnored(asked, new Map([["too_many_items", more]]));

@@ -18,7 +18,7 @@ import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { concat } from "../../domain/bytes.ts";
 import { NAME_CHARS_MAX } from "../../domain/limits.ts";
-import { BUNDLE_BYTES_MAX, BundleError, readBundle } from "../../maps/bundle.ts";
+import { BUNDLE_BYTES_MAX, BundleError, otherTasks, readBundle } from "../../maps/bundle.ts";
 import type { Membership } from "../../storage/organisations.ts";
 import type { Project } from "../../storage/projects.ts";
 import type { Release } from "../../storage/releases.ts";
@@ -92,9 +92,9 @@ export const sentryCliRoutes: readonly Route[] = [
         features: [],
       };
       return {
-        json: organisations.map(({ id, slug, name, createdAt }) => ({
-          ...{ id, slug, name, dateCreated: iso(createdAt), ...options },
-        })),
+        json: organisations.map(({ id, slug, name, createdAt }) => {
+          return { id, slug, name, dateCreated: iso(createdAt), ...options };
+        }),
       };
     },
   },
@@ -389,7 +389,7 @@ async function assemble(asked: RouteInput): Promise<Reply> {
   const hash = createHash("sha1");
   for (const part of parts) {
     hash.update(part);
-    await new Promise((turn) => setTimeout(turn, 0));
+    await otherTasks();
   }
   const zip = concat(parts);
   if (hash.digest("hex") !== checksum) {

@@ -128,8 +128,10 @@ export function artifacts(db: Database): Artifacts {
       const parts: Uint8Array[] = [];
       for (let at = 1;; at += CONTENT_BYTES) {
         const row = await db.row<{ readonly part: Uint8Array }>(
-          `SELECT substr(content, ${at}, ${CONTENT_BYTES}) AS part FROM artifacts WHERE id = $1`,
+          "SELECT substr(content, $2, $3) AS part FROM artifacts WHERE id = $1",
           id,
+          at,
+          CONTENT_BYTES,
         );
         if (row === undefined) return null;
         parts.push(row.part);
