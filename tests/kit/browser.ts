@@ -55,7 +55,7 @@ export function needsBrowser(file: string): { ignore: boolean } {
  * Timeout of waits in a page, in milliseconds. The default of the package, 30 s, is too short on a
  * busy machine.
  */
-export const PAGE_MS_MAX = 90_000;
+const PAGE_MS_MAX = 90_000;
 
 /** Runs `body` with a browser, and closes it. */
 export async function withBrowser(body: (browser: Browser) => Promise<void>): Promise<void> {
@@ -66,6 +66,16 @@ export async function withBrowser(body: (browser: Browser) => Promise<void>): Pr
   } finally {
     await browser.close();
   }
+}
+
+/** Opens a page in a new browser context. Its waits end after {@linkcode PAGE_MS_MAX}. */
+export async function openPage(
+  browser: Browser,
+  options: BrowserContextOptions = {},
+): Promise<Page> {
+  const page = await (await browser.newContext(options)).newPage();
+  page.setDefaultTimeout(PAGE_MS_MAX);
+  return page;
 }
 
 /** The folder for screenshots, if `FIRN_SCREENSHOTS` names one. */

@@ -5,7 +5,7 @@ import type { Child } from "../../lib/host/host.ts";
 import type { NodeOptions } from "../../lib/node_options.ts";
 import { makeHost } from "./host.ts";
 import { COOKIE } from "./keys.ts";
-import { runtime, until } from "./test.ts";
+import { isLong, runtime, test, until } from "./test.ts";
 
 /** The runtime on which a node's process runs. */
 export type Runtime = "deno" | "bun";
@@ -18,14 +18,25 @@ export const PAIRS: readonly (readonly [Runtime, Runtime])[] = process.env["FIRN
   ? [["deno", "bun"], ["bun", "deno"]]
   : [[runtime, runtime]];
 
-const isLong = process.env["FIRN_LONG"] === "1";
-
 /**
  * Returns whether the `i`-th of several similar tests runs on a pair. In mixed mode, each test runs
  * on one pair, alternately, so that together they cover both; with FIRN_LONG=1 each runs on both.
  */
 export function isTurnOf(pair: readonly [Runtime, Runtime], i: number): boolean {
   return isLong || PAIRS[i % PAIRS.length] === pair;
+}
+
+/**
+ * Returns a function that declares tests on a pair. The tests alternate between the pairs as in
+ * {@linkcode isTurnOf}.
+ */
+export function testsInTurn(
+  pair: readonly [Runtime, Runtime],
+): (name: string, body: () => Promise<void>) => void {
+  let tests = 0;
+  return (name, body) => {
+    if (isTurnOf(pair, tests++)) test(name, body);
+  };
 }
 
 /**

@@ -44,12 +44,15 @@ async function bunTest(): Promise<Test> {
   };
 }
 
+/** Whether the tests run in full, which takes long: FIRN_LONG=1. */
+export const isLong: boolean = process.env["FIRN_LONG"] === "1";
+
 /**
  * Returns whether the `i`-th of many independent cases runs on this runtime. Each runtime runs half
  * of the cases, or all with FIRN_LONG=1. The result of such cases must not depend on the runtime.
  */
 export function isOwnHalf(i: number): boolean {
-  return process.env["FIRN_LONG"] === "1" || i % 2 === (runtime === "deno" ? 0 : 1);
+  return isLong || i % 2 === (runtime === "deno" ? 0 : 1);
 }
 
 /** Pauses between two checks of a condition, in milliseconds. */

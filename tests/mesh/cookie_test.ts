@@ -1,4 +1,3 @@
-import process from "node:process";
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { SeededRandom } from "../../lib/base/random.ts";
@@ -9,7 +8,7 @@ import {
   makeCookie,
   weakness,
 } from "../../lib/mesh/cookie.ts";
-import { test } from "../kit/test.ts";
+import { isLong, test } from "../kit/test.ts";
 
 const STRONG: readonly string[] = [
   "5b1e0c97d24fa86d3379c0e15a8f42bd", // 32 hex digits
@@ -89,7 +88,7 @@ test("makeCookie returns strong, distinct cookies that need no quoting", () => {
 });
 
 /** Number of generated cookies of each kind; 2,000 with FIRN_LONG=1. */
-const COOKIES = process.env["FIRN_LONG"] === "1" ? 2_000 : 1_000;
+const COOKIES = isLong ? 2_000 : 1_000;
 
 test("weakness rejects at most 1 in 1000 of the shortest generated cookies", () => {
   const random = new SeededRandom(6);

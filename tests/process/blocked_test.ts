@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Socket } from "@firn/firn/client";
 import { freePorts } from "../../scripts/cluster/ports.ts";
-import { PAGE_MS_MAX, whyNoBrowser, withBrowser } from "../kit/browser.ts";
+import { openPage, whyNoBrowser, withBrowser } from "../kit/browser.ts";
 import { type NodeProcess, pairsInTurn, untilWhole, withNodes } from "../kit/process.ts";
 import { findServer, nginxConfig } from "../kit/servers.ts";
 import { test, until } from "../kit/test.ts";
@@ -94,8 +94,7 @@ const SCRIPT = `(async () => {
 /** Opens a page with a client. */
 async function withPage(front: number, body: (client: Client) => Promise<void>): Promise<void> {
   await withBrowser(async (browser) => {
-    const page = await browser.newPage();
-    page.setDefaultTimeout(PAGE_MS_MAX);
+    const page = await openPage(browser);
     await page.goto(`http://127.0.0.1:${front}/socket/client.js`);
     await page.evaluate(SCRIPT);
     await body({

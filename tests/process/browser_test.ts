@@ -13,7 +13,7 @@ import { makePlans } from "../../scripts/cluster/plans.ts";
 import {
   DESK,
   needsBrowser,
-  PAGE_MS_MAX,
+  openPage,
   PIXEL_SCALE,
   takePicture,
   withBrowser,
@@ -29,7 +29,6 @@ class Person {
 
   constructor(page: Page) {
     this.page = page;
-    page.setDefaultTimeout(PAGE_MS_MAX);
     page.on("pageerror", (error) => this.faults.push(String(error)));
   }
 
@@ -39,12 +38,12 @@ class Person {
     name: string,
     dark = false,
   ): Promise<Person> {
-    const context = await browser.newContext({
+    const page = await openPage(browser, {
       ...DESK,
       colorScheme: dark ? "dark" : "light",
       deviceScaleFactor: PIXEL_SCALE,
     });
-    const person = new Person(await context.newPage());
+    const person = new Person(page);
     await person.page.goto(url);
     await person.page.locator("#send:enabled").waitFor();
     await person.page.fill("#name", name);

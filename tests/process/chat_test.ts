@@ -6,14 +6,7 @@ import { assertEquals } from "@std/assert";
 import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import {
-  DESK,
-  needsBrowser,
-  PAGE_MS_MAX,
-  PHONE,
-  takePicture,
-  withBrowser,
-} from "../kit/browser.ts";
+import { DESK, needsBrowser, openPage, PHONE, takePicture, withBrowser } from "../kit/browser.ts";
 import { freePorts } from "../../scripts/cluster/ports.ts";
 import { test, until } from "../kit/test.ts";
 
@@ -55,8 +48,7 @@ test(
       await withBrowser(async (browser) => {
         const open = async (name: string, first: number, look = DESK) => {
           const order = [...ports.slice(first), ...ports.slice(0, first)];
-          const page = await (await browser.newContext(look)).newPage();
-          page.setDefaultTimeout(PAGE_MS_MAX);
+          const page = await openPage(browser, look);
           await page.goto(`http://127.0.0.1:${order[0]}/?name=${name}&ports=${order.join()}`);
           const texts = (): Promise<string[]> => page.locator("#messages li").allTextContents();
           const say = async (text: string): Promise<void> => {

@@ -1,11 +1,11 @@
 /** Tests global names, groups and singletons on three nodes in separate processes. */
 import { assert, assertEquals } from "@std/assert";
 import {
-  isTurnOf,
   type NodeProcess,
   PAIRS,
   pairsInTurn,
   type Runtime,
+  testsInTurn,
   untilWhole,
   withNodes,
 } from "../kit/process.ts";
@@ -48,11 +48,7 @@ async function startThree(
 for (const pair of PAIRS) {
   const [one, other] = pair;
   const where = `(${one}, ${other})`;
-  let tests = 0;
-  /** Declares a test on one of the pairs: the tests alternate between the pairs. */
-  const testInTurn = (name: string, body: () => Promise<void>): void => {
-    if (isTurnOf(pair, tests++)) test(name, body);
-  };
+  const testInTurn = testsInTurn(pair);
 
   testInTurn(
     `global names ${where} are found on all nodes until their actor or node ends`,

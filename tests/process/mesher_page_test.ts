@@ -17,7 +17,7 @@ import { crc32 } from "node:zlib";
 import { assert, assertEquals } from "@std/assert";
 import { DESK, needsBrowser, PHONE } from "../kit/browser.ts";
 import { accessibilityProblems } from "../kit/accessibility.ts";
-import { runtime, test, until } from "../kit/test.ts";
+import { isLong, runtime, test, until } from "../kit/test.ts";
 import { crash, PageUser, report, type RunningMesher, withPage } from "./mesher_user.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -25,7 +25,7 @@ const PAGE = join(ROOT, "mesher", "page");
 
 const needs = needsBrowser("mesher_page_test");
 
-const takesAll = process.env["FIRN_LONG"] === "1" || process.env["FIRN_SCREENSHOTS"] !== undefined;
+const takesAll = isLong || process.env["FIRN_SCREENSHOTS"] !== undefined;
 
 /**
  * The colour schemes tried on each device: both with FIRN_LONG=1 and for screenshots, otherwise one.

@@ -13,7 +13,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { idOf } from "../../mesher/domain/id.ts";
 import { findProgram } from "../../scripts/cluster/runtimes.ts";
-import { needsBrowser, PAGE_MS_MAX, withBrowser } from "../kit/browser.ts";
+import { needsBrowser, openPage, withBrowser } from "../kit/browser.ts";
 import { test, until } from "../kit/test.ts";
 import { type Client, loggedIn } from "../mesher/end_to_end_kit.ts";
 import { withProcesses } from "./mesher_kit.ts";
@@ -246,8 +246,7 @@ test("mesher: Sentry's SDK for browsers reports an exception from a page of anot
     await new Promise<void>((listening) => shop.listen(0, "127.0.0.1", listening));
     try {
       await withBrowser(async (browser) => {
-        const page = await browser.newPage();
-        page.setDefaultTimeout(PAGE_MS_MAX);
+        const page = await openPage(browser);
         await page.goto(`http://127.0.0.1:${(shop.address() as AddressInfo).port}/`);
         await page.click("#buy");
         const { done, id } = await page.evaluate("flushed()") as { done: boolean; id: string };

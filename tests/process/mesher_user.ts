@@ -4,7 +4,7 @@
  */
 import { assertEquals } from "@std/assert";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
-import { PAGE_MS_MAX, PIXEL_SCALE, takePicture, withBrowser } from "../kit/browser.ts";
+import { openPage, PIXEL_SCALE, takePicture, withBrowser } from "../kit/browser.ts";
 import { type FirstLogin, withProcesses } from "./mesher_kit.ts";
 
 /** A running node, and the login that its first start wrote. */
@@ -40,7 +40,6 @@ export class PageUser {
   private constructor(page: Page, mesher: RunningMesher) {
     this.page = page;
     this.mesher = mesher;
-    page.setDefaultTimeout(PAGE_MS_MAX);
     page.on("pageerror", (error) => this.faults.push(String(error)));
     page.on("console", (message) => {
       const isFault = message.type() === "error" || message.type() === "warning";
@@ -54,8 +53,8 @@ export class PageUser {
     mesher: RunningMesher,
     options: BrowserContextOptions,
   ): Promise<PageUser> {
-    const context = await browser.newContext({ deviceScaleFactor: PIXEL_SCALE, ...options });
-    const person = new PageUser(await context.newPage(), mesher);
+    const page = await openPage(browser, { deviceScaleFactor: PIXEL_SCALE, ...options });
+    const person = new PageUser(page, mesher);
     await person.page.goto(mesher.url);
     return person;
   }

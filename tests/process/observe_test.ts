@@ -10,7 +10,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Node } from "../../lib/node.ts";
 import { observer } from "../../lib/observe/observer.ts";
 import { shell } from "../../lib/shell.ts";
-import { PAGE_MS_MAX, whyNoBrowser, withBrowser } from "../kit/browser.ts";
+import { openPage, whyNoBrowser, withBrowser } from "../kit/browser.ts";
 import { COOKIE } from "../kit/keys.ts";
 import { PAIRS, pairsInTurn, untilWhole, withNodes } from "../kit/process.ts";
 import { test, until } from "../kit/test.ts";
@@ -148,8 +148,7 @@ for (const [one, other] of pairsInTurn(0)) {
       assertStringIncludes(await get(`recent?node=${b.name}`), "report blocked the event loop");
       if (whyNoBrowser === undefined) {
         await withBrowser(async (browser) => {
-          const tab = await browser.newPage();
-          tab.setDefaultTimeout(PAGE_MS_MAX);
+          const tab = await openPage(browser);
           await tab.goto(page);
           const main = tab.locator("#main");
           await main.getByText("deadlock").first().waitFor();

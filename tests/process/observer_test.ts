@@ -6,14 +6,7 @@ import type { Node } from "../../lib/node.ts";
 import { observer, type ObserverOptions } from "../../lib/observe/observer.ts";
 import { service } from "../../lib/otp/service.ts";
 import { Supervisor } from "../../lib/otp/supervisor.ts";
-import {
-  DESK,
-  needsBrowser,
-  PAGE_MS_MAX,
-  PHONE,
-  takePicture,
-  withBrowser,
-} from "../kit/browser.ts";
+import { DESK, needsBrowser, openPage, PHONE, takePicture, withBrowser } from "../kit/browser.ts";
 import { COOKIE, startCheaply } from "../kit/keys.ts";
 import { test, until } from "../kit/test.ts";
 
@@ -133,9 +126,7 @@ test(
       try {
         await withBrowser(async (browser) => {
           const faults: string[] = [];
-          const context = await browser.newContext({ ...DESK, colorScheme: "light" });
-          const page = await context.newPage();
-          page.setDefaultTimeout(PAGE_MS_MAX);
+          const page = await openPage(browser, { ...DESK, colorScheme: "light" });
           page.on("pageerror", (error) => faults.push(`${error}`));
           page.on("console", (line) => line.type() === "error" && faults.push(line.text()));
           await page.goto(`${base}observer/`);
@@ -177,18 +168,16 @@ test(
           await sees("Global names");
           await page.getByRole("link", { name: "Charts" }).click();
           await sees("messages/s");
-          await context.close();
+          await page.context().close();
 
-          const phone = await browser.newContext({ ...PHONE, colorScheme: "dark" });
-          const small = await phone.newPage();
-          small.setDefaultTimeout(PAGE_MS_MAX);
+          const small = await openPage(browser, { ...PHONE, colorScheme: "dark" });
           small.on("pageerror", (error) => faults.push(`${error}`));
           await small.goto(`${base}observer/#/charts`);
           await small.getByText("messages/s").first().waitFor();
           const wide = await small.evaluate("document.documentElement.scrollWidth > innerWidth");
           assertEquals(wide, false, "the page is wider than a phone");
           await shot(small, "charts-dark-phone");
-          await phone.close();
+          await small.context().close();
           assertEquals(faults.filter((fault) => !fault.includes("404")), []);
         });
       } finally {

@@ -5,7 +5,7 @@
 import { assertEquals } from "@std/assert";
 import { readFileSync } from "node:fs";
 import { channel, ChannelError } from "@firn/firn/channels";
-import { needsBrowser, PAGE_MS_MAX, withBrowser } from "../kit/browser.ts";
+import { needsBrowser, openPage, withBrowser } from "../kit/browser.ts";
 import { startCheaply } from "../kit/keys.ts";
 import { importPackage } from "../kit/npm.ts";
 import { test } from "../kit/test.ts";
@@ -95,8 +95,7 @@ test(
       },
     });
     await withBrowser(async (browser) => {
-      const page = await browser.newPage();
-      page.setDefaultTimeout(PAGE_MS_MAX);
+      const page = await openPage(browser);
       await page.goto(server.url.replace("ws:", "http:"));
       const answers = await page.evaluate(`(async () => {
       const [client, { talk }] = await Promise.all([import("/phoenix.mjs"), import("/talk.mjs")]);

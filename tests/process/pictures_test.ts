@@ -10,7 +10,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { needsBrowser } from "../kit/browser.ts";
-import { test } from "../kit/test.ts";
+import { isLong, test } from "../kit/test.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const PICTURES = "scripts/pictures";
@@ -37,7 +37,7 @@ test("deno.json excludes the pictures from the package", () => {
 });
 
 /** The options of a test that needs a browser and runs with FIRN_LONG=1 only. */
-const needs = process.env["FIRN_LONG"] === "1" ? needsBrowser("pictures_test") : { ignore: true };
+const needs = isLong ? needsBrowser("pictures_test") : { ignore: true };
 
 test("pictures/take.ts creates all pictures", needs, async () => {
   const folder = mkdtempSync(join(tmpdir(), "firn-pictures-"));

@@ -11,6 +11,7 @@ import {
   PAIRS,
   pairsInTurn,
   type Runtime,
+  testsInTurn,
   untilWhole,
   withNodes,
 } from "../kit/process.ts";
@@ -81,11 +82,7 @@ const starts = (node: NodeProcess): number => node.count("start");
 
 for (const pair of PAIRS) {
   const on = pair.join(", ");
-  let tests = 0;
-  /** Declares a test on one of the pairs: the tests alternate between the pairs. */
-  const testInTurn = (name: string, body: () => Promise<void>): void => {
-    if (isTurnOf(pair, tests++)) test(name, body);
-  };
+  const testInTurn = testsInTurn(pair);
 
   testInTurn(`a remote child (${on}) that crashes is restarted on its node`, async () => {
     await withCluster(pair, async (a, start) => {

@@ -14,7 +14,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { DeflateOptions } from "../../lib/ws/options.ts";
 import { serve, type Server } from "../../lib/ws/server.ts";
 import { findProgram } from "../../scripts/cluster/runtimes.ts";
-import { PAGE_MS_MAX, whyNoBrowser, withBrowser } from "../kit/browser.ts";
+import { openPage, whyNoBrowser, withBrowser } from "../kit/browser.ts";
 import { makeHost } from "../kit/host.ts";
 import { outputOf } from "../kit/run.ts";
 import { test, until } from "../kit/test.ts";
@@ -143,8 +143,7 @@ const CANDIDATES: readonly Candidate[] = [
 async function inChromium(url: string): Promise<Seen> {
   let seen: Seen | undefined;
   await withBrowser(async (browser) => {
-    const page = await browser.newPage();
-    page.setDefaultTimeout(PAGE_MS_MAX);
+    const page = await openPage(browser);
     // The page comes from the server itself, so its origin is accepted.
     await page.goto(url.replace("ws:", "http:"));
     const script = readFileSync(SCRIPT, "utf8").replace("export async", "async")
